@@ -1,0 +1,138 @@
+//! What a `chat message` must be, and what its sender is told when it is not. The text stays the JSON that was sent:
+//! browsers can put lone surrogates into a string, and get them back.
+
+use super::ChatConfig;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// A message that may be passed on.
+#[derive(Debug)]
+pub(crate) struct Said<'a> {
+    /// A JSON string.
+    pub(crate) text: &'a RawValue,
+}
+
+/// Why a message is not passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    NotAnObject,
+    NoText,
+    Empty,
+    TooLong,
+    TooFast { retry_after: u64 },
+    NotHere,
+}
+
+/// A refusal as the sender gets it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Refused {
+    ok: bool,
+    code: &'static str,
+    message: &'static str,
+    /// For `too_long`: characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<usize>,
+    /// For `too_fast`: milliseconds.
+    #[serde(rename = "retryAfter", skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
+}
+
+impl Refusal {
+    pub(crate) fn to_json(self, config: &ChatConfig) -> Refused {
+        let (code, message) = match self {
+            Self::NotAnObject => ("not_an_object", "a message is an object"),
+            Self::NoText => ("no_text", "a message has a text, called description"),
+            Self::Empty => ("empty", "the text is empty"),
+            Self::TooLong => ("too_long", "the text is too long"),
+            Self::TooFast { .. } => ("too_fast", "too many messages in too short a time"),
+            Self::NotHere => ("not_here", "you are not in the room"),
+        };
+        let limit = (self == Self::TooLong).then_some(config.max_text);
+        let retry_after = if let Self::TooFast { retry_after } = self { Some(retry_after) } else { None };
+        Refused { ok: false, code, message, limit, retry_after }
+    }
+}
+
+#[derive(Deserialize)]
+struct Claimed<'a> {
+    #[serde(borrow)]
+    description: Option<&'a RawValue>,
+}
+
+/// Reads the argument of a `chat message`, which may be missing.
+pub(crate) fn read(argument: Option<&str>, max_text: usize) -> Result<Said<'_>, Refusal> {
+    let argument = argument.filter(|json| json.starts_with('{')).ok_or(Refusal::NotAnObject)?;
+    // A key given twice is the only way for a JSON object to fail here.
+    let claimed: Claimed<'_> = serde_json::from_str(argument).map_err(|_| Refusal::NotAnObject)?;
+    let text = claimed.description.filter(|text| text.get().starts_with('"')).ok_or(Refusal::NoText)?;
+    let (units, blank) = measure(text.get());
+    if blank {
+        Err(Refusal::Empty)
+    } else if units > max_text {
+        Err(Refusal::TooLong)
+    } else {
+        Ok(Said { text })
+    }
+}
+
+/// The length of a JSON string in UTF-16 code units, and whether there is nothing but white space in it.
+fn measure(json: &str) -> (usize, bool) {
+    let inner = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(json);
+    let (mut units, mut blank) = (0, true);
+    let mut chars = inner.chars();
+    while let Some(c) = chars.next() {
+        let c = match c {
+            '\\' => match chars.next() {
+                Some('u') => {
+                    let digits = chars.as_str().get(..4).unwrap_or_default();
+                    chars = chars.as_str().get(4..).unwrap_or_default().chars();
+                    // A surrogate is one unit and no white space.
+                    u32::from_str_radix(digits, 16).ok().and_then(char::from_u32).unwrap_or('\u{fffd}')
+                }
+                Some('n' | 'r' | 't' | 'f') => ' ',
+                Some(escaped) => escaped,
+                None => break,
+            },
+            plain => plain,
+        };
+        units += c.len_utf16();
+        blank &= c.is_whitespace() || c == '\u{feff}';
+    }
+    (units, blank)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn length_is_what_javascript_says() {
+        for (json, units, blank) in [
+            (r#""""#, 0, true),
+            (r#""abc""#, 3, false),
+            (r#""你好""#, 2, false),
+            (r#""😀""#, 2, false),
+            (r#""\ud83d\ude00""#, 2, false),
+            (r#""\ud800""#, 1, false),
+            (r#"" \t\n\u00a0\u3000\ufeff""#, 6, true),
+            (r#""\"\\""#, 2, false),
+        ] {
+            assert_eq!(measure(json), (units, blank), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_is_named() {
+        let refusal = |argument| read(argument, 3).err();
+        assert_eq!(refusal(None), Some(Refusal::NotAnObject));
+        for json in ["null", "[]", "\"hi\"", "7", r#"{"description":"a","description":"b"}"#] {
+            assert_eq!(refusal(Some(json)), Some(Refusal::NotAnObject), "{json}");
+        }
+        for json in ["{}", r#"{"description":null}"#, r#"{"description":{"_placeholder":true,"num":0}}"#] {
+            assert_eq!(refusal(Some(json)), Some(Refusal::NoText), "{json}");
+        }
+        assert_eq!(refusal(Some(r#"{"description":" \n"}"#)), Some(Refusal::Empty));
+        assert_eq!(refusal(Some(r#"{"description":"abcd"}"#)), Some(Refusal::TooLong));
+        assert_eq!(refusal(Some(r#"{"x":1,"description":"abc"}"#)), None);
+    }
+}

@@ -1,0 +1,176 @@
+//! The chat room, as one application on the hub: it gives everybody a name and a colour, counts, and passes messages on
+//! under the name it gave. Knows sockets, not transports.
+//!
+//! The events are those of the tutorial that this project began with; fields beyond it carry the same for programs.
+
+mod message;
+mod names;
+mod presence;
+
+use crate::engine::Reason;
+use crate::id::SocketId;
+use crate::room::{App, Effects, Target};
+use crate::socket::{AckId, Nsp, Received};
+use crate::time::Time;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use message::{Refusal, Said};
+use names::Names;
+use presence::Presence;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// Limits of the chat room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChatConfig {
+    /// UTF-16 code units of one message's text, as a browser counts them. A longer one is refused as `too_long`.
+    /// Default 2,000.
+    pub max_text: usize,
+    /// Messages somebody may send at once after having been quiet. Default 10.
+    pub burst: u32,
+    /// Milliseconds until one more may be sent. One sent earlier is refused as `too_fast`. Default 200: five a second.
+    pub interval: u64,
+    /// Milliseconds of a tick. The first to come or go after a quiet tick is told at once; what happens within a tick
+    /// after that is told at its end. Default 100.
+    pub tick: u64,
+}
+
+impl Default for ChatConfig {
+    fn default() -> Self {
+        Self { max_text: 2_000, burst: 10, interval: 200, tick: 100 }
+    }
+}
+
+/// The chat room.
+#[derive(Debug)]
+pub struct Chat {
+    config: ChatConfig,
+    people: BTreeMap<SocketId, Person>,
+    names: Names,
+    presence: Presence,
+    next_message: u64,
+}
+
+#[derive(Debug)]
+struct Person {
+    name: String,
+    color: &'static str,
+    /// When the messages sent so far will have been paid for, at one an interval.
+    paid_until: Time,
+}
+
+/// What a newcomer is told about itself.
+#[derive(Serialize)]
+struct InitUser<'a> {
+    name: &'a str,
+    color: &'a str,
+}
+
+/// A message, as everybody gets it.
+#[derive(Serialize)]
+struct Message<'a> {
+    description: &'a RawValue,
+    #[serde(rename = "nickName")]
+    nick_name: &'a str,
+    color: &'a str,
+    id: u64,
+    time: u64,
+}
+
+/// The ack of a message that was passed on.
+#[derive(Serialize)]
+struct Accepted {
+    ok: bool,
+    id: u64,
+}
+
+impl Chat {
+    /// An empty room. `seed` is where names and colours come from.
+    #[must_use]
+    pub fn new(config: ChatConfig, seed: u64) -> Self {
+        Self {
+            presence: Presence::new(config.tick),
+            config,
+            people: BTreeMap::new(),
+            names: Names::new(seed),
+            next_message: 1,
+        }
+    }
+
+    /// How many people are in the room.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.people.len()
+    }
+
+    fn say(&mut self, who: SocketId, event: &Received, fx: &mut Effects<'_>) -> Result<u64, Refusal> {
+        let args = event.args();
+        let Said { text } = message::read(args.first().copied(), self.config.max_text)?;
+        let Some(person) = self.people.get_mut(&who) else { return Err(Refusal::NotHere) };
+        person.spend(&self.config, fx.now())?;
+        let id = self.next_message;
+        self.next_message += 1;
+        let message =
+            Message { description: text, nick_name: &person.name, color: person.color, id, time: fx.now().as_millis() };
+        fx.emit(Target::Namespace(&Nsp::ROOT), "message from server", &message);
+        Ok(id)
+    }
+
+    fn tell_presence(&mut self, fx: &mut Effects<'_>) {
+        for notice in self.presence.notices(fx.now()) {
+            fx.emit(Target::Namespace(&Nsp::ROOT), "sys message", &notice);
+        }
+        if let Some(at) = self.presence.due() {
+            fx.wake_at(at);
+        }
+    }
+}
+
+impl Person {
+    /// Pays for one message, or says in how many milliseconds it can be paid for.
+    fn spend(&mut self, config: &ChatConfig, now: Time) -> Result<(), Refusal> {
+        let paid_until = self.paid_until.max(now).after(config.interval);
+        let allowed = now.after(config.interval * u64::from(config.burst));
+        if paid_until > allowed {
+            let retry_after = u64::try_from(paid_until.since(allowed).as_millis()).unwrap_or(u64::MAX);
+            return Err(Refusal::TooFast { retry_after });
+        }
+        self.paid_until = paid_until;
+        Ok(())
+    }
+}
+
+impl App for Chat {
+    fn connect(&mut self, who: SocketId, fx: &mut Effects<'_>) {
+        let (name, color) = self.names.take();
+        fx.emit(Target::Socket(who), "initUser", &InitUser { name: &name, color });
+        self.people.insert(who, Person { name: name.clone(), color, paid_until: fx.now() });
+        self.presence.joined(name, self.people.len());
+        self.tell_presence(fx);
+    }
+
+    fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
+        if event.name() != "chat message" {
+            return;
+        }
+        let result = self.say(who, event, fx);
+        if let Some(ack) = ack {
+            match result {
+                Ok(id) => fx.ack(who, ack, &Accepted { ok: true, id }),
+                Err(refusal) => fx.ack(who, ack, &refusal.to_json(&self.config)),
+            }
+        }
+    }
+
+    fn disconnect(&mut self, who: SocketId, _reason: Reason, fx: &mut Effects<'_>) {
+        if let Some(person) = self.people.remove(&who) {
+            self.names.give_back(&person.name);
+            self.presence.left(person.name, self.people.len());
+            self.tell_presence(fx);
+        }
+    }
+
+    fn wake(&mut self, fx: &mut Effects<'_>) {
+        self.tell_presence(fx);
+    }
+}

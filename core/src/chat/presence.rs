@@ -1,0 +1,161 @@
+//! Who came and who went, told once a tick. Presence is state, not history: a thousand people who join together would
+//! otherwise be a million notices. Knows names and counts, not sockets.
+
+use crate::time::Time;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use serde::Serialize;
+
+/// Up to this many changes in a tick are told each in the tutorial's words.
+const FEW: usize = 3;
+/// Names listed in one notice.
+const LISTED: usize = 10;
+
+/// A `sys message`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Notice {
+    /// The tutorial's sentence.
+    data: String,
+    /// How many people there are.
+    counts: usize,
+    joined: Vec<String>,
+    left: Vec<String>,
+    #[serde(rename = "joinedCount")]
+    joined_count: usize,
+    #[serde(rename = "leftCount")]
+    left_count: usize,
+    time: u64,
+}
+
+#[derive(Debug)]
+struct Change {
+    name: String,
+    came: bool,
+    /// How many people there were after it.
+    count: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Presence {
+    tick: u64,
+    changes: Vec<Change>,
+    /// When the next notice may be told.
+    quiet_until: Time,
+}
+
+impl Presence {
+    pub(crate) fn new(tick: u64) -> Self {
+        Self { tick, changes: Vec::new(), quiet_until: Time::default() }
+    }
+
+    pub(crate) fn joined(&mut self, name: String, count: usize) {
+        self.changes.push(Change { name, came: true, count });
+    }
+
+    /// Somebody who came and went within one tick was never here, as far as the others know.
+    pub(crate) fn left(&mut self, name: String, count: usize) {
+        if let Some(index) = self.changes.iter().rposition(|change| change.came && change.name == name) {
+            self.changes.remove(index);
+            for later in &mut self.changes[index..] {
+                later.count = later.count.saturating_sub(1);
+            }
+        } else {
+            self.changes.push(Change { name, came: false, count });
+        }
+    }
+
+    /// When there will be something to tell.
+    pub(crate) fn due(&self) -> Option<Time> {
+        (!self.changes.is_empty()).then_some(self.quiet_until)
+    }
+
+    /// What is to be told now.
+    pub(crate) fn notices(&mut self, now: Time) -> Vec<Notice> {
+        if self.changes.is_empty() || now < self.quiet_until {
+            return Vec::new();
+        }
+        self.quiet_until = now.after(self.tick);
+        let changes = core::mem::take(&mut self.changes);
+        if changes.len() <= FEW {
+            changes.into_iter().map(|change| Notice::of(alloc::vec![change], now)).collect()
+        } else {
+            alloc::vec![Notice::of(changes, now)]
+        }
+    }
+}
+
+impl Notice {
+    fn of(changes: Vec<Change>, now: Time) -> Self {
+        let counts = changes.last().map_or(0, |change| change.count);
+        let (came, went): (Vec<_>, Vec<_>) = changes.into_iter().partition(|change| change.came);
+        let (joined_count, left_count) = (came.len(), went.len());
+        let names = |changes: Vec<Change>| changes.into_iter().take(LISTED).map(|change| change.name).collect();
+        let (joined, left): (Vec<String>, Vec<String>) = (names(came), names(went));
+        let parts = [sentence(&joined, joined_count, "进入聊天室"), sentence(&left, left_count, "离开聊天室")];
+        let told: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+        let data = format!("系统消息: {}", told.join("，"));
+        Self { data, counts, joined, left, joined_count, left_count, time: now.as_millis() }
+    }
+}
+
+/// `"A"、"B"等 12 人进入聊天室`.
+fn sentence(names: &[String], count: usize, what: &str) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    let others = if count > names.len() { format!("等 {count} 人") } else { String::new() };
+    format!("{}{others}{what}", quoted.join("、"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString as _;
+
+    const fn at(millis: u64) -> Time {
+        Time::from_millis(millis)
+    }
+
+    fn told(presence: &mut Presence, now: u64) -> Vec<String> {
+        presence.notices(at(now)).into_iter().map(|notice| format!("{} {}", notice.data, notice.counts)).collect()
+    }
+
+    #[test]
+    fn the_first_is_told_at_once_and_the_next_at_the_ticks_end() {
+        let mut presence = Presence::new(100);
+        presence.joined("A".to_string(), 1);
+        assert_eq!(told(&mut presence, 1_000), ["系统消息: \"A\"进入聊天室 1"]);
+        presence.joined("B".to_string(), 2);
+        presence.left("A".to_string(), 1);
+        assert_eq!(told(&mut presence, 1_002), [""; 0]);
+        assert_eq!(presence.due(), Some(at(1_100)));
+        assert_eq!(told(&mut presence, 1_100), ["系统消息: \"B\"进入聊天室 2", "系统消息: \"A\"离开聊天室 1"]);
+        assert_eq!(presence.due(), None);
+    }
+
+    #[test]
+    fn a_crowd_is_one_notice() {
+        let mut presence = Presence::new(100);
+        presence.notices(at(1_000));
+        for n in 0..12 {
+            presence.joined(n.to_string(), n + 1);
+        }
+        presence.left("x".to_string(), 11);
+        let notices = presence.notices(at(1_000));
+        assert_eq!(notices.len(), 1);
+        let notice = &notices[0];
+        assert_eq!((notice.joined.len(), notice.joined_count, notice.left_count, notice.counts), (10, 12, 1, 11));
+        assert!(notice.data.ends_with("\"9\"等 12 人进入聊天室，\"x\"离开聊天室"), "{}", notice.data);
+    }
+
+    #[test]
+    fn who_came_and_went_within_a_tick_is_not_told() {
+        let mut presence = Presence::new(100);
+        presence.joined("A".to_string(), 1);
+        presence.joined("B".to_string(), 2);
+        presence.left("A".to_string(), 1);
+        assert_eq!(told(&mut presence, 0), ["系统消息: \"B\"进入聊天室 1"]);
+    }
+}

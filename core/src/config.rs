@@ -1,0 +1,76 @@
+//! Every limit there is, in one place, each with its unit, its precedent, and what happens when it is hit.
+
+/// Limits and intervals of the protocol machines. All fields are public; start from [`Config::default`].
+///
+/// "The reference" is the Node server, `socket.io` 4.8 on `engine.io` 6.6.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Milliseconds between two heartbeats. Sent to clients in the handshake. EIO=4: the server pings this long after
+    /// the last pong. EIO=3: the client pings. Default 25,000, as the reference. The first ping of an EIO=4 session
+    /// comes up to half as early, each session at a moment of its own, so that ten thousand clients that came together
+    /// do not beat together.
+    pub ping_interval: u64,
+    /// Milliseconds a peer may be silent after a heartbeat was due (EIO=4: after the ping was queued; EIO=3: after
+    /// `ping_interval`). Then the session closes with "ping timeout". Default 20,000, as the reference.
+    pub ping_timeout: u64,
+    /// Milliseconds from the opening of an upgrading WebSocket to its `5` packet. Then that WebSocket is closed and the
+    /// session goes on polling. Default 10,000, as the reference.
+    pub upgrade_timeout: u64,
+    /// Milliseconds from the handshake to the first namespace joined (EIO=4; an EIO=3 client joins `/` by itself). Then
+    /// the session closes. Default 45,000, as the reference.
+    pub connect_timeout: u64,
+    /// Milliseconds that a session which the server closed waits for the client to fetch the rest of its packets.
+    /// Then they are dropped. Default 30,000, as the reference's polling transport.
+    pub close_timeout: u64,
+    /// Bytes of one POST body or one WebSocket message, and of one poll answer unless a single packet is larger. Told
+    /// to clients in the handshake as `maxPayload`. A larger POST is answered 413 and the session lives; a larger
+    /// WebSocket message closes it with 1009. Default 1,000,000, as the reference's `maxHttpBufferSize`.
+    pub max_payload: usize,
+    /// Packets in one POST body. More close the session as malformed. Default 65,536; the reference has no limit and
+    /// spent seconds on 330,000 (CVE-2020-36048), python-engineio takes 16.
+    pub max_packets: usize,
+    /// Binary attachments of one packet. More close the session. Default 10, as the reference's parser since 4.2.6
+    /// (CVE-2026-33151).
+    pub max_attachments: usize,
+    /// Bytes of one packet's attachments together. More close the session. Default 10,000,000: ten full payloads, which
+    /// is what the reference comes to.
+    pub max_attached: usize,
+    /// Bytes that may wait to be sent to one client. Beyond it volatile packets are dropped, then the session closes
+    /// with "slow consumer". Default 4,000,000: four full payloads. The reference has no limit; engineioxide counts
+    /// 128 packets.
+    pub max_queue: usize,
+    /// Sessions of one shard. A handshake beyond it is answered 503. Default 100,000. No peer has such a limit.
+    pub max_sessions: usize,
+    /// Namespaces one client may have joined or be joining. A CONNECT beyond it is refused with CONNECT_ERROR. Default
+    /// 64. No peer has such a limit.
+    pub max_namespaces: usize,
+    /// Bytes of a namespace's name. A CONNECT with a longer one closes the session. Default 256.
+    pub max_namespace_name: usize,
+    /// Rooms one socket may be in. [`Effects::join`](crate::Effects::join) refuses more. Default 1,024.
+    pub max_rooms: usize,
+    /// Bytes of client events that may wait for the hub in one shard. Drivers stop reading from clients while
+    /// [`Shard::is_backlogged`](crate::Shard::is_backlogged). Default 16 MiB.
+    pub max_backlog: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            ping_interval: 25_000,
+            ping_timeout: 20_000,
+            upgrade_timeout: 10_000,
+            connect_timeout: 45_000,
+            close_timeout: 30_000,
+            max_payload: 1_000_000,
+            max_packets: 65_536,
+            max_attachments: 10,
+            max_attached: 10_000_000,
+            max_queue: 4_000_000,
+            max_sessions: 100_000,
+            max_namespaces: 64,
+            max_namespace_name: 256,
+            max_rooms: 1_024,
+            max_backlog: 16 << 20,
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! One Engine.IO packet: a type digit and what follows. Knows both revisions, holds nothing, copies only what base64
+//! forces it to.
+
+use crate::frame::Revision;
+use alloc::borrow::Cow;
+use core::fmt;
+
+/// An Engine.IO packet, with whatever a `message` packet has been decoded to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Packet<M> {
+    /// `0`: the handshake. Only servers send it.
+    Open,
+    /// `1`: the transport is to be closed.
+    Close,
+    /// `2`, or `2probe` when a WebSocket is tried out before an upgrade.
+    Ping {
+        /// Whether the packet's data is `probe`.
+        probe: bool,
+    },
+    /// `3`.
+    Pong,
+    /// `4`, or a binary message.
+    Message(M),
+    /// `5`: the client has moved to this transport.
+    Upgrade,
+    /// `6`: nothing, used to end a poll.
+    Noop,
+}
+
+impl<M> Packet<M> {
+    /// The same packet with its message decoded further.
+    ///
+    /// # Errors
+    ///
+    /// Whatever `decode` returns.
+    pub fn try_map<N, E>(self, decode: impl FnOnce(M) -> Result<N, E>) -> Result<Packet<N>, E> {
+        Ok(match self {
+            Self::Open => Packet::Open,
+            Self::Close => Packet::Close,
+            Self::Ping { probe } => Packet::Ping { probe },
+            Self::Pong => Packet::Pong,
+            Self::Message(message) => Packet::Message(decode(message)?),
+            Self::Upgrade => Packet::Upgrade,
+            Self::Noop => Packet::Noop,
+        })
+    }
+}
+
+/// What a `message` packet carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message<'a> {
+    /// Text.
+    Text(&'a str),
+    /// Bytes: borrowed from a binary frame, or decoded from base64.
+    Binary(Cow<'a, [u8]>),
+}
+
+/// Why bytes are not a packet. The client sent them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PacketError {
+    /// No bytes at all.
+    Empty,
+    /// The first character is no type digit.
+    UnknownType,
+    /// A binary packet of a type other than `message` (EIO=3).
+    BinaryType,
+    /// Bad base64.
+    Base64,
+}
+
+impl fmt::Display for PacketError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "empty packet",
+            Self::UnknownType => "unknown packet type",
+            Self::BinaryType => "binary packet that is not a message",
+            Self::Base64 => "malformed base64",
+        })
+    }
+}
+
+impl core::error::Error for PacketError {}
+
+/// Decodes a text packet.
+///
+/// # Errors
+///
+/// [`PacketError::Empty`] and [`PacketError::UnknownType`].
+pub fn decode_text(text: &str) -> Result<Packet<Message<'_>>, PacketError> {
+    let mut chars = text.chars();
+    let kind = chars.next().ok_or(PacketError::Empty)?;
+    let data = chars.as_str();
+    Ok(match kind {
+        '0' => Packet::Open,
+        '1' => Packet::Close,
+        '2' => Packet::Ping { probe: data == "probe" },
+        '3' => Packet::Pong,
+        '4' => Packet::Message(Message::Text(data)),
+        '5' => Packet::Upgrade,
+        '6' => Packet::Noop,
+        _ => return Err(PacketError::UnknownType),
+    })
+}
+
+/// Decodes a binary packet, which can only be a message: EIO=4 sends the bytes as they are, EIO=3 with the type `0x04`
+/// before them.
+///
+/// # Errors
+///
+/// EIO=3 only: [`PacketError::Empty`] and [`PacketError::BinaryType`].
+pub fn decode_binary(revision: Revision, bytes: &[u8]) -> Result<Packet<Message<'_>>, PacketError> {
+    let data = match (revision, bytes) {
+        (Revision::V4, data) | (Revision::V3, [0x04, data @ ..]) => data,
+        (Revision::V3, []) => return Err(PacketError::Empty),
+        (Revision::V3, _) => return Err(PacketError::BinaryType),
+    };
+    Ok(Packet::Message(Message::Binary(Cow::Borrowed(data))))
+}

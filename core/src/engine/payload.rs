@@ -1,0 +1,326 @@
+//! Many packets in one HTTP body: decoding what a POST brought, encoding what a poll gets. Three forms: EIO=4's text
+//! with `0x1e` between packets, EIO=3's text with lengths in UTF-16 units, EIO=3's binary with a byte per digit.
+
+use super::packet::{Message, Packet, PacketError, decode_binary, decode_text};
+use super::queue::Outgoing;
+use crate::frame::Revision;
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use core::fmt;
+
+/// Stands between the packets of an EIO=4 payload.
+const SEPARATOR: char = '\x1e';
+/// Ends the length in an EIO=3 binary payload.
+const LENGTH_END: u8 = 0xff;
+/// Begins a text packet in an EIO=3 binary payload.
+const TEXT: u8 = 0x00;
+/// Begins a binary packet in an EIO=3 binary payload.
+const BINARY: u8 = 0x01;
+
+/// What a request's `content-type` says of its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyKind {
+    /// Text, whatever the type is called.
+    Text,
+    /// `application/octet-stream`, which only EIO=3 has.
+    Binary,
+}
+
+/// Why a body is not a payload. The client sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PayloadError {
+    /// No bytes at all.
+    Empty,
+    /// A text body that is no UTF-8.
+    NotUtf8,
+    /// A binary body from an EIO=4 client (CVE-2026-59725: it must be answered).
+    UnexpectedBinary,
+    /// A length that is no number, too large, or reaches beyond the body or into the middle of a character.
+    Length,
+    /// More packets than [`Config::max_packets`](crate::Config::max_packets).
+    TooManyPackets,
+    /// A packet in it is malformed.
+    Packet(PacketError),
+}
+
+impl From<PacketError> for PayloadError {
+    fn from(error: PacketError) -> Self {
+        Self::Packet(error)
+    }
+}
+
+impl fmt::Display for PayloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "empty payload",
+            Self::NotUtf8 => "payload is not UTF-8",
+            Self::UnexpectedBinary => "binary payload in EIO=4",
+            Self::Length => "malformed length in payload",
+            Self::TooManyPackets => "too many packets in payload",
+            Self::Packet(error) => return error.fmt(f),
+        })
+    }
+}
+
+impl core::error::Error for PayloadError {}
+
+/// The packets of a body, decoded one by one. Ends after the first error.
+#[derive(Clone, Debug)]
+pub struct Payload<'a> {
+    rest: Rest<'a>,
+    left: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Rest<'a> {
+    Done,
+    Failed(PayloadError),
+    V4(&'a str),
+    V3Text(&'a str),
+    V3Binary(&'a [u8]),
+}
+
+/// Decodes a POST body of at most `max_packets` packets. Borrows; only base64 is copied. Takes time linear in the body.
+///
+/// Errors come out of the iterator, after the packets before them.
+#[must_use]
+pub fn decode_payload(revision: Revision, kind: BodyKind, body: &[u8], max_packets: usize) -> Payload<'_> {
+    let rest = match (revision, kind) {
+        _ if body.is_empty() => Rest::Failed(PayloadError::Empty),
+        (Revision::V4, BodyKind::Binary) => Rest::Failed(PayloadError::UnexpectedBinary),
+        (Revision::V3, BodyKind::Binary) => Rest::V3Binary(body),
+        (_, BodyKind::Text) => match core::str::from_utf8(body) {
+            Err(_) => Rest::Failed(PayloadError::NotUtf8),
+            Ok(text) if revision == Revision::V4 => Rest::V4(text),
+            Ok(text) => Rest::V3Text(text),
+        },
+    };
+    Payload { rest, left: max_packets }
+}
+
+impl<'a> Iterator for Payload<'a> {
+    type Item = Result<Packet<Message<'a>>, PayloadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (result, rest) = match core::mem::replace(&mut self.rest, Rest::Done) {
+            Rest::Done => return None,
+            Rest::Failed(error) => return Some(Err(error)),
+            Rest::V4(text) => next_v4(text),
+            Rest::V3Text(text) => next_v3_text(text),
+            Rest::V3Binary(bytes) => next_v3_binary(bytes),
+        };
+        let Some(left) = self.left.checked_sub(1) else {
+            return Some(Err(PayloadError::TooManyPackets));
+        };
+        self.left = left;
+        if result.is_ok() {
+            self.rest = rest;
+        }
+        Some(result)
+    }
+}
+
+type Step<'a> = (Result<Packet<Message<'a>>, PayloadError>, Rest<'a>);
+
+fn next_v4(text: &str) -> Step<'_> {
+    let (packet, rest) = match text.split_once(SEPARATOR) {
+        Some((packet, rest)) => (packet, Rest::V4(rest)),
+        None => (text, Rest::Done),
+    };
+    let decoded = match packet.strip_prefix('b') {
+        Some(base64) => decode_base64(base64),
+        None => decode_text(packet),
+    };
+    (decoded.map_err(PayloadError::from), rest)
+}
+
+fn next_v3_text(text: &str) -> Step<'_> {
+    let Some((packet, rest)) = split_v3_text(text) else {
+        return (Err(PayloadError::Length), Rest::Done);
+    };
+    // `b` and the type digit, which is `4` for everything that can be binary.
+    let decoded = match packet.strip_prefix('b') {
+        Some(binary) => binary.strip_prefix('4').ok_or(PacketError::BinaryType).and_then(decode_base64),
+        None => decode_text(packet),
+    };
+    (decoded.map_err(PayloadError::from), if rest.is_empty() { Rest::Done } else { Rest::V3Text(rest) })
+}
+
+fn next_v3_binary(bytes: &[u8]) -> Step<'_> {
+    let Some((kind, packet, rest)) = split_v3_binary(bytes) else {
+        return (Err(PayloadError::Length), Rest::Done);
+    };
+    let decoded = match kind {
+        BodyKind::Binary => decode_binary(Revision::V3, packet).map_err(PayloadError::from),
+        BodyKind::Text => core::str::from_utf8(packet)
+            .map_err(|_| PayloadError::NotUtf8)
+            .and_then(|text| decode_text(text).map_err(PayloadError::from)),
+    };
+    (decoded, if rest.is_empty() { Rest::Done } else { Rest::V3Binary(rest) })
+}
+
+/// Splits `<length>:<packet>` off, the length in UTF-16 units.
+fn split_v3_text(text: &str) -> Option<(&str, &str)> {
+    let (digits, data) = text.split_once(':')?;
+    let length = parse_length(digits.bytes())?;
+    let mut units = 0;
+    let mut end = 0;
+    for c in data.chars() {
+        if units >= length {
+            break;
+        }
+        units += c.len_utf16();
+        end += c.len_utf8();
+    }
+    // A length that ends inside a surrogate pair overshoots, one beyond the body falls short.
+    (units == length).then(|| data.split_at(end))
+}
+
+/// Splits `00|01, digits, ff, packet` off, the length in bytes.
+fn split_v3_binary(bytes: &[u8]) -> Option<(BodyKind, &[u8], &[u8])> {
+    let (kind, bytes) = match bytes {
+        [TEXT, rest @ ..] => (BodyKind::Text, rest),
+        [BINARY, rest @ ..] => (BodyKind::Binary, rest),
+        _ => return None,
+    };
+    let end = bytes.iter().take(MAX_DIGITS + 1).position(|byte| *byte == LENGTH_END)?;
+    let digits = bytes[..end].iter().map(|digit| digit.wrapping_add(b'0'));
+    let length = parse_length(digits)?;
+    let (packet, rest) = bytes[end + 1..].split_at_checked(length)?;
+    Some((kind, packet, rest))
+}
+
+/// Enough for any body there is, too few to overflow.
+const MAX_DIGITS: usize = 10;
+
+/// A plain decimal number. The reference takes whatever JavaScript's `Number` takes (`1e1`, `0x2`, ` 2`); nobody sends that.
+fn parse_length(digits: impl ExactSizeIterator<Item = u8>) -> Option<usize> {
+    if !(1..=MAX_DIGITS).contains(&digits.len()) {
+        return None;
+    }
+    digits.into_iter().try_fold(0_usize, |length, digit| {
+        let value = digit.checked_sub(b'0').filter(|value| *value < 10)?;
+        length.checked_mul(10)?.checked_add(usize::from(value))
+    })
+}
+
+fn decode_base64<'a>(text: &str) -> Result<Packet<Message<'a>>, PacketError> {
+    let bytes = STANDARD.decode(text).map_err(|_| PacketError::Base64)?;
+    Ok(Packet::Message(Message::Binary(Cow::Owned(bytes))))
+}
+
+/// Packets that answer one poll. Taking them from a session is cheap; encoding them is not, and is done here, when no
+/// lock is held any more.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    packets: Vec<Outgoing>,
+    revision: Revision,
+    base64: bool,
+}
+
+impl Batch {
+    pub(crate) fn new(packets: Vec<Outgoing>, revision: Revision, base64: bool) -> Self {
+        Self { packets, revision, base64 }
+    }
+
+    /// The packets, in order.
+    #[must_use]
+    pub fn packets(&self) -> &[Outgoing] {
+        &self.packets
+    }
+
+    /// The body and what it is. EIO=3 clients that take binary get the binary form if there is anything binary in it.
+    #[must_use]
+    pub fn encode(&self) -> (BodyKind, Bytes) {
+        let has_binary = || self.packets.iter().any(|p| matches!(p, Outgoing::Frame(f) if !f.attachments().is_empty()));
+        match self.revision {
+            Revision::V4 => (BodyKind::Text, self.encode_v4().into()),
+            Revision::V3 if !self.base64 && has_binary() => (BodyKind::Binary, self.encode_v3_binary().into()),
+            Revision::V3 => (BodyKind::Text, self.encode_v3_text().into()),
+        }
+    }
+
+    fn encode_v4(&self) -> String {
+        let mut body = String::with_capacity(self.size_hint());
+        for packet in &self.packets {
+            if !body.is_empty() {
+                body.push(SEPARATOR);
+            }
+            body.push_str(packet.text());
+            for attachment in attachments(packet) {
+                body.push(SEPARATOR);
+                body.push('b');
+                STANDARD.encode_string(attachment.get(1..).unwrap_or_default(), &mut body);
+            }
+        }
+        body
+    }
+
+    fn encode_v3_text(&self) -> String {
+        let mut body = String::with_capacity(self.size_hint());
+        for packet in &self.packets {
+            let utf16_len = match packet {
+                Outgoing::Frame(frame) => frame.utf16_len(),
+                control => control.text().len(),
+            };
+            push_number(&mut body, utf16_len);
+            body.push(':');
+            body.push_str(packet.text());
+            for attachment in attachments(packet) {
+                let data = attachment.get(1..).unwrap_or_default();
+                push_number(&mut body, 2 + data.len().div_ceil(3) * 4);
+                body.push_str(":b4");
+                STANDARD.encode_string(data, &mut body);
+            }
+        }
+        body
+    }
+
+    fn encode_v3_binary(&self) -> Vec<u8> {
+        let mut body = Vec::with_capacity(self.size_hint());
+        let mut push = |kind, bytes: &[u8]| {
+            body.push(kind);
+            let mut digits = String::new();
+            push_number(&mut digits, bytes.len());
+            body.extend(digits.bytes().map(|digit| digit - b'0'));
+            body.push(LENGTH_END);
+            body.extend_from_slice(bytes);
+        };
+        for packet in &self.packets {
+            push(TEXT, packet.text().as_bytes());
+            for attachment in attachments(packet) {
+                push(BINARY, attachment);
+            }
+        }
+        body
+    }
+
+    fn size_hint(&self) -> usize {
+        // Costs count 16 bytes of overhead a packet: enough for separators and lengths; base64 adds a third.
+        self.packets.iter().map(|p| p.cost() + attachments(p).iter().map(|a| a.len() / 2).sum::<usize>()).sum()
+    }
+}
+
+/// What `packet` adds to a poll's body, at most: what a batch is filled by.
+pub(crate) fn polled_size(packet: &Outgoing) -> usize {
+    const LENGTHS: usize = 12;
+    LENGTHS + packet.text().len() + attachments(packet).iter().map(|a| LENGTHS + a.len().div_ceil(3) * 4).sum::<usize>()
+}
+
+fn attachments(packet: &Outgoing) -> &[Bytes] {
+    match packet {
+        Outgoing::Frame(frame) => frame.attachments(),
+        Outgoing::Close | Outgoing::Ping | Outgoing::Pong | Outgoing::ProbePong | Outgoing::Noop => &[],
+    }
+}
+
+fn push_number(text: &mut String, number: usize) {
+    use fmt::Write as _;
+    // Writing to a `String` does not fail.
+    let _ = write!(text, "{number}");
+}

@@ -1,0 +1,115 @@
+//! What waits to be sent to one client: the only queue there is, counted in bytes. Knows sizes, not limits.
+
+use crate::frame::{Frame, Revision, WsMessage};
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use bytes::Bytes;
+
+/// One packet on its way to a client.
+#[derive(Clone, Debug)]
+pub enum Outgoing {
+    /// A message, or the handshake, with the attachments that follow it.
+    Frame(Frame),
+    /// `1`.
+    Close,
+    /// `2`.
+    Ping,
+    /// `3`.
+    Pong,
+    /// `3probe`.
+    ProbePong,
+    /// `6`.
+    Noop,
+}
+
+impl Outgoing {
+    /// The packet's text, with its type digit.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Frame(frame) => frame.text(),
+            Self::Close => "1",
+            Self::Ping => "2",
+            Self::Pong => "3",
+            Self::ProbePong => "3probe",
+            Self::Noop => "6",
+        }
+    }
+
+    /// Bytes it counts for: what it has to say, and a few for what the transport adds.
+    #[must_use]
+    pub fn cost(&self) -> usize {
+        const OVERHEAD: usize = 16;
+        OVERHEAD
+            + match self {
+                Self::Frame(frame) => frame.cost(),
+                Self::Close | Self::Ping | Self::Pong | Self::ProbePong | Self::Noop => 1,
+            }
+    }
+
+    /// Appends the WebSocket messages it consists of.
+    pub fn messages(&self, revision: Revision, into: &mut Vec<WsMessage>) {
+        match self {
+            Self::Frame(frame) => into.extend(frame.messages(revision)),
+            Self::Close => into.push(WsMessage::Text(Bytes::from_static(b"1"))),
+            Self::Ping => into.push(WsMessage::Text(Bytes::from_static(b"2"))),
+            Self::Pong => into.push(WsMessage::Text(Bytes::from_static(b"3"))),
+            Self::ProbePong => into.push(WsMessage::Text(Bytes::from_static(b"3probe"))),
+            Self::Noop => into.push(WsMessage::Text(Bytes::from_static(b"6"))),
+        }
+    }
+
+    fn is_volatile(&self) -> bool {
+        matches!(self, Self::Frame(frame) if frame.is_volatile())
+    }
+}
+
+/// Packets in the order in which they were queued.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    items: VecDeque<Outgoing>,
+    bytes: usize,
+}
+
+impl Queue {
+    /// Above this many waiting packets the memory is given back once they are gone.
+    const KEEP: usize = 8;
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn push(&mut self, item: Outgoing) {
+        self.bytes += item.cost();
+        self.items.push_back(item);
+    }
+
+    pub(crate) fn drop_volatile(&mut self) {
+        self.items.retain(|item| !item.is_volatile());
+        self.bytes = self.items.iter().map(Outgoing::cost).sum();
+    }
+
+    /// Takes packets from the front: at least one, and no more than fit `max` bytes as `size` counts them.
+    pub(crate) fn pop_up_to(&mut self, max: usize, size: impl Fn(&Outgoing) -> usize) -> Vec<Outgoing> {
+        let mut total = 0;
+        let fitting = self.items.iter().take_while(|item| {
+            total += size(item);
+            total <= max
+        });
+        let n = fitting.count().max(1).min(self.items.len());
+        let taken: Vec<_> = self.items.drain(..n).collect();
+        self.bytes -= taken.iter().map(Outgoing::cost).sum::<usize>();
+        if self.items.is_empty() && self.items.capacity() > Self::KEEP {
+            self.items = VecDeque::new();
+        }
+        taken
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}

@@ -1,0 +1,222 @@
+//! What an HTTP request asks of the engine, read off its method and query, and the refusals with their status and body
+//! as the reference words them. Knows no session: whether a `sid` exists is [`Shard::route`](crate::Shard::route)'s
+//! business.
+
+use crate::frame::Revision;
+use crate::id::Sid;
+use core::fmt;
+
+/// The HTTP methods that matter here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// GET.
+    Get,
+    /// POST.
+    Post,
+    /// Anything else.
+    Other,
+}
+
+/// How a session talks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// HTTP long-polling.
+    Polling,
+    /// WebSocket.
+    WebSocket,
+}
+
+/// A request that is well-formed as such.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// No `sid`: a new session.
+    Handshake {
+        /// From `EIO`.
+        revision: Revision,
+        /// From `transport`.
+        transport: Transport,
+        /// Whether the client can not take binary poll answers (`b64`; EIO=3 only).
+        base64: bool,
+    },
+    /// Something for a session that exists, or so the client says: ask [`Shard::route`](crate::Shard::route).
+    Session {
+        /// From `sid`.
+        sid: Sid,
+        /// From `EIO`; `None` for what no session can have.
+        revision: Option<Revision>,
+        /// What is asked for.
+        ask: Ask,
+    },
+}
+
+/// What a request with a `sid` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// A poll for packets.
+    Poll,
+    /// To take packets from the client.
+    Post,
+    /// A WebSocket for a session that began with polling.
+    Upgrade,
+    /// A combination of method and transport that makes no sense.
+    Nonsense,
+}
+
+/// Why a request is refused. The discriminants are the reference's error codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// `transport` is missing or unknown.
+    UnknownTransport = 0,
+    /// `sid` names no session.
+    UnknownSid = 1,
+    /// A handshake that is no GET.
+    BadHandshakeMethod = 2,
+    /// The wrong transport for this session, the wrong revision, or a handshake by WebSocket without an upgrade.
+    BadRequest = 3,
+    /// The server does not want this client (its origin, say), or is closing.
+    Forbidden = 4,
+    /// `EIO` is neither 3 nor 4.
+    UnsupportedRevision = 5,
+    /// No room for another session: [`Config::max_sessions`](crate::Config::max_sessions). Not in the reference.
+    Full = 6,
+}
+
+impl RequestError {
+    /// The HTTP status that goes with it.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Forbidden => 403,
+            Self::Full => 503,
+            Self::UnknownTransport
+            | Self::UnknownSid
+            | Self::BadHandshakeMethod
+            | Self::BadRequest
+            | Self::UnsupportedRevision => 400,
+        }
+    }
+
+    /// The reference's wording.
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::UnknownTransport => "Transport unknown",
+            Self::UnknownSid => "Session ID unknown",
+            Self::BadHandshakeMethod => "Bad handshake method",
+            Self::BadRequest => "Bad request",
+            Self::Forbidden => "Forbidden",
+            Self::UnsupportedRevision => "Unsupported protocol version",
+            Self::Full => "Too many sessions",
+        }
+    }
+
+    /// The JSON body of the answer: the code as a number, and the message.
+    #[must_use]
+    pub fn body(self) -> alloc::string::String {
+        alloc::format!(r#"{{"code":{},"message":"{}"}}"#, self as u8, self.message())
+    }
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
+    }
+}
+
+impl core::error::Error for RequestError {}
+
+impl Request {
+    /// Reads a request's method, query (without `?`), and whether it asks for an upgrade to WebSocket.
+    ///
+    /// Of a parameter given twice the last counts, as in the reference. Unknown parameters (`t`, an application's own)
+    /// are ignored.
+    ///
+    /// # Errors
+    ///
+    /// In the reference's order: transport; with `sid` the id's form (the rest is up to `Shard::route`); without it the
+    /// method, the missing upgrade, and the revision last. `EIO` must be exactly `3` or `4` (the reference takes
+    /// anything else for 3; the official suite wants it refused).
+    pub fn parse(method: Method, query: &str, upgrade: bool) -> Result<Self, RequestError> {
+        let (mut transport, mut eio, mut sid, mut base64) = (None, None, None, false);
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
+                "transport" => {
+                    transport = match &*value {
+                        "polling" => Some(Transport::Polling),
+                        "websocket" => Some(Transport::WebSocket),
+                        _ => None,
+                    };
+                }
+                "EIO" => {
+                    eio = match &*value {
+                        "3" => Some(Revision::V3),
+                        "4" => Some(Revision::V4),
+                        _ => None,
+                    };
+                }
+                // An empty `sid` is none, as in the reference.
+                "sid" => sid = (!value.is_empty()).then(|| Sid::parse(&value)),
+                "b64" => base64 = !value.is_empty(),
+                _ => {}
+            }
+        }
+        let transport = transport.ok_or(RequestError::UnknownTransport)?;
+        if let Some(sid) = sid {
+            let sid = sid.ok_or(RequestError::UnknownSid)?;
+            let ask = match (upgrade, transport, method) {
+                (true, Transport::WebSocket, Method::Get) => Ask::Upgrade,
+                (false, Transport::Polling, Method::Get) => Ask::Poll,
+                (false, Transport::Polling, Method::Post) => Ask::Post,
+                _ => Ask::Nonsense,
+            };
+            return Ok(Self::Session { sid, revision: eio, ask });
+        }
+        if method != Method::Get {
+            return Err(RequestError::BadHandshakeMethod);
+        }
+        if upgrade != (transport == Transport::WebSocket) {
+            return Err(RequestError::BadRequest);
+        }
+        let revision = eio.ok_or(RequestError::UnsupportedRevision)?;
+        Ok(Self::Handshake { revision, transport, base64: base64 && revision == Revision::V3 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+
+    const SID: &str = "AAAAAAAAAAAAAAAAAAAAAA";
+
+    fn get(query: &str) -> Result<Request, RequestError> {
+        Request::parse(Method::Get, query, false)
+    }
+
+    #[test]
+    fn handshakes_of_both_revisions() {
+        let want = |revision, base64| Ok(Request::Handshake { revision, transport: Transport::Polling, base64 });
+        assert_eq!(get("EIO=4&transport=polling&t=abc"), want(Revision::V4, false));
+        assert_eq!(get("transport=polling&EIO=3&b64=1"), want(Revision::V3, true));
+        assert_eq!(get("EIO=4&transport=polling&b64=1"), want(Revision::V4, false));
+        assert_eq!(get("EIO=4&transport=polling&sid="), want(Revision::V4, false));
+    }
+
+    #[test]
+    fn refusals_come_in_the_references_order() {
+        use RequestError as E;
+        assert_eq!(get(""), Err(E::UnknownTransport));
+        assert_eq!(get("EIO=9&transport=carrier-pigeon&sid=x"), Err(E::UnknownTransport));
+        assert_eq!(get("EIO=9&transport=polling&sid=x"), Err(E::UnknownSid));
+        let asks = |revision, ask| Ok(Request::Session { sid: Sid::from_bytes([0; 16]), revision, ask });
+        assert_eq!(get(&format!("EIO=9&transport=polling&sid={SID}")), asks(None, Ask::Poll));
+        assert_eq!(get(&format!("EIO=4&transport=websocket&sid={SID}")), asks(Some(Revision::V4), Ask::Nonsense));
+        assert_eq!(Request::parse(Method::Post, "EIO=9&transport=polling", false), Err(E::BadHandshakeMethod));
+        assert_eq!(get("EIO=4&transport=websocket"), Err(E::BadRequest));
+        for eio in ["", "EIO=", "EIO=abc", "EIO=03", "EIO=4.0", "EIO=2"] {
+            assert_eq!(get(&format!("{eio}&transport=polling")), Err(E::UnsupportedRevision), "{eio}");
+        }
+        assert_eq!(E::UnsupportedRevision.body(), r#"{"code":5,"message":"Unsupported protocol version"}"#);
+    }
+}

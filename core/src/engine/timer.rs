@@ -1,0 +1,66 @@
+//! A session's deadlines: an enum and an array.
+
+use crate::time::Time;
+
+/// Why a session wants to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timer {
+    /// A ping is to be sent (EIO=4).
+    Ping,
+    /// The peer has been silent for too long.
+    Silence,
+    /// An upgrade has been going on for too long.
+    Upgrade,
+    /// A closed session's last packets have not been fetched.
+    Linger,
+    /// No namespace has been joined.
+    Connect,
+}
+
+impl Timer {
+    const ALL: [Self; 5] = [Self::Ping, Self::Silence, Self::Upgrade, Self::Linger, Self::Connect];
+}
+
+/// When each timer fires.
+#[derive(Debug)]
+pub(crate) struct TimerTable([Time; Timer::ALL.len()]);
+
+impl TimerTable {
+    pub(crate) fn new() -> Self {
+        Self([Time::NEVER; Timer::ALL.len()])
+    }
+
+    pub(crate) fn set(&mut self, timer: Timer, at: Time) {
+        self.0[timer as usize] = at;
+    }
+
+    pub(crate) fn stop(&mut self, timer: Timer) {
+        self.set(timer, Time::NEVER);
+    }
+
+    pub(crate) fn is_set(&self, timer: Timer) -> bool {
+        self.0[timer as usize] != Time::NEVER
+    }
+
+    pub(crate) fn stop_all(&mut self) {
+        *self = Self::new();
+    }
+
+    /// The earliest.
+    pub(crate) fn next(&self) -> Option<(Time, Timer)> {
+        Timer::ALL
+            .into_iter()
+            .map(|timer| (self.0[timer as usize], timer))
+            .min_by_key(|(at, _)| *at)
+            .filter(|(at, _)| *at != Time::NEVER)
+    }
+
+    /// Takes one that is due, the earliest first.
+    pub(crate) fn expire(&mut self, now: Time) -> Option<Timer> {
+        let (at, timer) = self.next()?;
+        (at <= now).then(|| {
+            self.stop(timer);
+            timer
+        })
+    }
+}

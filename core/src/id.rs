@@ -1,0 +1,140 @@
+//! The names of things. A [`Sid`] is the only one that a peer ever sees, and it is a secret; the others are numbers
+//! between driver and core.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use core::fmt;
+
+/// An Engine.IO session id: 128 bits, printed as 22 characters of URL-safe base64.
+///
+/// Whoever knows a session's id can speak as its client, so it must come from the operating system's generator. The
+/// core makes none; the driver hands them in with [`Shard::open`](crate::Shard::open).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sid([u8; 16]);
+
+impl Sid {
+    /// How many characters a printed id has.
+    pub const LEN: usize = 22;
+
+    /// An id of these 128 bits.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Reads the printed form; `None` for anything that [`fmt::Display`] would not have written.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() != Self::LEN {
+            return None;
+        }
+        let mut bytes = [0; 16];
+        let n = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
+        (n == bytes.len()).then_some(Self(bytes))
+    }
+
+    /// The `serial`th id of a family; the zeroth is `self`. Used for the public ids of a client's sockets, which are
+    /// no secrets, so that one draw of 128 random bits serves all namespaces of a client.
+    #[must_use]
+    pub(crate) fn sibling(mut self, serial: u32) -> Self {
+        for (byte, more) in self.0.iter_mut().zip(serial.to_le_bytes()) {
+            *byte ^= more;
+        }
+        self
+    }
+
+    /// Bits that differ from session to session, to spread heartbeats with.
+    pub(crate) fn spread(self) -> u32 {
+        let [a, b, c, d, ..] = self.0;
+        u32::from_le_bytes([a, b, c, d])
+    }
+}
+
+impl fmt::Display for Sid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = [0; Self::LEN];
+        // 16 bytes are always 22 characters; if that were untrue the id would print as nothing and match nothing.
+        let n = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text).unwrap_or(0);
+        f.write_str(core::str::from_utf8(&text[..n]).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Sid {
+    /// A credential does not belong into a log: four characters tell sessions apart.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, ..] = self.0;
+        write!(f, "Sid({a:02x}{b:02x}{c:02x}…)")
+    }
+}
+
+/// Where a client lives: shard, slot, and the slot's generation, so that a key outlives its client harmlessly.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(u64);
+
+impl Key {
+    const SLOT_BITS: u32 = 28;
+    const MASK: u64 = (1 << Self::SLOT_BITS) - 1;
+    /// Slots of one shard: 2^28.
+    pub(crate) const MAX_SLOTS: usize = 1 << Self::SLOT_BITS;
+
+    pub(crate) fn new(shard: u8, slot: u32, generation: u32) -> Self {
+        let (slot, generation) = (u64::from(slot) & Self::MASK, u64::from(generation) & Self::MASK);
+        Self(u64::from(shard) << (2 * Self::SLOT_BITS) | slot << Self::SLOT_BITS | generation)
+    }
+
+    /// The shard's number. Keys sort by it first.
+    #[must_use]
+    pub const fn shard(self) -> u8 {
+        (self.0 >> (2 * Self::SLOT_BITS)) as u8
+    }
+
+    pub(crate) const fn slot(self) -> u32 {
+        (self.0 >> Self::SLOT_BITS & Self::MASK) as u32
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({}.{}.{})", self.shard(), self.slot(), self.0 & Self::MASK)
+    }
+}
+
+/// A driver's number for one HTTP request, upgrade requests included. Never used twice.
+///
+/// An upgrade request's number goes on naming its WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// One client's place in one namespace. A client that leaves a namespace and comes back has a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SocketId {
+    /// The client.
+    pub key: Key,
+    /// Which of the client's connections to namespaces, counted from 0.
+    pub serial: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn a_sid_reads_what_it_prints_and_nothing_else() {
+        let sid = Sid::from_bytes([0xfb; 16]);
+        let text = sid.to_string();
+        assert_eq!(text.len(), Sid::LEN);
+        assert_eq!(Sid::parse(&text), Some(sid));
+        for bad in ["", "AAAA", "AAAAAAAAAAAAAAAAAAAAAB", "AAAAAAAAAAAAAAAAAAAAA=", "ééééééééééé"] {
+            assert_eq!(Sid::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn keys_sort_by_shard_then_slot() {
+        let key = Key::new(200, 7, u32::MAX);
+        assert_eq!((key.shard(), key.slot()), (200, 7));
+        assert!(Key::new(1, 900, 5) < Key::new(2, 0, 0));
+        assert!(Key::new(1, 3, 99) < Key::new(1, 4, 0));
+    }
+}

@@ -1,0 +1,97 @@
+//! Engine.IO and Socket.IO, both generations of each, as state machines without I/O.
+//!
+//! Bytes come in, bytes go out; sockets, threads and clocks are the driver's. The core is `no_std`, has no `unsafe`, and
+//! iterates over nothing whose order depends on chance, so that the same inputs at the same times give the same outputs,
+//! on any machine.
+//!
+//! # The map
+//!
+//! - A *client* is one Engine.IO session (`engine`) with its *sockets*, one a namespace (`socket`). It is told what has
+//!   happened as an [`Input`], decoded by [`decode_body`] or [`decode_message`], which remember nothing and belong
+//!   outside of every lock.
+//! - A [`Shard`] holds clients and their timers. It puts out [`Output`]s for the driver and [`Event`]s for the hub.
+//! - The [`Hub`] knows who is in which room, and asks the [`App`]. It puts out [`Delivery`]s for the shards.
+//! - [`Server`] is one shard and the hub in one thread. A driver with threads has several shards, a lock for each, and
+//!   one hub.
+//! - [`Chat`] is an application.
+//!
+//! # The loop
+//!
+//! ```
+//! use sanket::{Chat, ChatConfig, Config, Input, Opening, Output, RequestId, Response, Revision, Server, Sid, Time};
+//!
+//! let mut server = Server::new(Chat::new(ChatConfig::default(), 7), Config::default());
+//! let mut now = Time::from_millis(0);
+//!
+//! // A GET without a session id. The ids come from the operating system's generator; these do not.
+//! let (sid, public) = (Sid::from_bytes([1; 16]), Sid::from_bytes([2; 16]));
+//! let opening = Opening::Polling { base64: false };
+//! let key = server.shard.open(sid, public, Revision::V4, opening, now).unwrap();
+//! server.shard.handle(key, Input::Poll(RequestId(1)), now);
+//!
+//! // After each input: let shard and hub talk, and do what they want done.
+//! let mut handshake = None;
+//! server.pump(now, |_, output| match output {
+//!     Output::Respond(RequestId(1), response) => handshake = Some(response.into_parts()),
+//!     _ => {}
+//! });
+//! let (status, _, body) = handshake.unwrap();
+//! assert_eq!(status, 200);
+//! assert!(body.starts_with(br#"0{"sid":"AQEBAQEBAQEBAQEBAQEBAQ""#));
+//!
+//! // Sleep until the next deadline, or until something comes in.
+//! now = server.poll_timeout().unwrap();
+//! server.handle_timeout(now);
+//! ```
+//!
+//! # What holds
+//!
+//! 1. Codecs remember nothing; machines parse nothing.
+//! 2. Nothing that a peer sends can make a machine fail, block, or grow without bound. There are no panics.
+//! 3. Every HTTP request gets exactly one answer, unless the driver said that it is gone.
+//! 4. Every state of a session has a deadline.
+//! 5. Any number of inputs may come between two drains; the outputs are the same.
+//! 6. A broadcast is encoded once, whoever gets it over whichever transport.
+//! 7. Time, ids and seeds come in from outside; order is never a hash's.
+//!
+//! # Where this differs from the first design
+//!
+//! A client has no output queue of its own: it puts its outputs into its shard's, which saves the memory of a million
+//! empty queues. Inputs borrow what was decoded, and only what outlives the call is copied. Events for the hub wait in
+//! the shard until the hub fetches them, so that the driver needs no channel between the two, and one lock a turn is
+//! enough. `App` has a clock, [`Effects::now`], and can ask to be woken: presence is told once a tick, and somebody has
+//! to know when that is.
+
+#![no_std]
+
+extern crate alloc;
+
+mod chat;
+mod config;
+mod engine;
+mod frame;
+mod id;
+mod room;
+mod server;
+mod shard;
+mod socket;
+mod time;
+mod wheel;
+
+pub use chat::{Chat, ChatConfig};
+pub use config::Config;
+pub use engine::{
+    Ask, Batch, BodyKind, Message, Method, Opening, Outgoing, Output, Packet, PacketError, Payload, PayloadError,
+    Reason, Request, RequestError, Response, Timer, Transport, WsEnd, decode_binary, decode_payload, decode_text,
+};
+pub use frame::{Frame, Revision, WsMessage};
+pub use id::{Key, RequestId, Sid, SocketId};
+pub use room::{Admission, App, Effects, Hub, RoomFull, Target};
+pub use server::Server;
+pub use shard::Shard;
+pub use socket::{
+    AckId, Connect, DecodeError, Delivery, Event, Incoming, Input, Kind, Nsp, Packet as SocketPacket,
+    PacketError as SocketPacketError, Packets, RawMessage, Received, SocketMessage, decode_body, decode_message,
+    decode_socket_packet,
+};
+pub use time::Time;

@@ -1,0 +1,252 @@
+//! A shard: a slab of clients with one timer wheel. What a driver locks, briefly; the busiest type of its code. Knows
+//! nothing of rooms or the application: what clients do comes out as events, what the hub wants goes in as deliveries.
+
+use crate::config::Config;
+use crate::engine::{Ask, Opening, Output, RequestError, Transport};
+use crate::frame::{Revision, WsMessage};
+use crate::id::{Key, RequestId, Sid, SocketId};
+use crate::socket::client::{Client, Context, Outbox};
+use crate::socket::{Delivery, Event, Input};
+use crate::time::Time;
+use crate::wheel::Wheel;
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// Some of the server's clients. See the [crate's documentation](crate) for the loop that drives it.
+///
+/// Any number of calls may come between two drains of the outputs; the outputs are the same.
+#[derive(Debug)]
+pub struct Shard {
+    index: u8,
+    config: Arc<Config>,
+    now: Time,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    by_sid: BTreeMap<Sid, Key>,
+    wheel: Wheel,
+    outbox: Outbox,
+    closing: bool,
+}
+
+#[derive(Debug)]
+struct Slot {
+    generation: u32,
+    /// When the wheel looks at it next; never earlier than the client's next deadline, unless that has moved.
+    armed: Time,
+    client: Option<Client>,
+}
+
+impl Shard {
+    /// An empty shard. `index` is in the keys of its clients.
+    #[must_use]
+    pub fn new(index: u8, config: Arc<Config>) -> Self {
+        Self {
+            index,
+            config,
+            now: Time::default(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_sid: BTreeMap::new(),
+            wheel: Wheel::new(),
+            outbox: Outbox::default(),
+            closing: false,
+        }
+    }
+
+    /// How many sessions there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_sid.len()
+    }
+
+    /// Whether there are no sessions.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_sid.is_empty()
+    }
+
+    /// Opens a session.
+    ///
+    /// `sid` is the client's credential and `public` the first of its sockets' public ids; both must be 128 bits from
+    /// the operating system's generator. A session that polls wants [`Input::Poll`] next, with the request that opened
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::Full`] when there are [`Config::max_sessions`], [`RequestError::Forbidden`] after
+    /// [`Shard::shutdown`], [`RequestError::BadRequest`] if `sid` is taken.
+    pub fn open(
+        &mut self,
+        sid: Sid,
+        public: Sid,
+        revision: Revision,
+        opening: Opening,
+        now: Time,
+    ) -> Result<Key, RequestError> {
+        if self.closing {
+            return Err(RequestError::Forbidden);
+        }
+        if self.len() >= self.config.max_sessions.min(Key::MAX_SLOTS) {
+            return Err(RequestError::Full);
+        }
+        if self.by_sid.contains_key(&sid) {
+            return Err(RequestError::BadRequest);
+        }
+        self.now = self.now.max(now);
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot { generation: 0, armed: Time::NEVER, client: None });
+            // `MAX_SLOTS` is less than `u32::MAX`.
+            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+        });
+        let generation = self.slots[index as usize].generation;
+        let key = Key::new(self.index, index, generation);
+        let mut cx = Context { key, config: &self.config, now: self.now, outbox: &mut self.outbox };
+        let client = Client::open(sid, public, revision, opening, &mut cx);
+        self.slots[index as usize].client = Some(client);
+        self.by_sid.insert(sid, key);
+        self.settle(key);
+        Ok(key)
+    }
+
+    /// The session that a request is for.
+    ///
+    /// # Errors
+    ///
+    /// In the reference's order: no such session, the wrong transport, the wrong revision.
+    pub fn route(&self, sid: Sid, revision: Option<Revision>, ask: Ask) -> Result<Key, RequestError> {
+        let key = *self.by_sid.get(&sid).ok_or(RequestError::UnknownSid)?;
+        let client = self.client(key).ok_or(RequestError::UnknownSid)?;
+        let fits = match ask {
+            Ask::Poll | Ask::Post => client.transport() == Transport::Polling,
+            // If it can not have one, it is taken and closed at once, as by the reference.
+            Ask::Upgrade => true,
+            Ask::Nonsense => false,
+        };
+        if fits && revision == Some(client.revision()) { Ok(key) } else { Err(RequestError::BadRequest) }
+    }
+
+    /// The revision that a session speaks.
+    #[must_use]
+    pub fn revision(&self, key: Key) -> Option<Revision> {
+        self.client(key).map(Client::revision)
+    }
+
+    /// Tells a client's machine what has happened. A request to a key that names nobody any more is refused as unknown.
+    pub fn handle(&mut self, key: Key, input: Input<'_>, now: Time) {
+        let stranger = match &input {
+            Input::Poll(id) | Input::Post(id, _) => {
+                Some(Output::Respond(*id, crate::engine::Response::Refused(RequestError::UnknownSid)))
+            }
+            Input::WsOpen(id) => Some(Output::WsClose(*id)),
+            Input::RequestGone(_) | Input::WsMessage(..) | Input::WsEnd(..) | Input::Shutdown => None,
+        };
+        if !self.with(key, now, |client, cx| client.handle(input, cx))
+            && let Some(output) = stranger
+        {
+            self.outbox.outputs.push_back((key, output));
+        }
+    }
+
+    /// Hands a delivery of the hub to a socket. One that is gone by now does not mind.
+    pub fn deliver(&mut self, to: SocketId, delivery: Delivery, now: Time) {
+        self.with(to.key, now, |client, cx| client.deliver(to.serial, delivery, cx));
+    }
+
+    /// Takes what is to be written to a WebSocket, up to about `max` bytes, and at least one packet if there is any.
+    pub fn transmit(&mut self, key: Key, id: RequestId, max: usize, into: &mut Vec<WsMessage>, now: Time) {
+        self.with(key, now, |client, cx| client.transmit(id, max, into, cx));
+    }
+
+    /// Closes every session, and takes no more. What is queued still goes out.
+    pub fn shutdown(&mut self, now: Time) {
+        self.closing = true;
+        let keys: Vec<Key> = self.by_sid.values().copied().collect();
+        for key in keys {
+            self.handle(key, Input::Shutdown, now);
+        }
+    }
+
+    /// Sees to everything that is due.
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.now = self.now.max(now);
+        let mut due = Vec::new();
+        self.wheel.advance(self.now, &mut due);
+        for (index, at) in due {
+            let slot = &mut self.slots[index as usize];
+            if slot.armed != at {
+                continue;
+            }
+            slot.armed = Time::NEVER;
+            let key = Key::new(self.index, index, slot.generation);
+            self.with(key, now, Client::handle_timeout);
+        }
+    }
+
+    /// When [`Shard::handle_timeout`] wants to be called next. May be earlier than necessary.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.wheel.next()
+    }
+
+    /// What the driver is to do. To be drained after each call, before the lock is given back.
+    pub fn poll_output(&mut self) -> Option<(Key, Output)> {
+        self.outbox.outputs.pop_front()
+    }
+
+    /// What clients did, for the hub, in the order in which it happened.
+    pub fn poll_event(&mut self) -> Option<(SocketId, Event)> {
+        let (id, event) = self.outbox.events.pop_front()?;
+        self.outbox.event_bytes -= event.cost();
+        Some((id, event))
+    }
+
+    /// Whether there are events for the hub.
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        !self.outbox.events.is_empty()
+    }
+
+    /// Whether the hub is so far behind that clients should not be read from: [`Config::max_backlog`].
+    #[must_use]
+    pub fn is_backlogged(&self) -> bool {
+        self.outbox.event_bytes > self.config.max_backlog
+    }
+
+    fn client(&self, key: Key) -> Option<&Client> {
+        let slot = self.slots.get(key.slot() as usize)?;
+        let client = slot.client.as_ref()?;
+        (Key::new(self.index, key.slot(), slot.generation) == key).then_some(client)
+    }
+
+    /// Lets a client work; `false` if the key names nobody.
+    fn with(&mut self, key: Key, now: Time, work: impl FnOnce(&mut Client, &mut Context<'_>)) -> bool {
+        self.now = self.now.max(now);
+        if self.client(key).is_none() {
+            return false;
+        }
+        let Some(client) = self.slots.get_mut(key.slot() as usize).and_then(|slot| slot.client.as_mut()) else {
+            return false;
+        };
+        let mut cx = Context { key, config: &self.config, now: self.now, outbox: &mut self.outbox };
+        work(client, &mut cx);
+        self.settle(key);
+        true
+    }
+
+    /// After a client has worked: gives its slot back if it is over, else sees that its next deadline is watched.
+    fn settle(&mut self, key: Key) {
+        let Some(slot) = self.slots.get_mut(key.slot() as usize) else { return };
+        let Some(client) = &slot.client else { return };
+        if client.is_closed() {
+            self.by_sid.remove(&client.sid());
+            slot.client = None;
+            slot.generation = slot.generation.wrapping_add(1);
+            self.free.push(key.slot());
+        } else if let Some((at, _)) = client.poll_timeout()
+            && at < slot.armed
+        {
+            slot.armed = self.wheel.arm(key.slot(), at);
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! One client: its Engine.IO session and its sockets, one for each namespace it has joined. Takes inputs, never parses,
+//! never fails: whatever a client sends becomes a state and outputs. Knows no rooms and no other client.
+
+use super::assembly::Assembly;
+use super::event::{Connect, Delivery, Event, Received};
+use super::incoming::{DecodeError, Incoming, Packets};
+use super::nsp::Nsp;
+use super::packet::{self, Kind, Packet, SocketMessage};
+use crate::config::Config;
+use crate::engine::session::{Outputs, Session};
+use crate::engine::{Opening, Output, Reason, Response, Timer, Transport, WsEnd};
+use crate::frame::{Revision, WsMessage};
+use crate::id::{Key, RequestId, Sid, SocketId};
+use crate::time::Time;
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+/// What can happen to a client. Everything is decoded already, and a failure to decode is an input like any other.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A GET with the session's id, or the one that opened the session.
+    Poll(RequestId),
+    /// A POST with the session's id.
+    Post(RequestId, Packets<'a>),
+    /// The connection of an unanswered request is gone; it needs no answer any more.
+    RequestGone(RequestId),
+    /// A WebSocket has been opened for a session that polls.
+    WsOpen(RequestId),
+    /// A message has come on a WebSocket.
+    WsMessage(RequestId, Result<Incoming<'a>, DecodeError>),
+    /// A WebSocket has ended.
+    WsEnd(RequestId, WsEnd),
+    /// The whole server closes.
+    Shutdown,
+}
+
+/// Where a client puts what it has to say: shared by a whole shard.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    pub(crate) outputs: VecDeque<(Key, Output)>,
+    pub(crate) events: VecDeque<(SocketId, Event)>,
+    pub(crate) event_bytes: usize,
+}
+
+/// What a client is lent while it works.
+pub(crate) struct Context<'a> {
+    pub(crate) key: Key,
+    pub(crate) config: &'a Config,
+    pub(crate) now: Time,
+    pub(crate) outbox: &'a mut Outbox,
+}
+
+impl Context<'_> {
+    fn outputs(&mut self) -> Outputs<'_> {
+        Outputs { key: self.key, queue: &mut self.outbox.outputs }
+    }
+
+    fn event(&mut self, serial: u32, event: Event) {
+        self.outbox.event_bytes += event.cost();
+        self.outbox.events.push_back((SocketId { key: self.key, serial }, event));
+    }
+}
+
+/// Calls a method of the session with the context taken apart.
+macro_rules! session {
+    ($self:ident.$method:ident($($arg:expr),*; $cx:ident)) => {{
+        let (config, now) = ($cx.config, $cx.now);
+        $self.session.$method($($arg,)* config, now, &mut $cx.outputs())
+    }};
+}
+
+#[derive(Debug)]
+pub(crate) struct Client {
+    session: Session,
+    /// The first of the family of public ids.
+    public: Sid,
+    next_serial: u32,
+    sockets: Vec<Socket>,
+    assembly: Option<Box<Assembly>>,
+}
+
+/// A client's place in a namespace, from CONNECT on.
+#[derive(Debug)]
+struct Socket {
+    nsp: Nsp,
+    serial: u32,
+    /// The hub has let it in.
+    accepted: bool,
+}
+
+impl Client {
+    pub(crate) fn open(sid: Sid, public: Sid, revision: Revision, opening: Opening, cx: &mut Context<'_>) -> Self {
+        let (config, now) = (cx.config, cx.now);
+        let session = Session::open(sid, revision, opening, config, now, &mut cx.outputs());
+        let mut client = Self { session, public, next_serial: 0, sockets: Vec::new(), assembly: None };
+        match revision {
+            // A client of this revision is in `/` without asking.
+            Revision::V3 => client.knock(Nsp::ROOT, "{}".into(), cx),
+            Revision::V4 => client.session.set_timer(Timer::Connect, now.after(config.connect_timeout)),
+        }
+        client
+    }
+
+    pub(crate) fn sid(&self) -> Sid {
+        self.session.sid()
+    }
+
+    pub(crate) fn revision(&self) -> Revision {
+        self.session.revision()
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        self.session.transport()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.session.is_closed()
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<(Time, Timer)> {
+        self.session.poll_timeout()
+    }
+
+    pub(crate) fn handle(&mut self, input: Input<'_>, cx: &mut Context<'_>) {
+        match input {
+            Input::Poll(id) => session!(self.handle_poll(id; cx)),
+            Input::Post(id, packets) => self.handle_post(id, packets, cx),
+            Input::RequestGone(id) => session!(self.handle_request_gone(id; cx)),
+            Input::WsOpen(id) => session!(self.handle_ws_open(id; cx)),
+            Input::WsMessage(id, packet) => self.handle_packet(Some(id), packet.ok(), cx),
+            Input::WsEnd(id, end) => session!(self.handle_ws_end(id, end; cx)),
+            Input::Shutdown => session!(self.shut(Reason::ServerShuttingDown; cx)),
+        }
+        self.tell_end(cx);
+    }
+
+    pub(crate) fn handle_timeout(&mut self, cx: &mut Context<'_>) {
+        if let Some(Timer::Connect) = session!(self.handle_timeout(; cx)) {
+            session!(self.shut(Reason::ForcedServerClose; cx));
+        }
+        self.tell_end(cx);
+    }
+
+    pub(crate) fn transmit(&mut self, id: RequestId, max: usize, into: &mut Vec<WsMessage>, cx: &mut Context<'_>) {
+        session!(self.transmit(id, max, into; cx));
+        self.tell_end(cx);
+    }
+
+    pub(crate) fn deliver(&mut self, serial: u32, delivery: Delivery, cx: &mut Context<'_>) {
+        let Some(index) = self.sockets.iter().position(|socket| socket.serial == serial) else {
+            return;
+        };
+        match delivery {
+            Delivery::Accept => {
+                self.session.stop_timer(Timer::Connect);
+                let socket = &mut self.sockets[index];
+                socket.accepted = true;
+                let nsp = socket.nsp.clone();
+                let id = self.public_id(&nsp, serial);
+                let frame = packet::connect(self.session.revision(), &nsp, &id);
+                session!(self.send(frame; cx));
+            }
+            Delivery::Refuse(payload) => {
+                let socket = self.sockets.swap_remove(index);
+                session!(self.send(packet::connect_error(&socket.nsp, &payload); cx));
+            }
+            Delivery::Emit(frame) => {
+                if self.sockets[index].accepted {
+                    session!(self.send(frame; cx));
+                }
+            }
+            Delivery::Disconnect => {
+                let socket = self.sockets.swap_remove(index);
+                session!(self.send(packet::disconnect(&socket.nsp); cx));
+                cx.event(serial, Event::Disconnect(Reason::ServerNamespaceDisconnect));
+            }
+            Delivery::Close(reason) => session!(self.shut(reason; cx)),
+        }
+        self.tell_end(cx);
+    }
+
+    fn handle_post(&mut self, id: RequestId, decoded: Packets<'_>, cx: &mut Context<'_>) {
+        if !session!(self.handle_post(id; cx)) {
+            return;
+        }
+        for packet in decoded.packets {
+            self.handle_packet(None, Some(packet), cx);
+        }
+        let response = if decoded.error.is_some() {
+            self.handle_packet(None, None, cx);
+            Response::Malformed
+        } else {
+            Response::Taken
+        };
+        cx.outbox.outputs.push_back((cx.key, Output::Respond(id, response)));
+    }
+
+    /// `None` stands for something that is no packet.
+    fn handle_packet(&mut self, ws: Option<RequestId>, packet: Option<Incoming<'_>>, cx: &mut Context<'_>) {
+        if !session!(self.handle_packet(ws, packet.as_ref(); cx)) {
+            return;
+        }
+        let legal = match packet {
+            Some(Incoming::Message(SocketMessage::Packet(packet))) => self.handle_socket_packet(packet, cx),
+            Some(Incoming::Message(SocketMessage::Attachment(data))) => self.handle_attachment(&data, cx),
+            _ => Ok(()),
+        };
+        if let Err(reason) = legal {
+            session!(self.shut(reason; cx));
+        }
+    }
+
+    /// `Err` where the client may not send this now: the reference closes the whole connection.
+    fn handle_socket_packet(&mut self, packet: Packet<'_>, cx: &mut Context<'_>) -> Result<(), Reason> {
+        if self.assembly.is_some() {
+            // Text while attachments are owed (CVE-2026-48804).
+            return Err(Reason::ParseError);
+        }
+        if let Kind::Connect { auth } = packet.kind {
+            return self.handle_connect(packet.nsp, auth, cx);
+        }
+        let index = self.position(packet.nsp).ok_or(Reason::ForcedServerClose)?;
+        let serial = self.sockets[index].serial;
+        match packet.kind {
+            Kind::Event { id, args, attachments, .. } => {
+                self.assemble(Assembly::new(serial, id, false, args.into(), attachments), cx);
+            }
+            Kind::Ack { id, args, attachments } => {
+                self.assemble(Assembly::new(serial, id, true, args.into(), attachments), cx);
+            }
+            Kind::Disconnect => {
+                self.sockets.swap_remove(index);
+                cx.event(serial, Event::Disconnect(Reason::ClientNamespaceDisconnect));
+            }
+            Kind::Connect { .. } | Kind::ConnectError => return Err(Reason::ForcedServerClose),
+        }
+        Ok(())
+    }
+
+    fn handle_connect(&mut self, name: &str, auth: &str, cx: &mut Context<'_>) -> Result<(), Reason> {
+        let (name, auth) = match self.session.revision() {
+            Revision::V4 => (name, if auth.is_empty() { "{}".into() } else { auth.into() }),
+            Revision::V3 => match name.split_once('?') {
+                Some((name, query)) => (name, query_as_json(query)),
+                None => (name, "{}".into()),
+            },
+        };
+        if name.len() > cx.config.max_namespace_name {
+            return Err(Reason::ForcedServerClose);
+        }
+        match self.position(name) {
+            // 2.x clients join `/` although they are in it already, and are answered, not thrown out.
+            Some(_) if self.session.revision() == Revision::V3 && name == "/" => {}
+            Some(_) => return Err(Reason::ForcedServerClose),
+            None if self.sockets.len() >= cx.config.max_namespaces => {
+                let refusal = packet::connect_error(&Nsp::new(name), r#"{"message":"Too many namespaces"}"#);
+                session!(self.send(refusal; cx));
+            }
+            None => self.knock(Nsp::new(name), auth, cx),
+        }
+        Ok(())
+    }
+
+    fn handle_attachment(&mut self, data: &[u8], cx: &mut Context<'_>) -> Result<(), Reason> {
+        let mut assembly = self.assembly.take().ok_or(Reason::ParseError)?;
+        assembly.add(data, cx.config).map_err(|_| Reason::ParseError)?;
+        self.assemble(*assembly, cx);
+        Ok(())
+    }
+
+    /// Hands a packet up if it is complete, keeps it otherwise.
+    fn assemble(&mut self, assembly: Assembly, cx: &mut Context<'_>) {
+        if !assembly.is_complete() {
+            self.assembly = Some(Box::new(assembly));
+            return;
+        }
+        let (serial, id, is_ack, json, attachments) = assembly.into_parts();
+        match (is_ack, id) {
+            (false, id) => cx.event(serial, Event::Received(Received::new(json, attachments, id))),
+            (true, Some(id)) => {
+                cx.event(serial, Event::Acked { id, answer: Received::new(json, attachments, None) });
+            }
+            // It acks nothing.
+            (true, None) => {}
+        }
+    }
+
+    /// Asks the hub to let the client into a namespace.
+    fn knock(&mut self, nsp: Nsp, auth: Box<str>, cx: &mut Context<'_>) {
+        let serial = self.next_serial;
+        self.next_serial = self.next_serial.wrapping_add(1);
+        let id = self.public_id(&nsp, serial).into_boxed_str();
+        let revision = self.session.revision();
+        self.sockets.push(Socket { nsp: nsp.clone(), serial, accepted: false });
+        cx.event(serial, Event::Connect(Connect { nsp, auth, id, revision }));
+    }
+
+    /// EIO=4: unrelated to the session's id, which is a secret. EIO=3: what the client makes of the session's id itself.
+    fn public_id(&self, nsp: &Nsp, serial: u32) -> String {
+        match self.session.revision() {
+            Revision::V4 => self.public.sibling(serial).to_string(),
+            Revision::V3 if nsp.is_root() => self.session.sid().to_string(),
+            Revision::V3 => alloc::format!("{nsp}#{}", self.session.sid()),
+        }
+    }
+
+    fn position(&self, nsp: &str) -> Option<usize> {
+        self.sockets.iter().position(|socket| socket.nsp.as_str() == nsp)
+    }
+
+    /// Once the session has begun to end, every socket is told, once.
+    fn tell_end(&mut self, cx: &mut Context<'_>) {
+        if let Some(reason) = self.session.take_end() {
+            self.assembly = None;
+            for socket in self.sockets.drain(..) {
+                cx.event(socket.serial, Event::Disconnect(reason));
+            }
+        }
+    }
+}
+
+/// A query as a JSON object of strings.
+fn query_as_json(query: &str) -> Box<str> {
+    let mut object = serde_json::Map::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        object.insert(name.into_owned(), value.into_owned().into());
+    }
+    serde_json::Value::Object(object).to_string().into_boxed_str()
+}

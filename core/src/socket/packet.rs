@@ -1,0 +1,322 @@
+//! One Socket.IO packet: `<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]`. Decoding borrows and checks the JSON
+//! in one pass, without recursion; arguments stay the text that they are, so that lone surrogates, big numbers and the
+//! order of keys come back as they were sent. Holds nothing; attachments that are owed are `assembly`'s.
+
+use super::nsp::Nsp;
+use crate::frame::{Frame, Revision};
+use alloc::borrow::Cow;
+use alloc::string::String;
+use bytes::Bytes;
+use core::fmt::{self, Write as _};
+use serde::Deserializer as _;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// A decoded Socket.IO packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet<'a> {
+    /// The namespace as it was written; `/` where it was left out. In a CONNECT of an EIO=3 client it may end in a query.
+    pub nsp: &'a str,
+    /// What it is.
+    pub kind: Kind<'a>,
+}
+
+/// The types of packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind<'a> {
+    /// `0`: the client wants into the namespace.
+    Connect {
+        /// A JSON object, or nothing.
+        auth: &'a str,
+    },
+    /// `1`: the client leaves the namespace.
+    Disconnect,
+    /// `2`, and `5` when there are attachments.
+    Event {
+        /// Set where the client asks for an ack.
+        id: Option<u64>,
+        /// A JSON array; its first element is a string or a number, the event's name.
+        args: &'a str,
+        /// The first element, as JSON.
+        name: &'a str,
+        /// How many binary messages follow.
+        attachments: usize,
+    },
+    /// `3`, and `6` when there are attachments.
+    Ack {
+        /// The event that is acked. One without an id is no error, and acks nothing.
+        id: Option<u64>,
+        /// A JSON array.
+        args: &'a str,
+        /// How many binary messages follow.
+        attachments: usize,
+    },
+    /// `4`: only servers send it.
+    ConnectError,
+}
+
+/// What an Engine.IO message turns out to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SocketMessage<'a> {
+    /// A packet.
+    Packet(Packet<'a>),
+    /// An attachment of the packet before it.
+    Attachment(Cow<'a, [u8]>),
+}
+
+/// Why text is not a Socket.IO packet. The client sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PacketError {
+    /// No such type, or none.
+    Type,
+    /// The number of attachments is missing, zero, or above [`Config::max_attachments`](crate::Config::max_attachments).
+    Attachments,
+    /// The ack id is beyond 64 bits.
+    Id,
+    /// The data is no JSON, or not what the type wants: an object for CONNECT, an array for events and acks.
+    Data,
+    /// An event's name is neither a string nor a number (CVE-2023-32695), or one that means something to the
+    /// application's side (`connect`, `disconnect` and the like).
+    Name,
+}
+
+impl fmt::Display for PacketError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Type => "unknown Socket.IO packet type",
+            Self::Attachments => "bad number of attachments",
+            Self::Id => "bad ack id",
+            Self::Data => "bad data in Socket.IO packet",
+            Self::Name => "bad event name",
+        })
+    }
+}
+
+impl core::error::Error for PacketError {}
+
+/// Names that applications listen to for what is not an event of a client.
+const RESERVED: [&str; 6] =
+    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
+
+/// Decodes the text of an Engine.IO message.
+///
+/// # Errors
+///
+/// See [`PacketError`].
+pub fn decode(text: &str, max_attachments: usize) -> Result<Packet<'_>, PacketError> {
+    let mut chars = text.chars();
+    let kind = chars.next().ok_or(PacketError::Type)?;
+    let mut rest = chars.as_str();
+    let mut attachments = 0;
+    if matches!(kind, '5' | '6') {
+        let (digits, after) = rest.split_once('-').ok_or(PacketError::Attachments)?;
+        attachments =
+            parse_count(digits).filter(|n| (1..=max_attachments).contains(n)).ok_or(PacketError::Attachments)?;
+        rest = after;
+    }
+    let mut nsp = "/";
+    if rest.starts_with('/') {
+        (nsp, rest) = rest.split_once(',').unwrap_or((rest, ""));
+    }
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let (id, data) = rest.split_at(digits);
+    let id = if id.is_empty() { None } else { Some(id.parse().map_err(|_| PacketError::Id)?) };
+    let kind = match kind {
+        '0' => Kind::Connect { auth: check_object(data)? },
+        '1' if data.is_empty() => Kind::Disconnect,
+        '1' => return Err(PacketError::Data),
+        '2' | '5' => {
+            let name = check_array(data)?.ok_or(PacketError::Name)?;
+            check_name(name)?;
+            Kind::Event { id, args: data, name, attachments }
+        }
+        '3' | '6' => {
+            check_array(data)?;
+            Kind::Ack { id, args: data, attachments }
+        }
+        '4' => Kind::ConnectError,
+        _ => return Err(PacketError::Type),
+    };
+    Ok(Packet { nsp, kind })
+}
+
+/// A small decimal number, digits only.
+fn parse_count(digits: &str) -> Option<usize> {
+    (digits.len() <= 4 && digits.bytes().all(|digit| digit.is_ascii_digit())).then(|| digits.parse().ok())?
+}
+
+fn check_object(data: &str) -> Result<&str, PacketError> {
+    if data.is_empty() {
+        return Ok(data);
+    }
+    let raw: &RawValue = serde_json::from_str(data).map_err(|_| PacketError::Data)?;
+    if raw.get().starts_with('{') { Ok(raw.get()) } else { Err(PacketError::Data) }
+}
+
+/// Checks a JSON array and returns its first element.
+fn check_array(data: &str) -> Result<Option<&str>, PacketError> {
+    struct First;
+    impl<'de> Visitor<'de> for First {
+        type Value = Option<&'de RawValue>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an array")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            let first = seq.next_element()?;
+            while seq.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(first)
+        }
+    }
+    let mut json = serde_json::Deserializer::from_str(data);
+    let first = json.deserialize_seq(First).map_err(|_| PacketError::Data)?;
+    json.end().map_err(|_| PacketError::Data)?;
+    Ok(first.map(RawValue::get))
+}
+
+fn check_name(name: &str) -> Result<(), PacketError> {
+    match name.as_bytes() {
+        [b'"', ..] if RESERVED.contains(&&*unquote(name)) => Err(PacketError::Name),
+        [b'"' | b'-' | b'0'..=b'9', ..] => Ok(()),
+        _ => Err(PacketError::Name),
+    }
+}
+
+/// The text of a JSON string or number. Escapes that no Rust string can hold (lone surrogates) leave it as it is written.
+pub(crate) fn unquote(json: &str) -> Cow<'_, str> {
+    let Some(inner) = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return Cow::Borrowed(json);
+    };
+    if !inner.contains('\\') {
+        return Cow::Borrowed(inner);
+    }
+    serde_json::from_str(json).map_or(Cow::Borrowed(inner), Cow::Owned)
+}
+
+/// Begins a packet: Engine.IO's `4`, then type, attachments and namespace.
+fn begin(kind: char, binary: char, nsp: &Nsp, attachments: usize, capacity: usize) -> String {
+    let mut text = String::with_capacity(capacity + nsp.as_str().len() + 24);
+    text.push('4');
+    if attachments == 0 {
+        text.push(kind);
+    } else {
+        text.push(binary);
+        // Writing to a `String` does not fail.
+        let _ = write!(text, "{attachments}-");
+    }
+    if !nsp.is_root() {
+        text.push_str(nsp.as_str());
+        text.push(',');
+    }
+    text
+}
+
+/// An EVENT. `name` and `args` are JSON: a string, and values with commas between them.
+pub(crate) fn event(nsp: &Nsp, name: &str, args: &str, attachments: &[Bytes]) -> Frame {
+    let mut text = begin('2', '5', nsp, attachments.len(), name.len() + args.len());
+    text.push('[');
+    text.push_str(name);
+    if !args.is_empty() {
+        text.push(',');
+        text.push_str(args);
+    }
+    text.push(']');
+    Frame::new(text, attachments)
+}
+
+/// An ACK. `args` is JSON values with commas between them.
+pub(crate) fn ack(nsp: &Nsp, id: u64, args: &str, attachments: &[Bytes]) -> Frame {
+    let mut text = begin('3', '6', nsp, attachments.len(), args.len());
+    // Writing to a `String` does not fail.
+    let _ = write!(text, "{id}[{args}]");
+    Frame::new(text, attachments)
+}
+
+/// The answer to a CONNECT. EIO=3 clients work their ids out by themselves.
+pub(crate) fn connect(revision: Revision, nsp: &Nsp, id: &str) -> Frame {
+    let mut text = begin('0', '0', nsp, 0, id.len());
+    if revision == Revision::V4 {
+        // An id is URL-safe base64, nothing to escape.
+        let _ = write!(text, r#"{{"sid":"{id}"}}"#);
+    }
+    Frame::new(text, &[])
+}
+
+/// The refusal of a CONNECT. `payload` is JSON.
+pub(crate) fn connect_error(nsp: &Nsp, payload: &str) -> Frame {
+    let mut text = begin('4', '4', nsp, 0, payload.len());
+    text.push_str(payload);
+    Frame::new(text, &[])
+}
+
+/// A DISCONNECT.
+pub(crate) fn disconnect(nsp: &Nsp) -> Frame {
+    Frame::new(begin('1', '1', nsp, 0, 0), &[])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(text: &str) -> Result<Kind<'_>, PacketError> {
+        decode(text, 10).map(|packet| packet.kind)
+    }
+
+    #[test]
+    fn packets_of_every_shape() {
+        let event = |id, args, attachments| Ok(Kind::Event { id, args, name: "\"a\"", attachments });
+        assert_eq!(kind("0"), Ok(Kind::Connect { auth: "" }));
+        assert_eq!(
+            decode("0/x?a=b,{\"t\":1}", 10),
+            Ok(Packet { nsp: "/x?a=b", kind: Kind::Connect { auth: "{\"t\":1}" } })
+        );
+        assert_eq!(decode("1/x", 10), Ok(Packet { nsp: "/x", kind: Kind::Disconnect }));
+        assert_eq!(kind(r#"2["a"]"#), event(None, r#"["a"]"#, 0));
+        assert_eq!(kind(r#"212["a",1]"#), event(Some(12), r#"["a",1]"#, 0));
+        assert_eq!(
+            kind(r#"51-/x,7["a",{"_placeholder":true,"num":0}]"#),
+            event(Some(7), r#"["a",{"_placeholder":true,"num":0}]"#, 1)
+        );
+        assert_eq!(kind("30[]"), Ok(Kind::Ack { id: Some(0), args: "[]", attachments: 0 }));
+    }
+
+    #[test]
+    fn what_the_reference_refuses_is_refused() {
+        use PacketError as E;
+        for (text, error) in [
+            ("", E::Type),
+            ("9", E::Type),
+            ("5[\"a\"]", E::Attachments),
+            ("50-[\"a\"]", E::Attachments),
+            ("511-[\"a\"]", E::Attachments),
+            ("5+1-[\"a\"]", E::Attachments),
+            ("51e1-[\"a\"]", E::Attachments),
+            ("0[]", E::Data),
+            ("0{", E::Data),
+            ("1{}", E::Data),
+            ("2", E::Data),
+            ("2{}", E::Data),
+            ("2[\"a\",]", E::Data),
+            ("2[\"a\"]]", E::Data),
+            ("2[]", E::Name),
+            ("2[null]", E::Name),
+            ("2[{\"toString\":\"a\"}]", E::Name),
+            ("2[\"connect\"]", E::Name),
+            ("2[\"dis\\u0063onnect\"]", E::Name),
+            ("299999999999999999999999[\"a\"]", E::Id),
+        ] {
+            assert_eq!(kind(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn arguments_are_not_rebuilt() {
+        let args = r#"["a","\ud800",1e400,{"__proto__":1,"b":1,"a":2}]"#;
+        let text = alloc::format!("2{args}");
+        assert!(matches!(kind(&text), Ok(Kind::Event { args: got, .. }) if got == args));
+        let deep = alloc::format!("2[\"a\",{}{}]", "[".repeat(5_000), "]".repeat(5_000));
+        assert!(kind(&deep).is_ok());
+    }
+}
