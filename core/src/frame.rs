@@ -64,7 +64,8 @@ const MESSAGE: u8 = 0x04;
 
 impl Frame {
     /// A frame of `text`, an Engine.IO packet with its type digit, and the attachments that belong to it.
-    pub(crate) fn new(text: String, attachments: &[Bytes]) -> Self {
+    #[must_use]
+    pub fn new(text: String, attachments: &[Bytes]) -> Self {
         let utf16_len = text.encode_utf16().count();
         let attachments: Box<[Bytes]> = attachments
             .iter()

@@ -22,6 +22,12 @@ impl Sid {
         Self(bytes)
     }
 
+    /// The 128 bits.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
     /// Reads the printed form; `None` for anything that [`fmt::Display`] would not have written.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

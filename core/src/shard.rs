@@ -154,8 +154,11 @@ impl Shard {
     }
 
     /// Takes what is to be written to a WebSocket, up to about `max` bytes, and at least one packet if there is any.
-    pub fn transmit(&mut self, key: Key, id: RequestId, max: usize, into: &mut Vec<WsMessage>, now: Time) {
-        self.with(key, now, |client, cx| client.transmit(id, max, into, cx));
+    /// Whether there is more; if not, [`Output::WsReady`] will say when there is.
+    pub fn transmit(&mut self, key: Key, id: RequestId, max: usize, into: &mut Vec<WsMessage>, now: Time) -> bool {
+        let mut more = false;
+        self.with(key, now, |client, cx| more = client.transmit(id, max, into, cx));
+        more
     }
 
     /// Closes every session, and takes no more. What is queued still goes out.

@@ -57,6 +57,9 @@ impl Refusal {
 struct Claimed<'a> {
     #[serde(borrow)]
     description: Option<&'a RawValue>,
+    /// Binary data stands as an object with this in it.
+    #[serde(rename = "_placeholder")]
+    placeholder: Option<&'a RawValue>,
 }
 
 /// Reads the argument of a `chat message`, which may be missing.
@@ -64,6 +67,9 @@ pub(crate) fn read(argument: Option<&str>, max_text: usize) -> Result<Said<'_>, 
     let argument = argument.filter(|json| json.starts_with('{')).ok_or(Refusal::NotAnObject)?;
     // A key given twice is the only way for a JSON object to fail here.
     let claimed: Claimed<'_> = serde_json::from_str(argument).map_err(|_| Refusal::NotAnObject)?;
+    if claimed.placeholder.is_some() {
+        return Err(Refusal::NotAnObject);
+    }
     let text = claimed.description.filter(|text| text.get().starts_with('"')).ok_or(Refusal::NoText)?;
     let (units, blank) = measure(text.get());
     if blank {
@@ -125,7 +131,14 @@ mod tests {
     fn what_is_no_message_is_named() {
         let refusal = |argument| read(argument, 3).err();
         assert_eq!(refusal(None), Some(Refusal::NotAnObject));
-        for json in ["null", "[]", "\"hi\"", "7", r#"{"description":"a","description":"b"}"#] {
+        for json in [
+            "null",
+            "[]",
+            "\"hi\"",
+            "7",
+            r#"{"description":"a","description":"b"}"#,
+            r#"{"_placeholder":true,"num":0}"#,
+        ] {
             assert_eq!(refusal(Some(json)), Some(Refusal::NotAnObject), "{json}");
         }
         for json in ["{}", r#"{"description":null}"#, r#"{"description":{"_placeholder":true,"num":0}}"#] {

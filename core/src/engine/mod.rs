@@ -3,6 +3,7 @@
 //! `request`, `packet` and `payload` are functions that remember nothing; `table`, `queue` and `timer` are the parts
 //! of `session`, the machine, which never parses.
 
+pub(crate) mod output;
 pub(crate) mod packet;
 pub(crate) mod payload;
 pub(crate) mod queue;
@@ -11,9 +12,10 @@ pub(crate) mod session;
 mod table;
 pub(crate) mod timer;
 
+pub use output::{Opening, Output, Reason, Response, WsEnd};
 pub use packet::{Message, Packet, PacketError, decode_binary, decode_text};
 pub use payload::{Batch, BodyKind, Payload, PayloadError, decode_payload};
 pub use queue::Outgoing;
 pub use request::{Ask, Method, Request, RequestError, Transport};
-pub use session::{Opening, Output, Reason, Response, WsEnd};
+
 pub use timer::Timer;

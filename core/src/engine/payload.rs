@@ -224,7 +224,9 @@ pub struct Batch {
 }
 
 impl Batch {
-    pub(crate) fn new(packets: Vec<Outgoing>, revision: Revision, base64: bool) -> Self {
+    /// Packets for a client of `revision`; `base64` if it is of EIO=3 and can not take binary answers.
+    #[must_use]
+    pub fn new(packets: Vec<Outgoing>, revision: Revision, base64: bool) -> Self {
         Self { packets, revision, base64 }
     }
 

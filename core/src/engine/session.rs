@@ -1,151 +1,20 @@
 //! One Engine.IO session: does what `table` says, with a queue and a few deadlines. Parses nothing, and knows of messages
 //! only that they are to be handed up.
 
+use super::output::{Opening, Output, Outputs, Reason, Response, WsEnd};
 use super::packet::Packet;
-use super::payload::{Batch, BodyKind, polled_size};
+use super::payload::{Batch, polled_size};
 use super::queue::{Outgoing, Queue};
 use super::request::{RequestError, Transport};
 use super::table::{Act, Cause, State, Via, row};
 use super::timer::{Timer, TimerTable};
 use crate::config::Config;
 use crate::frame::{Frame, Revision, WsMessage};
-use crate::id::{Key, RequestId, Sid};
+use crate::id::{RequestId, Sid};
 use crate::time::Time;
-use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use core::fmt;
-
-/// Why a session, or a socket on it, ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Reason {
-    /// The connection broke, or the client broke the transport's rules.
-    TransportError,
-    /// The client closed the connection.
-    TransportClose,
-    /// The client was silent for too long.
-    PingTimeout,
-    /// The client sent something that is no packet.
-    ParseError,
-    /// The client did not read what was sent to it. Not in the reference, which lets its memory grow.
-    SlowConsumer,
-    /// The server closed the connection: because of what the client did, or because the application said so.
-    ForcedServerClose,
-    /// The whole server is closing.
-    ServerShuttingDown,
-    /// The client left the namespace.
-    ClientNamespaceDisconnect,
-    /// The server took the socket out of the namespace.
-    ServerNamespaceDisconnect,
-}
-
-impl fmt::Display for Reason {
-    /// The reference's wording of a server-side disconnect reason.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TransportError => "transport error",
-            Self::TransportClose => "transport close",
-            Self::PingTimeout => "ping timeout",
-            Self::ParseError => "parse error",
-            Self::SlowConsumer => "slow consumer",
-            Self::ForcedServerClose => "forced server close",
-            Self::ServerShuttingDown => "server shutting down",
-            Self::ClientNamespaceDisconnect => "client namespace disconnect",
-            Self::ServerNamespaceDisconnect => "server namespace disconnect",
-        })
-    }
-}
-
-/// How a new session comes about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Opening {
-    /// By a GET, which is answered with the handshake.
-    Polling {
-        /// Whether poll answers must be text (`b64`).
-        base64: bool,
-    },
-    /// By a WebSocket.
-    WebSocket(RequestId),
-}
-
-/// How a WebSocket ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WsEnd {
-    /// The peer closed it, with or without ceremony.
-    Closed,
-    /// It broke, or the peer broke its protocol.
-    Failed,
-}
-
-/// The answer to an HTTP request.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Response {
-    /// 200: packets for the client.
-    Batch(Batch),
-    /// 200 `ok`: a POST has been taken.
-    Taken,
-    /// 400: a POST was malformed; the session is over.
-    Malformed,
-    /// 400: a second GET while one waits; the session is over.
-    Overlap,
-    /// 413: a POST beyond [`Config::max_payload`](crate::Config::max_payload); the session lives.
-    TooLarge,
-    /// The status, code and message of a refusal.
-    Refused(RequestError),
-}
-
-impl Response {
-    /// Status, content type and body. Encodes, so not to be called under a lock.
-    #[must_use]
-    pub fn into_parts(self) -> (u16, &'static str, Bytes) {
-        const TEXT: &str = "text/plain; charset=UTF-8";
-        match self {
-            Self::Batch(batch) => match batch.encode() {
-                (BodyKind::Text, body) => (200, TEXT, body),
-                (BodyKind::Binary, body) => (200, "application/octet-stream", body),
-            },
-            // text/html, since old browsers offer other types for download (the reference's GH-43).
-            Self::Taken => (200, "text/html", Bytes::from_static(b"ok")),
-            Self::Malformed | Self::Overlap => (400, TEXT, Bytes::new()),
-            Self::TooLarge => (413, TEXT, Bytes::new()),
-            Self::Refused(error) => (error.status(), "application/json", error.body().into()),
-        }
-    }
-}
-
-/// What the driver is to do.
-#[derive(Clone, Debug)]
-pub enum Output {
-    /// Answer an HTTP request. There is exactly one answer to each, unless the driver said that the request is gone.
-    Respond(RequestId, Response),
-    /// There is something to transmit on this WebSocket. Said once; again only after
-    /// [`Shard::transmit`](crate::Shard::transmit) has found nothing more.
-    WsReady(RequestId),
-    /// Close this WebSocket, after what has been transmitted on it.
-    WsClose(RequestId),
-    /// The session is over and its key names nobody any more.
-    Closed(Reason),
-}
-
-/// Where a session puts its outputs: a queue shared by a whole shard, so that a session needs none of its own.
-#[derive(Debug)]
-pub(crate) struct Outputs<'a> {
-    pub(crate) key: Key,
-    pub(crate) queue: &'a mut VecDeque<(Key, Output)>,
-}
-
-impl Outputs<'_> {
-    fn push(&mut self, output: Output) {
-        self.queue.push_back((self.key, output));
-    }
-
-    fn respond(&mut self, id: RequestId, response: Response) {
-        self.push(Output::Respond(id, response));
-    }
-}
 
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -408,6 +277,7 @@ impl Session {
     }
 
     /// Hands out what is queued for the WebSocket, at least one packet if there is any, and up to about `max` bytes.
+    /// Whether there is more.
     pub(crate) fn transmit(
         &mut self,
         id: RequestId,
@@ -416,9 +286,9 @@ impl Session {
         config: &Config,
         now: Time,
         out: &mut Outputs<'_>,
-    ) {
+    ) -> bool {
         if self.ws != Some(id) {
-            return;
+            return false;
         }
         match self.state {
             State::WebSocket | State::WsClosing => {}
@@ -426,9 +296,9 @@ impl Session {
             State::Probed if self.signalled => {
                 self.signalled = false;
                 into.push(WsMessage::Text(Bytes::from_static(b"3probe")));
-                return;
+                return false;
             }
-            State::Polling | State::Probing | State::Probed | State::PollClosing | State::Closed => return,
+            State::Polling | State::Probing | State::Probed | State::PollClosing | State::Closed => return false,
         }
         for item in self.queue.pop_up_to(max, Outgoing::cost) {
             item.messages(self.revision, into);
@@ -439,6 +309,7 @@ impl Session {
                 self.step(Cause::Drained, config, now, out);
             }
         }
+        !self.queue.is_empty()
     }
 
     /// Goes to the next state and does what needs no more than the session itself; what needs the request or the packet
@@ -464,8 +335,7 @@ impl Session {
             Act::Switch => {
                 self.timers.stop(Timer::Upgrade);
                 self.answer_poll(Outgoing::Noop, out);
-                // A `3probe` that was never fetched is not needed any more.
-                self.signalled = false;
+                // A `3probe` that was never fetched is not needed any more, but its signal stands.
                 if !self.queue.is_empty() {
                     self.signal(out);
                 }

@@ -37,7 +37,7 @@
 //! | Shut | BeginClose → PollClosing | BeginClose → PollClosing | BeginClose → PollClosing | BeginClose → WsClosing | Ignore | Ignore | Ignore |
 //! | Drained | Ignore | Ignore | Ignore | Ignore | Finish → Closed | Finish → Closed | Ignore |
 
-use super::session::Reason;
+use super::output::Reason;
 
 /// Where a session is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

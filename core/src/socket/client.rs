@@ -7,7 +7,8 @@ use super::incoming::{DecodeError, Incoming, Packets};
 use super::nsp::Nsp;
 use super::packet::{self, Kind, Packet, SocketMessage};
 use crate::config::Config;
-use crate::engine::session::{Outputs, Session};
+use crate::engine::output::Outputs;
+use crate::engine::session::Session;
 use crate::engine::{Opening, Output, Reason, Response, Timer, Transport, WsEnd};
 use crate::frame::{Revision, WsMessage};
 use crate::id::{Key, RequestId, Sid, SocketId};
@@ -143,9 +144,16 @@ impl Client {
         self.tell_end(cx);
     }
 
-    pub(crate) fn transmit(&mut self, id: RequestId, max: usize, into: &mut Vec<WsMessage>, cx: &mut Context<'_>) {
-        session!(self.transmit(id, max, into; cx));
+    pub(crate) fn transmit(
+        &mut self,
+        id: RequestId,
+        max: usize,
+        into: &mut Vec<WsMessage>,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        let more = session!(self.transmit(id, max, into; cx));
         self.tell_end(cx);
+        more
     }
 
     pub(crate) fn deliver(&mut self, serial: u32, delivery: Delivery, cx: &mut Context<'_>) {

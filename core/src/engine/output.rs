@@ -1,0 +1,138 @@
+//! What a session is asked and answers with: how it opens, why it ends, what the driver is to do. Words, no machine.
+
+use super::payload::{Batch, BodyKind};
+use super::request::RequestError;
+use crate::id::{Key, RequestId};
+use alloc::collections::VecDeque;
+use bytes::Bytes;
+use core::fmt;
+
+/// Why a session, or a socket on it, ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The connection broke, or the client broke the transport's rules.
+    TransportError,
+    /// The client closed the connection.
+    TransportClose,
+    /// The client was silent for too long.
+    PingTimeout,
+    /// The client sent something that is no packet.
+    ParseError,
+    /// The client did not read what was sent to it. Not in the reference, which lets its memory grow.
+    SlowConsumer,
+    /// The server closed the connection: because of what the client did, or because the application said so.
+    ForcedServerClose,
+    /// The whole server is closing.
+    ServerShuttingDown,
+    /// The client left the namespace.
+    ClientNamespaceDisconnect,
+    /// The server took the socket out of the namespace.
+    ServerNamespaceDisconnect,
+}
+
+impl fmt::Display for Reason {
+    /// The reference's wording of a server-side disconnect reason.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TransportError => "transport error",
+            Self::TransportClose => "transport close",
+            Self::PingTimeout => "ping timeout",
+            Self::ParseError => "parse error",
+            Self::SlowConsumer => "slow consumer",
+            Self::ForcedServerClose => "forced server close",
+            Self::ServerShuttingDown => "server shutting down",
+            Self::ClientNamespaceDisconnect => "client namespace disconnect",
+            Self::ServerNamespaceDisconnect => "server namespace disconnect",
+        })
+    }
+}
+
+/// How a new session comes about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// By a GET, which is answered with the handshake.
+    Polling {
+        /// Whether poll answers must be text (`b64`).
+        base64: bool,
+    },
+    /// By a WebSocket.
+    WebSocket(RequestId),
+}
+
+/// How a WebSocket ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WsEnd {
+    /// The peer closed it, with or without ceremony.
+    Closed,
+    /// It broke, or the peer broke its protocol.
+    Failed,
+}
+
+/// The answer to an HTTP request.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Response {
+    /// 200: packets for the client.
+    Batch(Batch),
+    /// 200 `ok`: a POST has been taken.
+    Taken,
+    /// 400: a POST was malformed; the session is over.
+    Malformed,
+    /// 400: a second GET while one waits; the session is over.
+    Overlap,
+    /// 413: a POST beyond [`Config::max_payload`](crate::Config::max_payload); the session lives.
+    TooLarge,
+    /// The status, code and message of a refusal.
+    Refused(RequestError),
+}
+
+impl Response {
+    /// Status, content type and body. Encodes, so not to be called under a lock.
+    #[must_use]
+    pub fn into_parts(self) -> (u16, &'static str, Bytes) {
+        const TEXT: &str = "text/plain; charset=UTF-8";
+        match self {
+            Self::Batch(batch) => match batch.encode() {
+                (BodyKind::Text, body) => (200, TEXT, body),
+                (BodyKind::Binary, body) => (200, "application/octet-stream", body),
+            },
+            // text/html, since old browsers offer other types for download (the reference's GH-43).
+            Self::Taken => (200, "text/html", Bytes::from_static(b"ok")),
+            Self::Malformed | Self::Overlap => (400, TEXT, Bytes::new()),
+            Self::TooLarge => (413, TEXT, Bytes::new()),
+            Self::Refused(error) => (error.status(), "application/json", error.body().into()),
+        }
+    }
+}
+
+/// What the driver is to do.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Answer an HTTP request. There is exactly one answer to each, unless the driver said that the request is gone.
+    Respond(RequestId, Response),
+    /// There is something to transmit on this WebSocket. Said once; again only after
+    /// [`Shard::transmit`](crate::Shard::transmit) has found nothing more.
+    WsReady(RequestId),
+    /// Close this WebSocket, after what has been transmitted on it.
+    WsClose(RequestId),
+    /// The session is over and its key names nobody any more.
+    Closed(Reason),
+}
+
+/// Where a session puts its outputs: a queue shared by a whole shard, so that a session needs none of its own.
+#[derive(Debug)]
+pub(crate) struct Outputs<'a> {
+    pub(crate) key: Key,
+    pub(crate) queue: &'a mut VecDeque<(Key, Output)>,
+}
+
+impl Outputs<'_> {
+    pub(crate) fn push(&mut self, output: Output) {
+        self.queue.push_back((self.key, output));
+    }
+
+    pub(crate) fn respond(&mut self, id: RequestId, response: Response) {
+        self.push(Output::Respond(id, response));
+    }
+}

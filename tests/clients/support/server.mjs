@@ -1,0 +1,76 @@
+// Starts the chat server under test as a child process and ends it again. Which one it is, is told by the environment:
+// SANKET_BIN is the path of the binary (default: the release build of this workspace); SANKET_TARGET=reference takes the
+// small Node server beside this file instead. Knows nothing of Socket.IO.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { deadline } from './wait.mjs'
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url))
+export const isReference = process.env.SANKET_TARGET === 'reference'
+const command = isReference
+  ? [process.execPath, here('reference.mjs')]
+  : [process.env.SANKET_BIN ?? here('../../../target/release/sanket')]
+
+const START_MS = 10_000
+const STOP_MS = 5_000
+
+const running = new Set()
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')))
+for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => process.exit(1)) // Else there is no 'exit'.
+
+export class Server {
+  /** Resolves when the server has said on which address it listens. `flags` go to the command line after `--port`. */
+  static async start (flags = [], port = 0) {
+    const [file, ...first] = command
+    const child = spawn(file, [...first, '--port', String(port), ...flags], { stdio: ['ignore', 'ignore', 'pipe'] })
+    running.add(child)
+    const server = new Server(child)
+    try {
+      await deadline(server.listening, START_MS, 'the server to say where it listens')
+    } catch (error) {
+      child.kill('SIGKILL')
+      throw new Error(`${file} did not start: ${error.message}\n${server.stderr}`)
+    }
+    return server
+  }
+
+  constructor (child) {
+    this.child = child
+    this.stderr = ''
+    this.exited = once(child, 'exit').finally(() => running.delete(child))
+    this.exited.catch(() => {})
+    this.listening = new Promise((resolve, reject) => {
+      child.stderr.setEncoding('utf8').on('data', (text) => {
+        this.stderr += text
+        const [, url] = /listening on (http:\/\/\S+)/.exec(this.stderr) ?? []
+        if (url) resolve(this.url = url.replace(/\/$/, ''))
+      })
+      child.once('error', reject)
+      child.once('exit', (code) => reject(new Error(`it ended with ${code}`)))
+    })
+    this.listening.catch(() => {})
+  }
+
+  get port () { return Number(new URL(this.url).port) }
+
+  /** Asks the server to end, and is content only with a clean and timely end. */
+  async stop () {
+    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill('SIGTERM')
+    const [code, signal] = await deadline(this.exited, STOP_MS, 'the server to end after SIGTERM').catch((error) => {
+      this.child.kill('SIGKILL')
+      throw error
+    })
+    assert.deepEqual({ code, signal }, { code: 0, signal: null }, `the server ended badly\n${this.stderr}`)
+    assert.doesNotMatch(this.stderr, /panicked/, 'the server panicked on the way')
+  }
+}
+
+/** A process of ours that is not the server, killed with the test run at the latest. */
+export function startScript (name, args) {
+  const child = spawn(process.execPath, [here(name), ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+  return child
+}

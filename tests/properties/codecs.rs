@@ -1,0 +1,78 @@
+//! The codecs, on generated input: what is encoded is decoded, what is accepted is a fixed point, and the two revisions'
+//! odd ways of counting agree with JavaScript's.
+
+use bytes::Bytes;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use sanket::{Batch, BodyKind, Frame, Message, Outgoing, Packet, PayloadError, Revision, decode_payload};
+use sanket_tests::fuzz;
+
+fn revisions() -> impl Strategy<Value = Revision> {
+    prop_oneof![Just(Revision::V3), Just(Revision::V4)]
+}
+
+/// Text as JSON can hold it: any character but the separator, which JSON escapes.
+fn texts() -> impl Strategy<Value = String> {
+    vec(prop_oneof![any::<char>(), prop::char::range('a', 'z'), Just('😀'), Just('é')], 0..40)
+        .prop_map(|chars| chars.into_iter().filter(|c| *c != '\x1e').collect())
+}
+
+fn frames() -> impl Strategy<Value = Vec<(String, Vec<Vec<u8>>)>> {
+    vec((texts(), vec(vec(any::<u8>(), 0..20), 0..3)), 1..8)
+}
+
+proptest! {
+    #[test]
+    fn what_is_encoded_is_decoded(frames in frames(), revision in revisions(), base64 in any::<bool>()) {
+        let outgoing = frames.iter().map(|(text, data)| {
+            let data: Vec<Bytes> = data.iter().map(|bytes| Bytes::copy_from_slice(bytes)).collect();
+            Outgoing::Frame(Frame::new(format!("4{text}"), &data))
+        });
+        let (kind, body) = Batch::new(outgoing.collect(), revision, base64).encode();
+        let decoded: Result<Vec<_>, _> = decode_payload(revision, kind, &body, usize::MAX).collect();
+        let mut wanted = Vec::new();
+        for (text, data) in &frames {
+            wanted.push(Packet::Message(Message::Text(text)));
+            wanted.extend(data.iter().map(|bytes| Packet::Message(Message::Binary(bytes.into()))));
+        }
+        prop_assert_eq!(decoded, Ok(wanted));
+        prop_assert!(kind == BodyKind::Text || (revision == Revision::V3 && !base64));
+    }
+
+    #[test]
+    fn a_v3_length_that_is_wrong_by_any_amount_is_refused(text in texts(), wrong in 0_usize..60) {
+        let packet = format!("4{text}");
+        let right = packet.encode_utf16().count();
+        prop_assume!(wrong != right && wrong > 0);
+        let body = format!("{wrong}:{packet}");
+        let decoded: Result<Vec<_>, _> = decode_payload(Revision::V3, BodyKind::Text, body.as_bytes(), 100).collect();
+        // Too long never fits; too short leaves a rest that would have to be a payload by itself.
+        prop_assert!(decoded.is_err() || (wrong < right && packet.contains(':')));
+        if wrong > right {
+            prop_assert_eq!(decoded, Err(PayloadError::Length));
+        }
+    }
+
+    #[test]
+    fn any_body(data in vec(any::<u8>(), 0..200)) {
+        fuzz::payload(&data);
+    }
+
+    #[test]
+    fn any_body_of_likely_characters(head in 0_u8..8, text in "[0-6b:\\x1e=AQ\"\\[\\]é😀\\x00\\x01-]{0,60}") {
+        let mut data = vec![head];
+        data.extend(text.bytes());
+        fuzz::payload(&data);
+    }
+
+    #[test]
+    fn any_packet_of_likely_characters(text in "[0-6]?([0-9]{1,3}-)?(/[a-z?=]{0,3},)?[0-9]{0,3}[\\[\\]\"{}a,0-9:]{0,20}") {
+        fuzz::packet(text.as_bytes());
+    }
+
+    #[test]
+    fn any_request(data in vec(any::<u8>(), 0..100), eio in "(&EIO=[0-9]?)?", transport in "(&transport=(polling|websocket)?)?") {
+        fuzz::request(&data);
+        fuzz::request(&[data, eio.into_bytes(), transport.into_bytes()].concat());
+    }
+}

@@ -1,0 +1,90 @@
+//! The machines, on generated schedules: clients of both revisions do anything in any order, and everything that the core
+//! promises its driver holds. What is promised, and checked, is in `world.rs` and `script.rs`.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use sanket::{Config, Input, Key, Opening, RawMessage, RequestId, Revision, Shard, Sid, Time, WsEnd, decode_message};
+use sanket_tests::script::{self, Script};
+use std::sync::Arc;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn any_schedule(bytes in vec(any::<u8>(), 0..600)) {
+        script::play(&bytes);
+    }
+
+    /// Rule 5: any number of inputs may come between two drains.
+    #[test]
+    fn outputs_are_the_same_for_every_drain_schedule(bytes in vec(any::<u8>(), 0..300), drains in vec(any::<bool>(), 300)) {
+        let mut drains = drains.into_iter();
+        let always = trace(&bytes, || true);
+        prop_assert_eq!(&always, &trace(&bytes, || false));
+        prop_assert_eq!(&always, &trace(&bytes, || drains.next().unwrap_or_default()));
+    }
+}
+
+/// What a shard puts out for a script of inputs, as text.
+fn trace(bytes: &[u8], mut drain: impl FnMut() -> bool) -> (Vec<String>, Vec<String>) {
+    let config = Arc::new(script::tight());
+    let mut shard = Shard::new(0, config.clone());
+    let mut script = Script::new(bytes);
+    let (mut outputs, mut events) = (Vec::new(), Vec::new());
+    let mut now = Time::from_millis(0);
+    let mut keys: Vec<Key> = Vec::new();
+    let mut number = 0;
+    while !script.is_over() {
+        number += 1;
+        let id = RequestId(number);
+        let which = script.below(8);
+        let key = keys.get(script.below(4)).copied();
+        match (which, key) {
+            (0, _) | (_, None) => keys.extend(open(&mut shard, number, script.below(4), now)),
+            (1, Some(key)) => shard.handle(key, Input::Poll(id), now),
+            (2, Some(key)) => shard.handle(key, Input::WsOpen(id), now),
+            (3, Some(key)) => {
+                let text = ["40", "42[\"a\"]", "2probe", "5", "3", "1"][script.below(6)];
+                let ws = RequestId(number - 1 - script.below(3) as u64 % number);
+                let packet = decode_message(Revision::V4, RawMessage::Text(text), &config);
+                shard.handle(key, Input::WsMessage(ws, packet), now);
+            }
+            (4, Some(key)) => {
+                let ended = RequestId(number.saturating_sub(script.below(5) as u64));
+                shard.handle(key, Input::WsEnd(ended, WsEnd::Closed), now);
+            }
+            (5, Some(key)) => shard.handle(key, Input::RequestGone(RequestId(number - 1)), now),
+            (6, Some(key)) => shard.handle(key, Input::Shutdown, now),
+            _ => {
+                now = now.after(u64::from(script.byte()));
+                shard.handle_timeout(now);
+            }
+        }
+        if drain() {
+            collect(&mut shard, &mut outputs, &mut events);
+        }
+    }
+    collect(&mut shard, &mut outputs, &mut events);
+    (outputs, events)
+}
+
+fn open(shard: &mut Shard, number: u64, how: usize, now: Time) -> Option<Key> {
+    let sid = Sid::from_bytes(u128::from(number).to_le_bytes());
+    let revision = if how & 1 == 0 { Revision::V3 } else { Revision::V4 };
+    let opening = if how & 2 == 0 { Opening::Polling { base64: false } } else { Opening::WebSocket(RequestId(number)) };
+    shard.open(sid, sid, revision, opening, now).ok()
+}
+
+fn collect(shard: &mut Shard, outputs: &mut Vec<String>, events: &mut Vec<String>) {
+    outputs.extend(std::iter::from_fn(|| shard.poll_output()).map(|output| format!("{output:?}")));
+    events.extend(std::iter::from_fn(|| shard.poll_event()).map(|event| format!("{event:?}")));
+}
+
+/// The default limits leave room for the default everything else.
+#[test]
+fn the_default_config_is_coherent() {
+    let config = Config::default();
+    assert!(config.max_queue > config.max_payload);
+    assert!(config.max_attached >= config.max_payload);
+    assert!(config.connect_timeout > config.upgrade_timeout);
+}

@@ -1,0 +1,246 @@
+//! Scripts: bytes that are read as what some clients do, in any order and at any time. Any bytes are a script, so that
+//! fuzzers and property tests alike can mutate and shrink them.
+
+use crate::world::{Everything, Session, World};
+use sanket::{BodyKind, Config, RawMessage, RequestId, Revision, WsEnd, WsMessage};
+
+/// Reads numbers off bytes; zeros when they are used up.
+#[derive(Debug)]
+pub struct Script<'a>(&'a [u8]);
+
+impl<'a> Script<'a> {
+    /// A script of these bytes.
+    #[must_use]
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// Whether it is over.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The next byte.
+    pub fn byte(&mut self) -> u8 {
+        let (first, rest) = self.0.split_first().unwrap_or((&0, &[]));
+        self.0 = rest;
+        *first
+    }
+
+    /// A number below `n`, which must not be 0.
+    pub fn below(&mut self, n: usize) -> usize {
+        usize::from(self.byte()) % n
+    }
+
+    /// The next bytes, up to `n`.
+    pub fn bytes(&mut self, n: usize) -> &'a [u8] {
+        let (taken, rest) = self.0.split_at(n.min(self.0.len()));
+        self.0 = rest;
+        taken
+    }
+}
+
+/// What clients say, right and wrong; the bytes of the script come in where nothing fits.
+const TEXTS: [&str; 34] = [
+    "40",
+    "40/a,",
+    "40/ab,{\"t\":1}",
+    "40/long,",
+    "40{\"token\":\"x\"}",
+    "41",
+    "41/a,",
+    "42[\"echo\",1]",
+    "420[\"echo\",\"é😀\"]",
+    "42/a,7[\"echo\"]",
+    "42[\"all\",{\"b\":1,\"a\":2}]",
+    "42[\"typing\"]",
+    "42[\"join\",1]",
+    "42[\"leave\",1]",
+    "42[\"room\",1]",
+    "42[\"out\"]",
+    "42[\"out\",true]",
+    "451-[\"echo\",{\"_placeholder\":true,\"num\":0}]",
+    "452-3[\"all\",{\"_placeholder\":true,\"num\":1}]",
+    "430[]",
+    "43[1]",
+    "461-5[{\"_placeholder\":true,\"num\":0}]",
+    "44{}",
+    "42[\"connect\"]",
+    "42[]",
+    "2",
+    "2probe",
+    "3",
+    "3probe",
+    "5",
+    "6",
+    "1",
+    "0",
+    "",
+];
+
+/// A client of the script.
+#[derive(Debug)]
+struct Client {
+    session: Session,
+    /// Unanswered and answered requests, and WebSockets, in the order of their making.
+    requests: Vec<RequestId>,
+    sockets: Vec<RequestId>,
+    connected: bool,
+}
+
+/// A config whose limits can be hit within a short script.
+#[must_use]
+pub fn tight() -> Config {
+    Config {
+        ping_interval: 300,
+        ping_timeout: 200,
+        upgrade_timeout: 250,
+        connect_timeout: 1_000,
+        close_timeout: 400,
+        max_payload: 200,
+        max_packets: 6,
+        max_attachments: 2,
+        max_attached: 64,
+        max_queue: 2_000,
+        max_sessions: 6,
+        max_namespaces: 2,
+        max_namespace_name: 8,
+        max_rooms: 2,
+        max_backlog: 10_000,
+    }
+}
+
+/// Lets clients do what the script says, and checks that everything holds, to the end of the last of them.
+///
+/// # Panics
+///
+/// If something does not hold.
+pub fn play(bytes: &[u8]) {
+    let mut script = Script::new(bytes);
+    let mut world = World::new(Everything, tight());
+    let mut clients: Vec<Client> = Vec::new();
+    while !script.is_over() {
+        step(&mut script, &mut world, &mut clients);
+    }
+    world.assert_silence_ends_everything();
+}
+
+fn step(script: &mut Script<'_>, world: &mut World<Everything>, clients: &mut Vec<Client>) {
+    let what = script.below(12);
+    if clients.is_empty() || what == 0 {
+        open(script, world, clients);
+        return;
+    }
+    let index = script.below(clients.len());
+    let client = &mut clients[index];
+    let session = client.session;
+    let pick = |script: &mut Script<'_>, from: &[RequestId]| match from.len() {
+        0 => None,
+        n => Some(from[n - 1 - script.below(n.min(3))]),
+    };
+    match what {
+        1 | 2 => client.requests.push(world.get(session)),
+        3 => {
+            let (kind, body) = body(script, session.revision);
+            let id = world.post(session, kind, &body);
+            assert!(!world.is_waiting(id), "a POST waits");
+            client.requests.push(id);
+        }
+        4 => {
+            if let Some(id) = pick(script, &client.requests) {
+                world.lose_request(session, id);
+            }
+        }
+        5 => client.sockets.push(world.upgrade(session)),
+        6 | 7 => {
+            if let Some(ws) = pick(script, &client.sockets) {
+                let text = text(script);
+                world.send(session, ws, RawMessage::Text(&text));
+            }
+        }
+        8 => {
+            if let Some(ws) = pick(script, &client.sockets) {
+                let n = script.below(80);
+                world.send(session, ws, RawMessage::Binary(script.bytes(n)));
+            }
+        }
+        9 => {
+            if let Some(ws) = pick(script, &client.sockets) {
+                let end = if script.below(2) == 0 { WsEnd::Closed } else { WsEnd::Failed };
+                world.end_ws(session, ws, end);
+            }
+        }
+        10 => {
+            if let Some(ws) = pick(script, &client.sockets) {
+                let max = 1 + 8 * script.below(256);
+                let messages = world.receive(session, ws, max);
+                client.read(&messages);
+            }
+        }
+        _ => world.advance(u64::from(script.byte()) * 2),
+    }
+    for id in client.requests.clone() {
+        if let Some((status, _, body)) = world.answer(id) {
+            assert!(matches!(status, 200 | 400), "{status}");
+            assert!(status != 200 || !body.is_empty(), "an empty answer");
+        }
+    }
+}
+
+fn open(script: &mut Script<'_>, world: &mut World<Everything>, clients: &mut Vec<Client>) {
+    let revision = if script.below(2) == 0 { Revision::V3 } else { Revision::V4 };
+    let opened = if script.below(2) == 0 {
+        let base64 = script.below(2) == 0;
+        world.open_polling(revision, base64).map(|(session, id)| (session, vec![id], Vec::new()))
+    } else {
+        world.open_ws(revision).map(|(session, ws)| (session, Vec::new(), vec![ws]))
+    };
+    if let Ok((session, requests, sockets)) = opened {
+        clients.push(Client { session, requests, sockets, connected: false });
+    }
+}
+
+fn text(script: &mut Script<'_>) -> String {
+    match script.below(TEXTS.len() + 4) {
+        n if n < TEXTS.len() => TEXTS[n].into(),
+        _ => {
+            let n = script.below(24);
+            String::from_utf8_lossy(script.bytes(n)).into_owned()
+        }
+    }
+}
+
+fn body(script: &mut Script<'_>, revision: Revision) -> (BodyKind, Vec<u8>) {
+    let mut body = Vec::new();
+    for n in 0..=script.below(3) {
+        let packet = if script.below(8) == 0 { "bAQID".into() } else { text(script) };
+        match revision {
+            Revision::V4 if n > 0 => body.extend(format!("\x1e{packet}").bytes()),
+            Revision::V4 => body.extend(packet.bytes()),
+            Revision::V3 => body.extend(format!("{}:{packet}", packet.encode_utf16().count()).bytes()),
+        }
+    }
+    if script.below(16) == 0 {
+        let n = script.below(40);
+        body = script.bytes(n).to_vec();
+    }
+    (if script.below(8) == 0 { BodyKind::Binary } else { BodyKind::Text }, body)
+}
+
+impl Client {
+    /// What comes over a WebSocket must be in order: the handshake first, CONNECT before any event.
+    fn read(&mut self, messages: &[WsMessage]) {
+        for message in messages {
+            let WsMessage::Text(text) = message else { continue };
+            let text = std::str::from_utf8(text).expect("text is UTF-8");
+            if text.starts_with("40") && !text.starts_with("40/") {
+                self.connected = true;
+            }
+            // What went out over polling before an upgrade is not seen here, so only sessions that began with a
+            // WebSocket are held to it.
+            let event = text.starts_with("42[");
+            assert!(!event || self.connected || !self.requests.is_empty(), "{text} before CONNECT");
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! A server with raw clients in virtual time. Plays the driver, and holds the core to what it promises a driver: one
+//! answer to each request, nothing for a WebSocket after its end, events of a socket only between its CONNECT and its end.
+
+use bytes::Bytes;
+use sanket::{
+    AckId, Admission, App, BodyKind, Config, Connect, Delivery, Effects, Event, Input, Key, Nsp, Opening, Output,
+    RawMessage, Reason, Received, RequestError, RequestId, Response, Revision, Server, Sid, SocketId, Target, Time,
+    WsEnd, WsMessage, decode_body, decode_message,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An application that does a little of everything. Its events: `echo` acks and emits its arguments back, `all` sends them
+/// to everybody, `join`, `leave` and `room` work on the room that the first argument names, `out` is shown the door.
+#[derive(Debug, Default)]
+pub struct Everything;
+
+impl App for Everything {
+    fn admit(&mut self, _: SocketId, connect: &Connect, _: &mut Effects<'_>) -> Admission {
+        if connect.nsp.as_str().len() < 4 { Admission::Accept } else { Admission::refuse("Invalid namespace") }
+    }
+
+    fn connect(&mut self, who: SocketId, fx: &mut Effects<'_>) {
+        fx.emit(Target::Socket(who), "hello", &fx.now().as_millis());
+    }
+
+    fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
+        let args = event.args();
+        let joined = args.join(",");
+        let room = args.first().copied().unwrap_or("none");
+        match &*event.name() {
+            "echo" => {
+                fx.emit_json(Target::Socket(who), "echo", &joined, event.attachments());
+                if let Some(ack) = ack {
+                    fx.ack_json(who, ack, &joined, event.attachments());
+                }
+            }
+            "all" => fx.emit_json(Target::Namespace(&Nsp::ROOT), "all", &joined, event.attachments()),
+            "typing" => fx.emit_volatile(Target::Namespace(&Nsp::ROOT), "typing", &1),
+            "join" => drop(fx.join(who, room)),
+            "leave" => drop(fx.leave(who, room)),
+            "room" => fx.emit_json(Target::Room(&Nsp::ROOT, room), "room", &joined, &[]),
+            "out" => fx.disconnect(who, joined == "true"),
+            _ => {}
+        }
+    }
+
+    fn disconnect(&mut self, _: SocketId, _: Reason, fx: &mut Effects<'_>) {
+        fx.emit(Target::Namespace(&Nsp::ROOT), "gone", &1);
+    }
+}
+
+/// A server, its clients, and what has gone between them.
+#[derive(Debug)]
+pub struct World<A> {
+    /// The server.
+    pub server: Server<A>,
+    /// The limits that it works with.
+    pub config: Config,
+    /// The time.
+    pub now: Time,
+    /// Answers, until somebody takes them.
+    answers: BTreeMap<RequestId, Response>,
+    waiting: BTreeSet<RequestId>,
+    lines: BTreeMap<RequestId, Line>,
+    /// Sockets between CONNECT and their end.
+    live: BTreeSet<SocketId>,
+    /// Sockets that were not let in: one more end may be on its way from a client that ended meanwhile.
+    refused: BTreeSet<SocketId>,
+    ended: BTreeMap<Key, Reason>,
+    next: u64,
+}
+
+/// The server's end of a WebSocket.
+#[derive(Debug, Default)]
+struct Line {
+    ready: bool,
+    closed: bool,
+    sent: Vec<WsMessage>,
+}
+
+/// A session as a client knows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Session {
+    /// Its key.
+    pub key: Key,
+    /// Its id.
+    pub sid: Sid,
+    /// Its revision.
+    pub revision: Revision,
+}
+
+impl<A: App> World<A> {
+    /// A world without clients.
+    pub fn new(app: A, config: Config) -> Self {
+        Self {
+            server: Server::new(app, config.clone()),
+            config,
+            now: Time::from_millis(1_000_000),
+            answers: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            lines: BTreeMap::new(),
+            live: BTreeSet::new(),
+            refused: BTreeSet::new(),
+            ended: BTreeMap::new(),
+            next: 1,
+        }
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn open(&mut self, revision: Revision, opening: Opening) -> Result<Session, RequestError> {
+        let bytes = |n: u64, kind: u64| Sid::from_bytes((u128::from(n) << 64 | u128::from(kind)).to_le_bytes());
+        let n = self.number();
+        let sid = bytes(n, 1);
+        let key = self.server.shard.open(sid, bytes(n, 2), revision, opening, self.now)?;
+        Ok(Session { key, sid, revision })
+    }
+
+    /// Opens a session by polling; its handshake is the answer to the request.
+    ///
+    /// # Errors
+    ///
+    /// What the shard refuses it with.
+    pub fn open_polling(&mut self, revision: Revision, base64: bool) -> Result<(Session, RequestId), RequestError> {
+        let session = self.open(revision, Opening::Polling { base64 })?;
+        Ok((session, self.get(session)))
+    }
+
+    /// Opens a session by WebSocket.
+    ///
+    /// # Errors
+    ///
+    /// What the shard refuses it with.
+    pub fn open_ws(&mut self, revision: Revision) -> Result<(Session, RequestId), RequestError> {
+        let id = RequestId(self.number());
+        // The line is there before the session, as in a driver.
+        self.lines.insert(id, Line::default());
+        let session = self.open(revision, Opening::WebSocket(id)).inspect_err(|_| drop(self.lines.remove(&id)))?;
+        self.pump();
+        Ok((session, id))
+    }
+
+    /// Sends a GET.
+    pub fn get(&mut self, session: Session) -> RequestId {
+        let id = RequestId(self.number());
+        self.waiting.insert(id);
+        self.server.shard.handle(session.key, Input::Poll(id), self.now);
+        self.pump();
+        id
+    }
+
+    /// Sends a POST.
+    pub fn post(&mut self, session: Session, kind: BodyKind, body: &[u8]) -> RequestId {
+        let id = RequestId(self.number());
+        self.waiting.insert(id);
+        let packets = decode_body(session.revision, kind, body, &self.config);
+        self.server.shard.handle(session.key, Input::Post(id, packets), self.now);
+        self.pump();
+        id
+    }
+
+    /// The connection of a request breaks.
+    pub fn lose_request(&mut self, session: Session, id: RequestId) {
+        if self.waiting.remove(&id) {
+            self.server.shard.handle(session.key, Input::RequestGone(id), self.now);
+            self.pump();
+        }
+    }
+
+    /// Opens a WebSocket for a session that polls.
+    pub fn upgrade(&mut self, session: Session) -> RequestId {
+        let id = RequestId(self.number());
+        self.lines.insert(id, Line::default());
+        self.server.shard.handle(session.key, Input::WsOpen(id), self.now);
+        self.pump();
+        id
+    }
+
+    /// Sends a message on a WebSocket. One that the server has closed swallows it, as the network would.
+    pub fn send(&mut self, session: Session, ws: RequestId, message: RawMessage<'_>) {
+        if self.is_open(ws) {
+            let packet = decode_message(session.revision, message, &self.config);
+            self.server.shard.handle(session.key, Input::WsMessage(ws, packet), self.now);
+            self.pump();
+        }
+    }
+
+    /// A WebSocket ends from the client's side.
+    pub fn end_ws(&mut self, session: Session, ws: RequestId, end: WsEnd) {
+        if self.is_open(ws) {
+            self.line(ws).closed = true;
+            self.server.shard.handle(session.key, Input::WsEnd(ws, end), self.now);
+            self.pump();
+        }
+    }
+
+    /// Whether a WebSocket is open.
+    #[must_use]
+    pub fn is_open(&self, ws: RequestId) -> bool {
+        self.lines.get(&ws).is_some_and(|line| !line.closed)
+    }
+
+    /// Reads what is to be read from a WebSocket, in packets of at most about `max` bytes.
+    pub fn receive(&mut self, session: Session, ws: RequestId, max: usize) -> Vec<WsMessage> {
+        while self.is_open(ws) && self.line(ws).ready {
+            let mut messages = Vec::new();
+            let more = self.server.shard.transmit(session.key, ws, max, &mut messages, self.now);
+            assert!(!more || !messages.is_empty(), "there is more, but it does not come");
+            let line = self.line(ws);
+            line.ready = more;
+            line.sent.append(&mut messages);
+            self.pump();
+        }
+        self.lines.get_mut(&ws).map(|line| std::mem::take(&mut line.sent)).unwrap_or_default()
+    }
+
+    /// The answer to a request, if there is one: status, content type, body.
+    pub fn answer(&mut self, id: RequestId) -> Option<(u16, &'static str, Bytes)> {
+        self.answers.remove(&id).map(Response::into_parts)
+    }
+
+    /// Whether a request waits for its answer.
+    #[must_use]
+    pub fn is_waiting(&self, id: RequestId) -> bool {
+        self.waiting.contains(&id)
+    }
+
+    /// Why a session ended, if it has.
+    #[must_use]
+    pub fn end_of(&self, session: Session) -> Option<Reason> {
+        self.ended.get(&session.key).copied()
+    }
+
+    /// Lets time pass, stopping at every deadline on the way.
+    pub fn advance(&mut self, millis: u64) {
+        let end = self.now.after(millis);
+        while let Some(at) = self.server.poll_timeout().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.server.handle_timeout(self.now);
+            self.pump();
+        }
+        self.now = end;
+    }
+
+    /// After the longest deadline of all there must be nothing left of clients that have fallen silent.
+    ///
+    /// # Panics
+    ///
+    /// If there is.
+    pub fn assert_silence_ends_everything(&mut self) {
+        assert!(
+            self.server.shard.is_empty() || self.server.shard.poll_timeout().is_some(),
+            "a session without deadline"
+        );
+        let Config { ping_interval, ping_timeout, connect_timeout, upgrade_timeout, close_timeout, .. } = self.config;
+        self.advance(2 * (ping_interval + ping_timeout + connect_timeout + upgrade_timeout + close_timeout));
+        assert!(self.server.shard.is_empty(), "{} sessions are left", self.server.shard.len());
+        assert!(self.server.hub.is_empty(), "{} sockets are left", self.server.hub.len());
+        assert_eq!(self.server.hub.rooms(&Nsp::ROOT), [""; 0], "rooms are left");
+        assert_eq!(self.waiting, BTreeSet::new(), "requests were never answered");
+        assert_eq!(self.live, BTreeSet::new(), "sockets never ended");
+        assert!(self.lines.values().all(|line| line.closed), "WebSockets were never closed");
+        assert_eq!(self.server.poll_timeout(), None, "a deadline is left");
+    }
+
+    fn line(&mut self, id: RequestId) -> &mut Line {
+        self.lines.get_mut(&id).unwrap_or_else(|| panic!("{id:?} is no WebSocket"))
+    }
+
+    fn pump(&mut self) {
+        loop {
+            while let Some((key, output)) = self.server.shard.poll_output() {
+                self.take(key, output);
+            }
+            if let Some((from, event)) = self.server.shard.poll_event() {
+                self.check(from, &event);
+                self.server.hub.handle(from, event, self.now);
+            } else if self.server.hub.deliveries() == 0 {
+                return;
+            }
+            while let Some((to, delivery)) = self.server.hub.poll_delivery() {
+                if matches!(delivery, Delivery::Refuse(_)) {
+                    self.live.remove(&to);
+                    self.refused.insert(to);
+                }
+                self.server.shard.deliver(to, delivery, self.now);
+            }
+        }
+    }
+
+    fn take(&mut self, key: Key, output: Output) {
+        match output {
+            Output::Respond(id, response) => {
+                assert!(self.waiting.remove(&id), "{id:?} does not wait for an answer");
+                self.answers.insert(id, response);
+            }
+            Output::WsReady(id) => {
+                let line = self.line(id);
+                assert!(!line.closed, "{id:?} is closed");
+                assert!(!line.ready, "{id:?} knows that already");
+                line.ready = true;
+            }
+            Output::WsClose(id) => {
+                let line = self.line(id);
+                line.closed = true;
+            }
+            Output::Closed(reason) => {
+                assert_eq!(self.ended.insert(key, reason), None, "{key:?} ended twice");
+            }
+        }
+    }
+
+    fn check(&mut self, from: SocketId, event: &Event) {
+        match event {
+            Event::Connect(_) => assert!(self.live.insert(from), "{from:?} connected twice"),
+            Event::Received(_) | Event::Acked { .. } => assert!(self.live.contains(&from), "{from:?} is not connected"),
+            Event::Disconnect(_) => {
+                assert!(self.live.remove(&from) || self.refused.remove(&from), "{from:?} is not connected");
+            }
+        }
+    }
+}
