@@ -1,0 +1,26 @@
+//! Socket.IO beside the routes of an existing tide application, as the tutorial attached it to an express server.
+//!
+//! `cargo run --release -p sanket-async-std --example mounted`, then point any socket.io-client at it.
+
+use async_std::task::block_on;
+use sanket::{Chat, ChatConfig, Config};
+use sanket_async_std::front::Front;
+use sanket_async_std::{Origins, Server};
+
+fn main() -> std::io::Result<()> {
+    block_on(async {
+        // The application that is there already.
+        let mut app = tide::new();
+        app.at("/").get(|_| async { Ok("Hello from tide.\n") });
+        app.at("/users/:name")
+            .get(|request: tide::Request<()>| async move { Ok(format!("Hello, {}.\n", request.param("name")?)) });
+
+        // The one thing to add.
+        let server =
+            Server::start(Chat::new(ChatConfig::default(), fastrand::u64(..)), Config::default(), Origins::same());
+        server.mount(&mut app, "/socket.io");
+
+        println!("http://127.0.0.1:8081");
+        app.listen(Front::bind_to([([127, 0, 0, 1], 8081)])).await
+    })
+}

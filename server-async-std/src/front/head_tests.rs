@@ -1,0 +1,139 @@
+//! What the parser of heads takes and what it refuses, byte for byte.
+use super::*;
+
+fn read(text: &str) -> Result<Option<Head>, Refusal> {
+    parse(text.as_bytes(), 8, SocketAddr::from(([127, 0, 0, 1], 80)))
+}
+
+/// A GET with these header lines beside `Host`.
+fn with(lines: &str) -> Result<Head, Refusal> {
+    read(&format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n\r\n")).map(Option::unwrap)
+}
+
+fn status(result: Result<impl Sized, Refusal>) -> u16 {
+    result.err().map_or(200, |refusal| refusal.status.into())
+}
+
+#[test]
+fn a_plain_request() {
+    let text = "GET /socket.io/?EIO=4&x=%20 HTTP/1.1\r\nHost: chat.example:3000\r\nA: 1\r\na: 2\r\n\r\nrest";
+    let head = read(text).unwrap().unwrap();
+    assert_eq!(head.request.url().as_str(), "http://chat.example:3000/socket.io/?EIO=4&x=%20");
+    assert_eq!(head.len, text.len() - 4);
+    assert_eq!(head.request.header("a").unwrap().iter().count(), 2);
+    assert_eq!(head.body, Framing::End);
+    assert!(head.keep_alive && !head.upgrade && !head.expects_continue && !head.http10);
+    for end in 0..text.len() - 4 {
+        assert!(read(&text[..end]).unwrap().is_none(), "complete after {end} bytes");
+    }
+}
+
+#[test]
+fn the_connection_header() {
+    assert!(!with("Connection: Close").unwrap().keep_alive);
+    assert!(!with("Connection: a, close").unwrap().keep_alive);
+    assert!(!with("Connection: a\r\nConnection: close").unwrap().keep_alive);
+    assert!(with("Connection: keep-alive, Upgrade\r\nUpgrade: websocket").unwrap().upgrade);
+    assert!(!with("Connection: upgrade").unwrap().upgrade);
+    assert!(!with("Upgrade: websocket").unwrap().upgrade);
+    let old = |lines: &str| read(&format!("GET / HTTP/1.0\r\n{lines}\r\n")).unwrap().unwrap();
+    assert!(!old("").keep_alive);
+    assert!(old("Connection: Keep-Alive\r\n").keep_alive);
+    assert!(!old("Connection: keep-alive, close\r\n").keep_alive);
+    assert!(!old("Connection: upgrade\r\nUpgrade: websocket\r\n").upgrade);
+    assert_eq!(old("").request.url().as_str(), "http://127.0.0.1/");
+}
+
+#[test]
+fn where_a_body_ends_is_said_once_and_clearly() {
+    assert_eq!(with("Content-Length: 5").unwrap().body, Framing::Length(5));
+    assert_eq!(with("Content-Length: 0").unwrap().body, Framing::End);
+    assert_eq!(with("Transfer-Encoding: Chunked").unwrap().body, Framing::chunked());
+    for lines in [
+        "Content-Length: 5\r\nContent-Length: 6",
+        "Content-Length: 5\r\ncontent-length: 5",
+        "Content-Length: 5, 5",
+        "Content-Length: +5",
+        "Content-Length: -5",
+        "Content-Length: 0x5",
+        "Content-Length: 5 5",
+        "Content-Length:",
+        "Content-Length: 99999999999999999999",
+        "Content-Length: 5\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: xchunked",
+        "Transfer-Encoding: chunkedx",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding:",
+        "Transfer-Encoding : chunked",
+        "A: b\r\n folded",
+        "A : b",
+        "A: b\nB: c",
+        "A: b\rB: c",
+        ": b",
+        "A: \u{e4}",
+        "\u{e4}: a",
+        "A: \0",
+    ] {
+        assert_eq!(status(with(lines)), 400, "{lines:?}");
+    }
+    assert_eq!(status(read("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n")), 400);
+}
+
+#[test]
+fn one_host_that_stays_a_host() {
+    for host in ["a", "a:80", "[::1]:3000", "under_score.example", "127.0.0.1", ""] {
+        let head = read(&format!("GET /p HTTP/1.1\r\nHost: {host}\r\n\r\n")).unwrap().unwrap();
+        assert_eq!(head.request.url().path(), "/p", "{host:?}");
+    }
+    for lines in [
+        "",
+        "Host: a\r\nHost: a\r\n",
+        "Host: a/b\r\n",
+        "Host: a?b\r\n",
+        "Host: u@a\r\n",
+        "Host: a b\r\n",
+        "Host: %41\r\n",
+        "Host: a\\b\r\n",
+        "Host: a:b\r\n",
+        "Host: [::g]\r\n",
+    ] {
+        assert_eq!(status(read(&format!("GET / HTTP/1.1\r\n{lines}\r\n"))), 400, "{lines:?}");
+    }
+}
+
+#[test]
+fn targets() {
+    let path = |method: &str, target: &str| {
+        let head = read(&format!("{method} {target} HTTP/1.1\r\nHost: a\r\n\r\n"))?.unwrap();
+        Ok::<_, Refusal>((head.request.url().to_string(), head.request.header("host").unwrap().as_str().to_owned()))
+    };
+    let is = |url: &str, host: &str| Ok((url.to_owned(), host.to_owned()));
+    assert_eq!(path("GET", "//x/y"), is("http://a//x/y", "a"));
+    assert_eq!(path("GET", "/%zz?%"), is("http://a/%zz?%", "a"));
+    assert_eq!(path("GET", "http://b:81/x?y"), is("http://b:81/x?y", "b:81"));
+    assert_eq!(path("GET", "HTTPS://B"), is("https://b/", "b"));
+    assert_eq!(path("OPTIONS", "*"), is("http://a/*", "a"));
+    for target in
+        ["*", "x", "x/y", "a:80", "ftp://b/", "http://", "http://u:p@b/", "http://b:99999/", "/x#y", "?", "data:x"]
+    {
+        assert_eq!(status(path("GET", target)), 400, "{target:?}");
+    }
+}
+
+#[test]
+fn methods_and_versions() {
+    let line = |line: &str| status(read(&format!("{line}\r\nHost: a\r\n\r\n")));
+    assert_eq!(line("PATCH / HTTP/1.1"), 200);
+    assert_eq!(line("get / HTTP/1.1"), 501);
+    assert_eq!(line("BREW / HTTP/1.1"), 501);
+    assert_eq!(line("CONNECT a:80 HTTP/1.1"), 501);
+    assert_eq!(line("PRI * HTTP/2.0"), 505);
+    assert_eq!(line("GET / HTTP/1.2"), 505);
+    assert_eq!(line("GET / HTTPS/1.1"), 505);
+    assert_eq!(line("GET /"), 400);
+    assert_eq!(line("\u{16}\u{3}\u{1}"), 400);
+    assert_eq!(status(with("Expect: 200-maybe")), 417);
+    assert!(with("Expect: 100-Continue").unwrap().expects_continue);
+    assert_eq!(status(with(&"A: b\r\n".repeat(8))), 431);
+}

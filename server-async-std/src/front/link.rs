@@ -1,0 +1,111 @@
+//! One connection's socket with the patience it is treated with: every wait for the client has its deadline here. Refuses to
+//! know requests and responses.
+use super::config::FrontConfig;
+use super::inbound::{Inbound, Loss, Shared, lock};
+use async_std::future::timeout;
+use async_std::net::TcpStream;
+use futures_lite::{AsyncRead, AsyncWriteExt};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::Shutdown;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, ready};
+
+pub(super) struct Link {
+    pub(super) stream: TcpStream,
+    pub(super) inbound: Shared,
+    pub(super) config: Arc<FrontConfig>,
+    /// Whether the socket was handed on, and is not this link's to close.
+    pub(super) released: bool,
+}
+
+impl Link {
+    pub(super) fn new(stream: TcpStream, config: Arc<FrontConfig>) -> Self {
+        let inbound = Arc::new(Mutex::new(Inbound::new(stream.clone(), config.clone())));
+        Self { stream, inbound, config, released: false }
+    }
+
+    /// Waits for the application, and stops if the client goes or its body turns out to be unacceptable. Dropping what was
+    /// waited for is how the application gets to know.
+    ///
+    /// Borrows the future it polls: taken by value it would lie twice in the memory of every parked connection.
+    pub(super) fn watched<F: Future>(
+        &self,
+        mut application: Pin<&mut F>,
+    ) -> impl Future<Output = Result<F::Output, Loss>> {
+        poll_fn(move |cx| match application.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Ok(output)),
+            Poll::Pending => lock(&self.inbound).poll_watch(cx).map(Err),
+        })
+    }
+
+    /// Receives more; 0 is the end of the stream.
+    pub(super) async fn receive(&self) -> io::Result<usize> {
+        poll_fn(|cx| lock(&self.inbound).poll_receive(cx)).await
+    }
+
+    pub(super) async fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
+        let mut stream = &self.stream;
+        while !bytes.is_empty() {
+            let write = timeout(self.config.write_stall_timeout, stream.write(bytes));
+            match write.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                n => bytes = &bytes[n..],
+            }
+        }
+        Ok(())
+    }
+
+    /// After a response: throws the unread rest of the request's body away. False if the connection cannot be kept.
+    pub(super) async fn drain(&self) -> bool {
+        let Some(ticket) = lock(&self.inbound).end() else {
+            return false;
+        };
+        if lock(&self.inbound).body_ended() {
+            return true;
+        }
+        let mut left = self.config.linger_bytes;
+        let drained = poll_fn(|cx| {
+            let mut bin = [0; 4096];
+            while left > 0 {
+                match ready!(lock(&self.inbound).poll_body(ticket, cx, &mut bin)) {
+                    Ok(0) => return Poll::Ready(true),
+                    Ok(n) => left = left.saturating_sub(n as u64),
+                    Err(_) => break,
+                }
+            }
+            Poll::Ready(lock(&self.inbound).body_ended())
+        });
+        timeout(self.config.linger_timeout, drained).await.unwrap_or(false)
+    }
+
+    /// Says goodbye so that the client gets to read it: to close a socket with unread bytes in it makes the system send a
+    /// reset, which may overtake the response. So the client is given a while to close first.
+    pub(super) async fn linger(&self) {
+        if self.stream.shutdown(Shutdown::Write).is_err() {
+            return;
+        }
+        let mut left = self.config.linger_bytes;
+        let end = poll_fn(|cx| {
+            let mut bin = [0; 4096];
+            while left > 0 {
+                match ready!(Pin::new(&mut &self.stream).poll_read(cx, &mut bin)) {
+                    Ok(0) | Err(_) => break,
+                    Ok(n) => left = left.saturating_sub(n as u64),
+                }
+            }
+            Poll::Ready(())
+        });
+        let _ = timeout(self.config.linger_timeout, end).await;
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if !self.released {
+            // Others may hold clones of the stream, which would keep it open.
+            let _ = self.stream.shutdown(Shutdown::Both);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The chat room: the page, the Socket.IO server and the front door, put together and taken down in order.
+
+mod args;
+
+use args::Args;
+use async_signal::{Signal, Signals};
+use async_std::task::{block_on, sleep, spawn};
+use clap::Parser as _;
+use futures_lite::{FutureExt as _, StreamExt as _};
+use sanket::{Chat, ChatConfig, Config};
+use sanket_async_std::front::{Front, FrontConfig, FrontHandle};
+use sanket_async_std::page::{self, Source};
+use sanket_async_std::{Origins, Server};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long clients may take to fetch what is queued for them when the server ends, and then the requests that are still
+/// under way.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    env_logger::Builder::new().filter_level(args.log).format_target(false).init();
+    match block_on(run(args)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: Args) -> std::io::Result<()> {
+    let mut signals = Signals::new([Signal::Term, Signal::Int])?;
+    let config = Config {
+        ping_interval: args.ping_interval,
+        ping_timeout: args.ping_timeout,
+        max_payload: args.max_payload,
+        max_queue: args.max_queue,
+        max_sessions: args.max_sessions,
+        ..Config::default()
+    };
+    let chat = Chat::new(ChatConfig::default(), fastrand::u64(..));
+    let server = Server::start(chat, config, Origins::listed(args.allow_origin));
+    let mut app = tide::new();
+    server.mount(&mut app, "/socket.io");
+    page::mount(&mut app, args.web_dir.map_or(Source::Embedded, Source::Directory));
+
+    // Room for every session, and for as many requests beside it.
+    let max_connections = args.max_sessions.saturating_mul(2);
+    let max_connections_per_ip = args.max_connections_per_ip.unwrap_or(max_connections);
+    let front = Front::bind_to(addresses(&args.listen, args.port)).config(FrontConfig {
+        max_connections,
+        max_connections_per_ip,
+        ..FrontConfig::default()
+    });
+    let handle = front.handle();
+    let mut listener = app.bind(front).await?;
+    for address in handle.local_addrs() {
+        log::info!("listening on http://{address}");
+    }
+    let accepting = spawn(async move { tide::listener::Listener::<()>::accept(&mut listener).await });
+    let signal = signals.next().await;
+    log::info!("{}: closing", if matches!(signal, Some(Ok(Signal::Int))) { "SIGINT" } else { "SIGTERM" });
+    close(&server, &handle).or(again(&mut signals)).await;
+    drop(accepting);
+    log::info!("closed");
+    Ok(())
+}
+
+/// First the sessions: none is opened any more, and clients are told. For that the door stays open: a client that is just
+/// between two polls has to come in once more to hear of it. Then the door.
+async fn close(server: &Server, front: &FrontHandle) {
+    if !server.close(PATIENCE).await {
+        log::warn!("{} sessions did not end in time", server.sessions());
+    }
+    front.shutdown();
+    let in_time = async {
+        front.finished().await;
+        true
+    };
+    let late = async {
+        sleep(PATIENCE).await;
+        false
+    };
+    if !in_time.or(late).await {
+        log::warn!("{} requests did not end in time", front.http_connections());
+    }
+}
+
+/// A second signal: whoever sends it does not want to wait.
+async fn again(signals: &mut Signals) {
+    signals.next().await;
+}
+
+/// What was asked for, or both loopback addresses, as far as this machine has them.
+fn addresses(listen: &[IpAddr], port: u16) -> Vec<SocketAddr> {
+    if !listen.is_empty() {
+        return listen.iter().map(|address| SocketAddr::new(*address, port)).collect();
+    }
+    let mut addresses = vec![SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)];
+    // Machines without IPv6 exist; on the others a port in use is an error, not a reason to do without.
+    let v6 = IpAddr::from(Ipv6Addr::LOCALHOST);
+    if TcpListener::bind((v6, 0)).is_ok() {
+        addresses.push(SocketAddr::new(v6, port));
+    }
+    addresses
+}

@@ -1,0 +1,237 @@
+//! The shards behind their locks, and the tasks that wait for something from them. Every lock is held for the length of
+//! one call into the core; what the core wants done is done after it has been given back. Knows no HTTP and no WebSocket.
+
+use crate::clock::Clock;
+use crate::signal::Signal;
+use event_listener::Event as Notification;
+use sanket::{Config, Key, Output, Reason, RequestId, Response, Shard, Sid, Time};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// All that the server's tasks have in common.
+pub(crate) struct Shared {
+    pub(crate) config: Arc<Config>,
+    pub(crate) clock: Clock,
+    pub(crate) cells: Box<[Cell]>,
+    /// There are events for the hub, or the hub is to end.
+    pub(crate) hub: Signal,
+    pub(crate) ended: AtomicBool,
+    next_request: AtomicU64,
+}
+
+/// One shard.
+pub(crate) struct Cell {
+    inside: Mutex<Inside>,
+    /// The earliest deadline has moved to an earlier time.
+    pub(crate) timer: Signal,
+    /// The hub has caught up.
+    pub(crate) caught_up: Notification,
+}
+
+struct Inside {
+    shard: Shard,
+    /// Requests that wait for an answer.
+    answers: HashMap<RequestId, oneshot::Sender<Response>>,
+    /// WebSockets, by the request that opened them.
+    sockets: HashMap<RequestId, Arc<Line>>,
+    /// What the timer task sleeps until.
+    alarm: Time,
+}
+
+/// What a WebSocket's task is told.
+#[derive(Debug, Default)]
+pub(crate) struct Line {
+    pub(crate) signal: Signal,
+    /// There is something to transmit.
+    pub(crate) ready: AtomicBool,
+    /// It is to be closed.
+    pub(crate) close: AtomicBool,
+}
+
+/// Something to be done when no lock is held.
+enum Action {
+    Answer(oneshot::Sender<Response>, Response),
+    Ring(Arc<Line>),
+    Log(Key, Reason),
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("shards", &self.cells.len()).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config, shards: u8) -> Self {
+        let shards = shards.max(1);
+        // Each shard gets its part of the sessions, rounded up.
+        let max_sessions = config.max_sessions.div_ceil(usize::from(shards));
+        let config = Arc::new(Config { max_sessions, ..config });
+        let cell = |index| Cell {
+            inside: Mutex::new(Inside {
+                shard: Shard::new(index, config.clone()),
+                answers: HashMap::new(),
+                sockets: HashMap::new(),
+                alarm: Time::NEVER,
+            }),
+            timer: Signal::default(),
+            caught_up: Notification::new(),
+        };
+        Self {
+            cells: (0..shards).map(cell).collect(),
+            config,
+            clock: Clock::new(),
+            hub: Signal::default(),
+            ended: AtomicBool::new(false),
+            next_request: AtomicU64::new(1),
+        }
+    }
+
+    /// The shard that a session lives in. Ids are random, so one byte spreads them.
+    pub(crate) fn cell_of(&self, sid: Sid) -> &Cell {
+        let spread = usize::from(sid.as_bytes()[0]);
+        &self.cells[spread % self.cells.len()]
+    }
+
+    /// The shard of a key.
+    pub(crate) fn cell(&self, key: Key) -> &Cell {
+        // Keys are made by these very shards.
+        &self.cells[usize::from(key.shard()) % self.cells.len()]
+    }
+
+    pub(crate) fn next_request(&self) -> RequestId {
+        RequestId(self.next_request.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Lets `work` have the shard, then does what the core wants done.
+    pub(crate) fn with<R>(&self, cell: &Cell, work: impl FnOnce(&mut Shard, Time) -> R) -> R {
+        self.with_tables(cell, |inside, now| work(&mut inside.shard, now))
+    }
+
+    /// The same, with `id` waiting for its answer.
+    pub(crate) fn ask<R>(
+        &self,
+        cell: &Cell,
+        id: RequestId,
+        work: impl FnOnce(&mut Shard, Time) -> R,
+    ) -> (oneshot::Receiver<Response>, R) {
+        let (sender, receiver) = oneshot::channel();
+        let result = self.with_tables(cell, |inside, now| {
+            inside.answers.insert(id, sender);
+            work(&mut inside.shard, now)
+        });
+        (receiver, result)
+    }
+
+    /// The same, with the WebSocket `id` registered for what it will be told.
+    pub(crate) fn attach<R>(
+        &self,
+        cell: &Cell,
+        id: RequestId,
+        line: &Arc<Line>,
+        work: impl FnOnce(&mut Shard, Time) -> R,
+    ) -> R {
+        self.with_tables(cell, |inside, now| {
+            inside.sockets.insert(id, line.clone());
+            work(&mut inside.shard, now)
+        })
+    }
+
+    /// Forgets a request or a WebSocket; nothing waits for it any more.
+    pub(crate) fn forget<R>(&self, cell: &Cell, id: RequestId, work: impl FnOnce(&mut Shard, Time) -> R) -> R {
+        self.with_tables(cell, |inside, now| {
+            inside.answers.remove(&id);
+            inside.sockets.remove(&id);
+            work(&mut inside.shard, now)
+        })
+    }
+
+    /// Waits while the hub is too far behind to take more from this shard's clients.
+    pub(crate) async fn admit(&self, cell: &Cell) {
+        while cell.lock().shard.is_backlogged() {
+            let caught_up = cell.caught_up.listen();
+            // It may have caught up between the look and the listening.
+            if cell.lock().shard.is_backlogged() {
+                caught_up.await;
+            }
+        }
+    }
+
+    /// What the timer task is to sleep until.
+    pub(crate) fn alarm(&self, cell: &Cell) -> Time {
+        let mut inside = cell.lock();
+        inside.alarm = inside.shard.poll_timeout().unwrap_or(Time::NEVER);
+        inside.alarm
+    }
+
+    /// How many sessions there are.
+    pub(crate) fn sessions(&self) -> usize {
+        self.cells.iter().map(|cell| cell.lock().shard.len()).sum()
+    }
+
+    fn with_tables<R>(&self, cell: &Cell, work: impl FnOnce(&mut Inside, Time) -> R) -> R {
+        let mut actions = Vec::new();
+        let mut inside = cell.lock();
+        let result = work(&mut inside, self.clock.now());
+        inside.take_outputs(&mut actions);
+        let has_events = inside.shard.has_events();
+        let earlier = inside.shard.poll_timeout().is_some_and(|at| at < inside.alarm);
+        drop(inside);
+        if has_events {
+            self.hub.raise();
+        }
+        if earlier {
+            cell.timer.raise();
+        }
+        for action in actions {
+            action.perform();
+        }
+        result
+    }
+}
+
+impl Cell {
+    fn lock(&self) -> MutexGuard<'_, Inside> {
+        // The core does not panic; if it did, one client's state would be in doubt, not everybody's.
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inside {
+    fn take_outputs(&mut self, actions: &mut Vec<Action>) {
+        while let Some((key, output)) = self.shard.poll_output() {
+            match output {
+                Output::Respond(id, response) => {
+                    actions.extend(self.answers.remove(&id).map(|sender| Action::Answer(sender, response)));
+                }
+                Output::WsReady(id) => {
+                    actions.extend(self.sockets.get(&id).map(|line| {
+                        line.ready.store(true, Ordering::Release);
+                        Action::Ring(line.clone())
+                    }));
+                }
+                Output::WsClose(id) => {
+                    actions.extend(self.sockets.remove(&id).map(|line| {
+                        line.close.store(true, Ordering::Release);
+                        Action::Ring(line)
+                    }));
+                }
+                Output::Closed(reason) => actions.push(Action::Log(key, reason)),
+            }
+        }
+    }
+}
+
+impl Action {
+    fn perform(self) {
+        match self {
+            // The request may be gone by now; its session will hear of it.
+            Self::Answer(sender, response) => drop(sender.send(response)),
+            Self::Ring(line) => line.signal.raise(),
+            Self::Log(key, Reason::SlowConsumer) => log::warn!("{key:?} does not read what it is sent; closed"),
+            Self::Log(key, reason) => log::debug!("{key:?} closed: {reason}"),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! A server with an application that floods whoever asks for it, and remembers who left and why.
+
+use async_std::task::{spawn, spawn_blocking};
+use sanket::{AckId, App, Config, Effects, Nsp, Reason, Received, SocketId, Target};
+use sanket_async_std::front::{Front, FrontHandle};
+use sanket_async_std::{Origins, Server};
+use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// `flood` [count, bytes] sends everybody that many events of that size; `say` passes its argument on to everybody.
+struct Floods {
+    left: mpsc::Sender<Reason>,
+}
+
+impl App for Floods {
+    fn connect(&mut self, who: SocketId, fx: &mut Effects<'_>) {
+        fx.emit(Target::Socket(who), "welcome", &1);
+    }
+
+    fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
+        match &*event.name() {
+            "flood" => {
+                let (_, count, bytes): (&str, usize, usize) = event.parse().expect("a count and a size");
+                let text = "x".repeat(bytes);
+                for _ in 0..count {
+                    fx.emit(Target::Namespace(&Nsp::ROOT), "flood", &text);
+                }
+            }
+            "say" => fx.emit_json(Target::Namespace(&Nsp::ROOT), "said", &event.args().join(","), &[]),
+            _ => {}
+        }
+        if let Some(ack) = ack {
+            fx.ack(who, ack, &true);
+        }
+    }
+
+    fn disconnect(&mut self, _: SocketId, reason: Reason, _: &mut Effects<'_>) {
+        // The test may be over.
+        let _ = self.left.send(reason);
+    }
+}
+
+pub(crate) struct House {
+    pub(crate) address: SocketAddr,
+    pub(crate) server: Server,
+    pub(crate) front: FrontHandle,
+    left: Option<mpsc::Receiver<Reason>>,
+}
+
+impl House {
+    pub(crate) async fn open(config: Config, origins: Origins) -> Self {
+        let (sender, left) = mpsc::channel();
+        let server = Server::start(Floods { left: sender }, config, origins);
+        let mut app = tide::new();
+        server.mount(&mut app, "/socket.io");
+        let front = Front::bind_to([([127, 0, 0, 1], 0)]);
+        let handle = front.handle();
+        let mut listener = app.bind(front).await.expect("a free port");
+        let address = handle.local_addrs()[0];
+        spawn(async move { tide::listener::Listener::<()>::accept(&mut listener).await });
+        Self { address, server, front: handle, left: Some(left) }
+    }
+
+    /// Why the next socket leaves.
+    pub(crate) async fn next_to_leave(&mut self) -> Reason {
+        let left = self.left.take().expect("one at a time");
+        let (left, reason) = spawn_blocking(move || {
+            let reason = left.recv_timeout(Duration::from_secs(20));
+            (left, reason)
+        })
+        .await;
+        self.left = Some(left);
+        reason.expect("somebody leaves")
+    }
+
+    /// Waits until nothing of any client is left in the server.
+    pub(crate) async fn assert_empty(&self) {
+        for _ in 0..2_000 {
+            if self.server.sessions() == 0 && self.front.connections() == 0 {
+                return;
+            }
+            async_std::task::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("{} sessions and {} connections are left", self.server.sessions(), self.front.connections());
+    }
+}

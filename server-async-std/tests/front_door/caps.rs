@@ -1,0 +1,80 @@
+//! How many may come in.
+use crate::house::{House, eventually, house};
+use sanket_async_std::front::{Front, FrontConfig};
+
+fn is_full(config: FrontConfig) {
+    let house = House::open(config);
+    let mut inside = [house.client(), house.client()];
+    for client in &mut inside {
+        assert_eq!(client.get("/").status, 200);
+    }
+    house.client().is_refused(503);
+    house.client().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").is_refused(503);
+    assert_eq!(house.handle.connections(), 2);
+    let [one, mut other] = inside;
+    drop(one);
+    eventually("there is room again", || house.handle.connections() == 1);
+    assert_eq!(house.client().get("/").status, 200);
+    assert_eq!(other.get("/").status, 200);
+}
+
+#[test]
+fn connections_over_the_cap_are_told_so() {
+    is_full(FrontConfig { max_connections: 2, ..FrontConfig::default() });
+}
+
+#[test]
+fn connections_over_the_cap_of_an_address_are_told_so() {
+    is_full(FrontConfig { max_connections_per_ip: 2, ..FrontConfig::default() });
+}
+
+#[test]
+fn an_upgraded_connection_keeps_its_place() {
+    let house = House::open(FrontConfig { max_connections: 1, ..FrontConfig::default() });
+    let mut client = house.client();
+    client.send("GET /upgrade HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n");
+    assert_eq!(client.head().status, 101);
+    house.client().is_refused(503);
+    drop(client);
+    house.is_left();
+    assert_eq!(house.client().get("/").status, 200);
+}
+
+#[test]
+fn refusals_are_bounded() {
+    let config = FrontConfig { max_connections: 0, max_refusals: 1, ..FrontConfig::default() };
+    let house = House::open(config);
+    let mut first = house.client();
+    assert_eq!(first.reply().status, 503);
+    // While the first one lingers, there is no word for a second one.
+    house.client().is_closed();
+    drop(first);
+    eventually("refusals are given again", || !house.client().rest().is_empty());
+}
+
+#[test]
+fn an_address_that_cannot_be_bound_is_named() {
+    let house = house();
+    let addrs = [std::net::SocketAddr::from(([127, 0, 0, 1], 0)), house.addr()];
+    let error = async_std::task::block_on(tide::new().listen(Front::bind_to(addrs))).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    assert!(error.to_string().contains(&house.addr().to_string()), "{error}");
+    let none: [std::net::SocketAddr; 0] = [];
+    assert!(async_std::task::block_on(tide::new().listen(Front::bind_to(none))).is_err());
+}
+
+#[test]
+fn all_addresses_are_listened_on() {
+    let mut app = tide::new();
+    app.at("/").get(|_| async { Ok("hello") });
+    let front = Front::bind_to([([127, 0, 0, 1], 0), ([127, 0, 0, 1], 0)]);
+    let handle = front.handle();
+    assert!(handle.local_addrs().is_empty());
+    let listening = async_std::task::spawn(app.listen(front));
+    eventually("it listens", || handle.local_addrs().len() == 2);
+    for addr in handle.local_addrs() {
+        assert_eq!(crate::client::Client::connect(addr).get("/").text(), "hello");
+    }
+    handle.shutdown();
+    async_std::task::block_on(listening).unwrap();
+}
