@@ -111,22 +111,25 @@ impl Chat {
         let Said { text } = message::read(args.first().copied(), self.config.max_text)?;
         let Some(person) = self.people.get_mut(&who) else { return Err(Refusal::NotHere) };
         person.spend(&self.config, fx.now())?;
+        self.presence.speaks(&person.name);
         // Rising, and still rising after a restart of the server, if its clock is the time of day: pages know messages by it.
         let id = (self.last_message + 1).max(fx.now().as_millis().saturating_mul(IDS_PER_MILLISECOND));
         self.last_message = id;
         let message =
             Message { description: text, nick_name: &person.name, color: person.color, id, time: fx.now().as_millis() };
+        tell_presence(&mut self.presence, fx);
         fx.emit(Target::Namespace(&Nsp::ROOT), "message from server", &message);
         Ok(id)
     }
+}
 
-    fn tell_presence(&mut self, fx: &mut Effects<'_>) {
-        for notice in self.presence.notices(fx.now()) {
-            fx.emit(Target::Namespace(&Nsp::ROOT), "sys message", &notice);
-        }
-        if let Some(at) = self.presence.due() {
-            fx.wake_at(at);
-        }
+/// Tells what is to be told by now, and asks to be woken for the rest.
+fn tell_presence(presence: &mut Presence, fx: &mut Effects<'_>) {
+    for notice in presence.notices(fx.now()) {
+        fx.emit(Target::Namespace(&Nsp::ROOT), "sys message", &notice);
+    }
+    if let Some(at) = presence.due() {
+        fx.wake_at(at);
     }
 }
 
@@ -150,7 +153,7 @@ impl App for Chat {
         fx.emit(Target::Socket(who), "initUser", &InitUser { name: &name, color });
         self.people.insert(who, Person { name: name.clone(), color, paid_until: fx.now() });
         self.presence.joined(name, self.people.len());
-        self.tell_presence(fx);
+        tell_presence(&mut self.presence, fx);
     }
 
     fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
@@ -170,11 +173,11 @@ impl App for Chat {
         if let Some(person) = self.people.remove(&who) {
             self.names.give_back(&person.name);
             self.presence.left(person.name, self.people.len());
-            self.tell_presence(fx);
+            tell_presence(&mut self.presence, fx);
         }
     }
 
     fn wake(&mut self, fx: &mut Effects<'_>) {
-        self.tell_presence(fx);
+        tell_presence(&mut self.presence, fx);
     }
 }

@@ -70,6 +70,13 @@ impl Presence {
         (!self.changes.is_empty()).then_some(self.quiet_until)
     }
 
+    /// Somebody is about to speak. That they came is told before, even within a tick: the message costs as much anyway.
+    pub(crate) fn speaks(&mut self, name: &str) {
+        if self.changes.iter().any(|change| change.came && change.name == name) {
+            self.quiet_until = Time::default();
+        }
+    }
+
     /// What is to be told now.
     pub(crate) fn notices(&mut self, now: Time) -> Vec<Notice> {
         if self.changes.is_empty() || now < self.quiet_until {
@@ -133,6 +140,18 @@ mod tests {
         assert_eq!(presence.due(), Some(at(1_100)));
         assert_eq!(told(&mut presence, 1_100), ["系统消息: \"B\"进入聊天室 2", "系统消息: \"A\"离开聊天室 1"]);
         assert_eq!(presence.due(), None);
+    }
+
+    #[test]
+    fn nobody_speaks_before_it_is_told_that_they_came() {
+        let mut presence = Presence::new(100);
+        presence.joined("A".to_string(), 1);
+        presence.notices(at(1_000));
+        presence.joined("B".to_string(), 2);
+        presence.speaks("A");
+        assert_eq!(told(&mut presence, 1_001), [""; 0]);
+        presence.speaks("B");
+        assert_eq!(told(&mut presence, 1_001), ["系统消息: \"B\"进入聊天室 2"]);
     }
 
     #[test]
