@@ -24,32 +24,31 @@ pub(crate) async fn watch_deadlines(shared: Arc<Shared>, index: usize) {
     }
 }
 
-/// Runs the hub: fetches what clients did, lets the application answer, delivers.
+/// Runs the hub: fetches what clients did, lets the application answer, delivers. Its own deadlines are looked at in every
+/// turn, so that a busy room does not put them off.
 pub(crate) async fn run_hub<A: App>(shared: Arc<Shared>, mut hub: Hub<A>) {
     let mut events = Vec::new();
     while !shared.ended.load(Ordering::Acquire) {
-        let alarm = hub.poll_timeout().unwrap_or(Time::NEVER);
-        sleep_until(&shared, alarm).or(shared.hub.wait()).await;
-        hub.handle_timeout(shared.clock.now());
+        for cell in &shared.cells {
+            shared.with(cell, |shard, _| {
+                events.extend(std::iter::from_fn(|| shard.poll_event()).take(TURN));
+            });
+            cell.caught_up.notify(usize::MAX);
+        }
+        let idle = events.is_empty();
+        let now = shared.clock.now();
+        hub.handle_timeout(now);
+        for (from, event) in events.drain(..) {
+            hub.handle(from, event, now);
+            if hub.deliveries() >= BATCH {
+                deliver(&shared, &mut hub);
+            }
+        }
         deliver(&shared, &mut hub);
-        loop {
-            for cell in &shared.cells {
-                shared.with(cell, |shard, _| {
-                    events.extend(std::iter::from_fn(|| shard.poll_event()).take(TURN));
-                });
-                cell.caught_up.notify(usize::MAX);
-            }
-            if events.is_empty() {
-                break;
-            }
-            let now = shared.clock.now();
-            for (from, event) in events.drain(..) {
-                hub.handle(from, event, now);
-                if hub.deliveries() >= BATCH {
-                    deliver(&shared, &mut hub);
-                }
-            }
-            deliver(&shared, &mut hub);
+        if idle {
+            let alarm = hub.poll_timeout().unwrap_or(Time::NEVER);
+            sleep_until(&shared, alarm).or(shared.hub.wait()).await;
+        } else {
             yield_now().await;
         }
     }
