@@ -2,14 +2,15 @@
 //! nothing of rooms or the application: what clients do comes out as events, what the hub wants goes in as deliveries.
 
 use crate::config::Config;
+use crate::engine::output as engine;
 use crate::engine::{Ask, Opening, Output, RequestError, Transport};
 use crate::frame::{Revision, WsMessage};
 use crate::id::{Key, RequestId, Sid, SocketId};
-use crate::socket::client::{Client, Context, Outbox};
+use crate::socket::client::{Client, Context, Events};
 use crate::socket::{Delivery, Event, Input};
 use crate::time::Time;
 use crate::wheel::Wheel;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -25,7 +26,8 @@ pub struct Shard {
     free: Vec<u32>,
     by_sid: BTreeMap<Sid, Key>,
     wheel: Wheel,
-    outbox: Outbox,
+    outputs: VecDeque<(Key, Output)>,
+    events: Events,
     closing: bool,
 }
 
@@ -49,7 +51,8 @@ impl Shard {
             free: Vec::new(),
             by_sid: BTreeMap::new(),
             wheel: Wheel::new(),
-            outbox: Outbox::default(),
+            outputs: VecDeque::new(),
+            events: Events::default(),
             closing: false,
         }
     }
@@ -101,7 +104,8 @@ impl Shard {
         });
         let generation = self.slots[index as usize].generation;
         let key = Key::new(self.index, index, generation);
-        let mut cx = Context { key, config: &self.config, now: self.now, outbox: &mut self.outbox };
+        let engine = engine::Context { key, config: &self.config, now: self.now, outputs: &mut self.outputs };
+        let mut cx = Context { engine, events: &mut self.events };
         let client = Client::open(sid, public, revision, opening, &mut cx);
         self.slots[index as usize].client = Some(client);
         self.by_sid.insert(sid, key);
@@ -144,7 +148,7 @@ impl Shard {
         if !self.with(key, now, |client, cx| client.handle(input, cx))
             && let Some(output) = stranger
         {
-            self.outbox.outputs.push_back((key, output));
+            self.outputs.push_back((key, output));
         }
     }
 
@@ -194,26 +198,26 @@ impl Shard {
 
     /// What the driver is to do. To be drained after each call, before the lock is given back.
     pub fn poll_output(&mut self) -> Option<(Key, Output)> {
-        self.outbox.outputs.pop_front()
+        self.outputs.pop_front()
     }
 
     /// What clients did, for the hub, in the order in which it happened.
     pub fn poll_event(&mut self) -> Option<(SocketId, Event)> {
-        let (id, event) = self.outbox.events.pop_front()?;
-        self.outbox.event_bytes -= event.cost();
+        let (id, event) = self.events.queue.pop_front()?;
+        self.events.bytes -= event.cost();
         Some((id, event))
     }
 
     /// Whether there are events for the hub.
     #[must_use]
     pub fn has_events(&self) -> bool {
-        !self.outbox.events.is_empty()
+        !self.events.queue.is_empty()
     }
 
     /// Whether the hub is so far behind that clients should not be read from: [`Config::max_backlog`].
     #[must_use]
     pub fn is_backlogged(&self) -> bool {
-        self.outbox.event_bytes > self.config.max_backlog
+        self.events.bytes > self.config.max_backlog
     }
 
     fn client(&self, key: Key) -> Option<&Client> {
@@ -228,7 +232,8 @@ impl Shard {
         let Some(slot) = self.slots.get_mut(key.slot() as usize) else { return false };
         let current = Key::new(self.index, key.slot(), slot.generation) == key;
         let Some(client) = slot.client.as_mut().filter(|_| current) else { return false };
-        let mut cx = Context { key, config: &self.config, now: self.now, outbox: &mut self.outbox };
+        let engine = engine::Context { key, config: &self.config, now: self.now, outputs: &mut self.outputs };
+        let mut cx = Context { engine, events: &mut self.events };
         work(client, &mut cx);
         self.settle(key);
         true

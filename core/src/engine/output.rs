@@ -2,7 +2,9 @@
 
 use super::payload::{Batch, BodyKind};
 use super::request::RequestError;
+use crate::config::Config;
 use crate::id::{Key, RequestId};
+use crate::time::Time;
 use alloc::collections::VecDeque;
 use bytes::Bytes;
 use core::fmt;
@@ -120,16 +122,19 @@ pub enum Output {
     Closed(Reason),
 }
 
-/// Where a session puts its outputs: a queue shared by a whole shard, so that a session needs none of its own.
+/// What a session is lent while it works: the outputs are those of a whole shard, so that a session needs no queue for
+/// its own.
 #[derive(Debug)]
-pub(crate) struct Outputs<'a> {
+pub(crate) struct Context<'a> {
     pub(crate) key: Key,
-    pub(crate) queue: &'a mut VecDeque<(Key, Output)>,
+    pub(crate) config: &'a Config,
+    pub(crate) now: Time,
+    pub(crate) outputs: &'a mut VecDeque<(Key, Output)>,
 }
 
-impl Outputs<'_> {
+impl Context<'_> {
     pub(crate) fn push(&mut self, output: Output) {
-        self.queue.push_back((self.key, output));
+        self.outputs.push_back((self.key, output));
     }
 
     pub(crate) fn respond(&mut self, id: RequestId, response: Response) {

@@ -1,7 +1,7 @@
 //! One Engine.IO session: does what `table` says, with a queue and a few deadlines. Parses nothing, and knows of messages
 //! only that they are to be handed up.
 
-use super::output::{Opening, Output, Outputs, Reason, Response, WsEnd};
+use super::output::{Context, Opening, Output, Reason, Response, WsEnd};
 use super::packet::Packet;
 use super::payload::{Batch, polled_size};
 use super::queue::{Outgoing, Queue};
@@ -37,14 +37,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn open(
-        sid: Sid,
-        revision: Revision,
-        opening: Opening,
-        config: &Config,
-        now: Time,
-        out: &mut Outputs<'_>,
-    ) -> Self {
+    pub(crate) fn open(sid: Sid, revision: Revision, opening: Opening, cx: &mut Context<'_>) -> Self {
         let (state, base64, ws, upgrades) = match opening {
             Opening::Polling { base64 } => (State::Polling, base64, None, r#""websocket""#),
             Opening::WebSocket(id) => (State::WebSocket, false, Some(id), ""),
@@ -64,17 +57,19 @@ impl Session {
             timers: TimerTable::new(),
         };
         match revision {
-            Revision::V3 => session.timers.set(Timer::Silence, now.after(config.ping_interval + config.ping_timeout)),
+            Revision::V3 => {
+                session.timers.set(Timer::Silence, cx.now.after(cx.config.ping_interval + cx.config.ping_timeout));
+            }
             Revision::V4 => {
-                let early = u64::from(sid.spread()) * (config.ping_interval / 2) / u64::from(u32::MAX);
-                session.timers.set(Timer::Ping, now.after(config.ping_interval - early));
+                let early = u64::from(sid.spread()) * (cx.config.ping_interval / 2) / u64::from(u32::MAX);
+                session.timers.set(Timer::Ping, cx.now.after(cx.config.ping_interval - early));
             }
         }
-        let Config { ping_interval, ping_timeout, max_payload, .. } = config;
+        let Config { ping_interval, ping_timeout, max_payload, .. } = cx.config;
         let handshake = format!(
             r#"0{{"sid":"{sid}","upgrades":[{upgrades}],"pingInterval":{ping_interval},"pingTimeout":{ping_timeout},"maxPayload":{max_payload}}}"#
         );
-        session.enqueue(Outgoing::Frame(Frame::new(handshake, &[])), config, out);
+        session.enqueue(Outgoing::Frame(Frame::new(handshake, &[])), cx);
         session
     }
 
@@ -122,8 +117,8 @@ impl Session {
     }
 
     /// A timer that is due and is not the session's own business; the session's own have been seen to.
-    pub(crate) fn handle_timeout(&mut self, config: &Config, now: Time, out: &mut Outputs<'_>) -> Option<Timer> {
-        while let Some(timer) = self.timers.expire(now) {
+    pub(crate) fn handle_timeout(&mut self, cx: &mut Context<'_>) -> Option<Timer> {
+        while let Some(timer) = self.timers.expire(cx.now) {
             let cause = match timer {
                 Timer::Ping => Cause::PingDue,
                 Timer::Silence => Cause::Silent,
@@ -131,79 +126,72 @@ impl Session {
                 Timer::Linger => Cause::LingerOver,
                 Timer::Connect => return Some(timer),
             };
-            self.step(cause, config, now, out);
+            self.step(cause, cx);
         }
         None
     }
 
-    pub(crate) fn handle_poll(&mut self, id: RequestId, config: &Config, now: Time, out: &mut Outputs<'_>) {
+    pub(crate) fn handle_poll(&mut self, id: RequestId, cx: &mut Context<'_>) {
         let cause = if self.poll.is_some() { Cause::SecondPoll } else { Cause::Poll };
-        match self.step(cause, config, now, out) {
+        match self.step(cause, cx) {
             Act::Park => {
                 self.poll = Some(id);
-                self.flush(config, out);
+                self.flush(cx);
             }
             Act::ParkOrNoop => {
                 self.poll = Some(id);
-                self.flush(config, out);
-                self.answer_poll(Outgoing::Noop, out);
+                self.flush(cx);
+                self.answer_poll(Outgoing::Noop, cx);
             }
             Act::AnswerLast => {
                 let mut last = self.queue.pop_up_to(usize::MAX, |_| 0);
                 last.push(Outgoing::Close);
-                out.respond(id, Response::Batch(self.batch(last)));
-                self.finish(out);
+                cx.respond(id, Response::Batch(self.batch(last)));
+                self.finish(cx);
             }
             Act::Overlap => {
-                out.respond(id, Response::Overlap);
-                self.close(Reason::TransportError, Outgoing::Close, out);
+                cx.respond(id, Response::Overlap);
+                self.close(Reason::TransportError, Outgoing::Close, cx);
             }
-            Act::Unknown => out.respond(id, Response::Refused(RequestError::UnknownSid)),
-            _ => out.respond(id, Response::Refused(RequestError::BadRequest)),
+            Act::Unknown => cx.respond(id, Response::Refused(RequestError::UnknownSid)),
+            _ => cx.respond(id, Response::Refused(RequestError::BadRequest)),
         }
     }
 
     /// Whether a POST's packets are to be taken; if not, it has been answered.
-    pub(crate) fn handle_post(&mut self, id: RequestId, config: &Config, now: Time, out: &mut Outputs<'_>) -> bool {
-        match self.step(Cause::Post, config, now, out) {
+    pub(crate) fn handle_post(&mut self, id: RequestId, cx: &mut Context<'_>) -> bool {
+        match self.step(Cause::Post, cx) {
             Act::Take => return true,
-            Act::Unknown => out.respond(id, Response::Refused(RequestError::UnknownSid)),
-            _ => out.respond(id, Response::Refused(RequestError::BadRequest)),
+            Act::Unknown => cx.respond(id, Response::Refused(RequestError::UnknownSid)),
+            _ => cx.respond(id, Response::Refused(RequestError::BadRequest)),
         }
         false
     }
 
-    pub(crate) fn handle_request_gone(&mut self, id: RequestId, config: &Config, now: Time, out: &mut Outputs<'_>) {
+    pub(crate) fn handle_request_gone(&mut self, id: RequestId, cx: &mut Context<'_>) {
         if self.poll == Some(id) {
             self.poll = None;
-            self.step(Cause::PollGone, config, now, out);
+            self.step(Cause::PollGone, cx);
         }
     }
 
-    pub(crate) fn handle_ws_open(&mut self, id: RequestId, config: &Config, now: Time, out: &mut Outputs<'_>) {
-        match self.step(Cause::WsOpen, config, now, out) {
+    pub(crate) fn handle_ws_open(&mut self, id: RequestId, cx: &mut Context<'_>) {
+        match self.step(Cause::WsOpen, cx) {
             Act::StartProbe => {
                 self.ws = Some(id);
-                self.timers.set(Timer::Upgrade, now.after(config.upgrade_timeout));
+                self.timers.set(Timer::Upgrade, cx.now.after(cx.config.upgrade_timeout));
             }
-            _ => out.push(Output::WsClose(id)),
+            _ => cx.push(Output::WsClose(id)),
         }
     }
 
-    pub(crate) fn handle_ws_end(
-        &mut self,
-        id: RequestId,
-        end: WsEnd,
-        config: &Config,
-        now: Time,
-        out: &mut Outputs<'_>,
-    ) {
+    pub(crate) fn handle_ws_end(&mut self, id: RequestId, end: WsEnd, cx: &mut Context<'_>) {
         if self.ws == Some(id) {
             let cause = match end {
                 WsEnd::Closed => Cause::WsClosed,
                 WsEnd::Failed => Cause::WsFailed,
             };
-            self.step(cause, config, now, out);
+            self.step(cause, cx);
         }
     }
 
@@ -213,9 +201,7 @@ impl Session {
         &mut self,
         ws: Option<RequestId>,
         packet: Option<&Packet<M>>,
-        config: &Config,
-        now: Time,
-        out: &mut Outputs<'_>,
+        cx: &mut Context<'_>,
     ) -> bool {
         if ws.is_some() && self.ws != ws {
             // From a WebSocket that has been told to close.
@@ -234,45 +220,45 @@ impl Session {
             Some(Packet::Upgrade) => Cause::Upgrade(via),
             Some(Packet::Open | Packet::Noop) => Cause::Other(via),
         };
-        self.postpone_silence(config, now);
-        self.step(cause, config, now, out) == Act::Deliver
+        self.postpone_silence(cx);
+        self.step(cause, cx) == Act::Deliver
     }
 
     /// Queues a packet for the client, if the session still is open.
-    pub(crate) fn send(&mut self, frame: Frame, config: &Config, now: Time, out: &mut Outputs<'_>) {
-        if self.step(Cause::Send, config, now, out) != Act::Queue {
+    pub(crate) fn send(&mut self, frame: Frame, cx: &mut Context<'_>) {
+        if self.step(Cause::Send, cx) != Act::Queue {
             return;
         }
         if frame.is_volatile() && !self.is_writable() {
             return;
         }
-        self.enqueue(Outgoing::Frame(frame), config, out);
-        if self.queue.bytes() > config.max_queue {
+        self.enqueue(Outgoing::Frame(frame), cx);
+        if self.queue.bytes() > cx.config.max_queue {
             self.queue.drop_volatile();
         }
-        if self.queue.bytes() > config.max_queue {
-            self.step(Cause::Overfull, config, now, out);
+        if self.queue.bytes() > cx.config.max_queue {
+            self.step(Cause::Overfull, cx);
         }
     }
 
     /// Closes from the server's side: what is queued goes out first.
-    pub(crate) fn shut(&mut self, reason: Reason, config: &Config, now: Time, out: &mut Outputs<'_>) {
+    pub(crate) fn shut(&mut self, reason: Reason, cx: &mut Context<'_>) {
         let was = self.state;
-        if self.step(Cause::Shut, config, now, out) != Act::BeginClose {
+        if self.step(Cause::Shut, cx) != Act::BeginClose {
             return;
         }
         self.reason = Some(reason);
         self.timers.stop_all();
-        self.timers.set(Timer::Linger, now.after(config.close_timeout));
+        self.timers.set(Timer::Linger, cx.now.after(cx.config.close_timeout));
         if matches!(was, State::Probing | State::Probed) {
-            self.close_ws(out);
+            self.close_ws(cx);
         }
         if let Some(id) = self.poll.take() {
             // The queue is empty while a poll waits.
-            out.respond(id, Response::Batch(self.batch(alloc::vec![Outgoing::Close])));
-            self.step(Cause::Drained, config, now, out);
+            cx.respond(id, Response::Batch(self.batch(alloc::vec![Outgoing::Close])));
+            self.step(Cause::Drained, cx);
         } else if self.state == State::WsClosing && self.queue.is_empty() {
-            self.step(Cause::Drained, config, now, out);
+            self.step(Cause::Drained, cx);
         }
     }
 
@@ -283,9 +269,7 @@ impl Session {
         id: RequestId,
         max: usize,
         into: &mut Vec<WsMessage>,
-        config: &Config,
-        now: Time,
-        out: &mut Outputs<'_>,
+        cx: &mut Context<'_>,
     ) -> bool {
         if self.ws != Some(id) {
             return false;
@@ -306,7 +290,7 @@ impl Session {
         if self.queue.is_empty() {
             self.signalled = false;
             if self.state == State::WsClosing {
-                self.step(Cause::Drained, config, now, out);
+                self.step(Cause::Drained, cx);
             }
         }
         !self.queue.is_empty()
@@ -314,36 +298,36 @@ impl Session {
 
     /// Goes to the next state and does what needs no more than the session itself; what needs the request or the packet
     /// is left to the caller.
-    fn step(&mut self, cause: Cause, config: &Config, now: Time, out: &mut Outputs<'_>) -> Act {
+    fn step(&mut self, cause: Cause, cx: &mut Context<'_>) -> Act {
         let (act, next) = row(self.state, cause);
         self.state = next;
         match act {
-            Act::Close(reason) => self.close(reason, Outgoing::Close, out),
+            Act::Close(reason) => self.close(reason, Outgoing::Close, cx),
             // The reference answers the poll that is waiting with a noop here, and with a close packet elsewhere.
-            Act::ClientClose => self.close(Reason::TransportClose, Outgoing::Noop, out),
-            Act::Finish => self.finish(out),
-            Act::Beat => self.beat(config, now, out),
+            Act::ClientClose => self.close(Reason::TransportClose, Outgoing::Noop, cx),
+            Act::Finish => self.finish(cx),
+            Act::Beat => self.beat(cx),
             Act::SendPing => {
                 self.reprieved = false;
-                self.timers.set(Timer::Silence, now.after(config.ping_timeout));
-                self.enqueue(Outgoing::Ping, config, out);
+                self.timers.set(Timer::Silence, cx.now.after(cx.config.ping_timeout));
+                self.enqueue(Outgoing::Ping, cx);
             }
             Act::AnswerProbe => {
-                self.signal(out);
-                self.answer_poll(Outgoing::Noop, out);
+                self.signal(cx);
+                self.answer_poll(Outgoing::Noop, cx);
             }
             Act::Switch => {
                 self.timers.stop(Timer::Upgrade);
-                self.answer_poll(Outgoing::Noop, out);
+                self.answer_poll(Outgoing::Noop, cx);
                 // A `3probe` that was never fetched is not needed any more, but its signal stands.
                 if !self.queue.is_empty() {
-                    self.signal(out);
+                    self.signal(cx);
                 }
             }
             Act::DropProbe => {
                 self.timers.stop(Timer::Upgrade);
                 self.signalled = false;
-                self.close_ws(out);
+                self.close_ws(cx);
             }
             Act::Ignore
             | Act::Park
@@ -362,29 +346,29 @@ impl Session {
         act
     }
 
-    fn beat(&mut self, config: &Config, now: Time, out: &mut Outputs<'_>) {
+    fn beat(&mut self, cx: &mut Context<'_>) {
         match self.revision {
-            Revision::V3 => self.enqueue(Outgoing::Pong, config, out),
+            Revision::V3 => self.enqueue(Outgoing::Pong, cx),
             Revision::V4 => {
                 self.timers.stop(Timer::Silence);
-                self.timers.set(Timer::Ping, now.after(config.ping_interval));
+                self.timers.set(Timer::Ping, cx.now.after(cx.config.ping_interval));
             }
         }
     }
 
     /// Any packet is a sign of life. In EIO=4 it buys a pong that is late behind a long message one more timeout, as in
     /// the reference since 6.6.
-    fn postpone_silence(&mut self, config: &Config, now: Time) {
+    fn postpone_silence(&mut self, cx: &Context<'_>) {
         match self.revision {
             Revision::V3 => {
                 if self.is_open() {
-                    self.timers.set(Timer::Silence, now.after(config.ping_interval + config.ping_timeout));
+                    self.timers.set(Timer::Silence, cx.now.after(cx.config.ping_interval + cx.config.ping_timeout));
                 }
             }
             Revision::V4 => {
                 if self.timers.is_set(Timer::Silence) && !self.reprieved {
                     self.reprieved = true;
-                    self.timers.set(Timer::Silence, now.after(config.ping_timeout));
+                    self.timers.set(Timer::Silence, cx.now.after(cx.config.ping_timeout));
                 }
             }
         }
@@ -398,41 +382,41 @@ impl Session {
         }
     }
 
-    fn enqueue(&mut self, item: Outgoing, config: &Config, out: &mut Outputs<'_>) {
+    fn enqueue(&mut self, item: Outgoing, cx: &mut Context<'_>) {
         self.queue.push(item);
         if self.state == State::WebSocket {
-            self.signal(out);
+            self.signal(cx);
         } else {
-            self.flush(config, out);
+            self.flush(cx);
         }
     }
 
-    fn signal(&mut self, out: &mut Outputs<'_>) {
+    fn signal(&mut self, cx: &mut Context<'_>) {
         if let (Some(id), false) = (self.ws, self.signalled) {
             self.signalled = true;
-            out.push(Output::WsReady(id));
+            cx.push(Output::WsReady(id));
         }
     }
 
     /// Answers the waiting poll with what is queued, if there are both.
-    fn flush(&mut self, config: &Config, out: &mut Outputs<'_>) {
+    fn flush(&mut self, cx: &mut Context<'_>) {
         if !self.queue.is_empty()
             && let Some(id) = self.poll.take()
         {
-            let packets = self.queue.pop_up_to(config.max_payload, polled_size);
-            out.respond(id, Response::Batch(self.batch(packets)));
+            let packets = self.queue.pop_up_to(cx.config.max_payload, polled_size);
+            cx.respond(id, Response::Batch(self.batch(packets)));
         }
     }
 
-    fn answer_poll(&mut self, packet: Outgoing, out: &mut Outputs<'_>) {
+    fn answer_poll(&mut self, packet: Outgoing, cx: &mut Context<'_>) {
         if let Some(id) = self.poll.take() {
-            out.respond(id, Response::Batch(self.batch(alloc::vec![packet])));
+            cx.respond(id, Response::Batch(self.batch(alloc::vec![packet])));
         }
     }
 
-    fn close_ws(&mut self, out: &mut Outputs<'_>) {
+    fn close_ws(&mut self, cx: &mut Context<'_>) {
         if let Some(id) = self.ws.take() {
-            out.push(Output::WsClose(id));
+            cx.push(Output::WsClose(id));
         }
     }
 
@@ -440,17 +424,17 @@ impl Session {
         Batch::new(packets, self.revision, self.base64)
     }
 
-    fn close(&mut self, reason: Reason, farewell: Outgoing, out: &mut Outputs<'_>) {
+    fn close(&mut self, reason: Reason, farewell: Outgoing, cx: &mut Context<'_>) {
         self.reason = Some(reason);
-        self.answer_poll(farewell, out);
-        self.finish(out);
+        self.answer_poll(farewell, cx);
+        self.finish(cx);
     }
 
-    fn finish(&mut self, out: &mut Outputs<'_>) {
-        self.close_ws(out);
+    fn finish(&mut self, cx: &mut Context<'_>) {
+        self.close_ws(cx);
         self.timers.stop_all();
         self.queue.clear();
         // Every way here leads through `shut` or `close`, which set it.
-        out.push(Output::Closed(self.reason.unwrap_or(Reason::ForcedServerClose)));
+        cx.push(Output::Closed(self.reason.unwrap_or(Reason::ForcedServerClose)));
     }
 }

@@ -6,12 +6,11 @@ use super::event::{Connect, Delivery, Event, Received};
 use super::incoming::{DecodeError, Incoming, Packets};
 use super::nsp::Nsp;
 use super::packet::{self, Kind, Packet, SocketMessage};
-use crate::config::Config;
-use crate::engine::output::Outputs;
+use crate::engine::output as engine;
 use crate::engine::session::Session;
-use crate::engine::{Opening, Output, Reason, Response, Timer, Transport, WsEnd};
+use crate::engine::{Opening, Reason, Response, Timer, Transport, WsEnd};
 use crate::frame::{Revision, WsMessage};
-use crate::id::{Key, RequestId, Sid, SocketId};
+use crate::id::{RequestId, Sid, SocketId};
 use crate::time::Time;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -37,39 +36,25 @@ pub enum Input<'a> {
     Shutdown,
 }
 
-/// Where a client puts what it has to say: shared by a whole shard.
+/// What clients did, for the hub: shared by a whole shard.
 #[derive(Debug, Default)]
-pub(crate) struct Outbox {
-    pub(crate) outputs: VecDeque<(Key, Output)>,
-    pub(crate) events: VecDeque<(SocketId, Event)>,
-    pub(crate) event_bytes: usize,
+pub(crate) struct Events {
+    pub(crate) queue: VecDeque<(SocketId, Event)>,
+    pub(crate) bytes: usize,
 }
 
 /// What a client is lent while it works.
+#[derive(Debug)]
 pub(crate) struct Context<'a> {
-    pub(crate) key: Key,
-    pub(crate) config: &'a Config,
-    pub(crate) now: Time,
-    pub(crate) outbox: &'a mut Outbox,
+    pub(crate) engine: engine::Context<'a>,
+    pub(crate) events: &'a mut Events,
 }
 
 impl Context<'_> {
-    fn outputs(&mut self) -> Outputs<'_> {
-        Outputs { key: self.key, queue: &mut self.outbox.outputs }
-    }
-
     fn event(&mut self, serial: u32, event: Event) {
-        self.outbox.event_bytes += event.cost();
-        self.outbox.events.push_back((SocketId { key: self.key, serial }, event));
+        self.events.bytes += event.cost();
+        self.events.queue.push_back((SocketId { key: self.engine.key, serial }, event));
     }
-}
-
-/// Calls a method of the session with the context taken apart.
-macro_rules! session {
-    ($self:ident.$method:ident($($arg:expr),*; $cx:ident)) => {{
-        let (config, now) = ($cx.config, $cx.now);
-        $self.session.$method($($arg,)* config, now, &mut $cx.outputs())
-    }};
 }
 
 #[derive(Debug)]
@@ -93,13 +78,14 @@ struct Socket {
 
 impl Client {
     pub(crate) fn open(sid: Sid, public: Sid, revision: Revision, opening: Opening, cx: &mut Context<'_>) -> Self {
-        let (config, now) = (cx.config, cx.now);
-        let session = Session::open(sid, revision, opening, config, now, &mut cx.outputs());
+        let session = Session::open(sid, revision, opening, &mut cx.engine);
         let mut client = Self { session, public, next_serial: 0, sockets: Vec::new(), assembly: None };
         match revision {
             // A client of this revision is in `/` without asking.
             Revision::V3 => client.knock(Nsp::ROOT, "{}".into(), cx),
-            Revision::V4 => client.session.set_timer(Timer::Connect, now.after(config.connect_timeout)),
+            Revision::V4 => {
+                client.session.set_timer(Timer::Connect, cx.engine.now.after(cx.engine.config.connect_timeout));
+            }
         }
         client
     }
@@ -126,20 +112,20 @@ impl Client {
 
     pub(crate) fn handle(&mut self, input: Input<'_>, cx: &mut Context<'_>) {
         match input {
-            Input::Poll(id) => session!(self.handle_poll(id; cx)),
+            Input::Poll(id) => self.session.handle_poll(id, &mut cx.engine),
             Input::Post(id, packets) => self.handle_post(id, packets, cx),
-            Input::RequestGone(id) => session!(self.handle_request_gone(id; cx)),
-            Input::WsOpen(id) => session!(self.handle_ws_open(id; cx)),
+            Input::RequestGone(id) => self.session.handle_request_gone(id, &mut cx.engine),
+            Input::WsOpen(id) => self.session.handle_ws_open(id, &mut cx.engine),
             Input::WsMessage(id, packet) => self.handle_packet(Some(id), packet.ok(), cx),
-            Input::WsEnd(id, end) => session!(self.handle_ws_end(id, end; cx)),
-            Input::Shutdown => session!(self.shut(Reason::ServerShuttingDown; cx)),
+            Input::WsEnd(id, end) => self.session.handle_ws_end(id, end, &mut cx.engine),
+            Input::Shutdown => self.session.shut(Reason::ServerShuttingDown, &mut cx.engine),
         }
         self.tell_end(cx);
     }
 
     pub(crate) fn handle_timeout(&mut self, cx: &mut Context<'_>) {
-        if let Some(Timer::Connect) = session!(self.handle_timeout(; cx)) {
-            session!(self.shut(Reason::ForcedServerClose; cx));
+        if let Some(Timer::Connect) = self.session.handle_timeout(&mut cx.engine) {
+            self.session.shut(Reason::ForcedServerClose, &mut cx.engine);
         }
         self.tell_end(cx);
     }
@@ -151,7 +137,7 @@ impl Client {
         into: &mut Vec<WsMessage>,
         cx: &mut Context<'_>,
     ) -> bool {
-        let more = session!(self.transmit(id, max, into; cx));
+        let more = self.session.transmit(id, max, into, &mut cx.engine);
         self.tell_end(cx);
         more
     }
@@ -168,29 +154,29 @@ impl Client {
                 let nsp = socket.nsp.clone();
                 let id = self.public_id(&nsp, serial);
                 let frame = packet::connect(self.session.revision(), &nsp, &id);
-                session!(self.send(frame; cx));
+                self.session.send(frame, &mut cx.engine);
             }
             Delivery::Refuse(payload) => {
                 let socket = self.sockets.swap_remove(index);
-                session!(self.send(packet::connect_error(&socket.nsp, &payload); cx));
+                self.session.send(packet::connect_error(&socket.nsp, &payload), &mut cx.engine);
             }
             Delivery::Emit(frame) => {
                 if self.sockets[index].accepted {
-                    session!(self.send(frame; cx));
+                    self.session.send(frame, &mut cx.engine);
                 }
             }
             Delivery::Disconnect => {
                 let socket = self.sockets.swap_remove(index);
-                session!(self.send(packet::disconnect(&socket.nsp); cx));
+                self.session.send(packet::disconnect(&socket.nsp), &mut cx.engine);
                 cx.event(serial, Event::Disconnect(Reason::ServerNamespaceDisconnect));
             }
-            Delivery::Close(reason) => session!(self.shut(reason; cx)),
+            Delivery::Close(reason) => self.session.shut(reason, &mut cx.engine),
         }
         self.tell_end(cx);
     }
 
     fn handle_post(&mut self, id: RequestId, decoded: Packets<'_>, cx: &mut Context<'_>) {
-        if !session!(self.handle_post(id; cx)) {
+        if !self.session.handle_post(id, &mut cx.engine) {
             return;
         }
         for packet in decoded.packets {
@@ -202,12 +188,12 @@ impl Client {
         } else {
             Response::Taken
         };
-        cx.outbox.outputs.push_back((cx.key, Output::Respond(id, response)));
+        cx.engine.respond(id, response);
     }
 
     /// `None` stands for something that is no packet.
     fn handle_packet(&mut self, ws: Option<RequestId>, packet: Option<Incoming<'_>>, cx: &mut Context<'_>) {
-        if !session!(self.handle_packet(ws, packet.as_ref(); cx)) {
+        if !self.session.handle_packet(ws, packet.as_ref(), &mut cx.engine) {
             return;
         }
         let legal = match packet {
@@ -216,7 +202,7 @@ impl Client {
             _ => Ok(()),
         };
         if let Err(reason) = legal {
-            session!(self.shut(reason; cx));
+            self.session.shut(reason, &mut cx.engine);
         }
     }
 
@@ -255,16 +241,16 @@ impl Client {
                 None => (name, "{}".into()),
             },
         };
-        if name.len() > cx.config.max_namespace_name {
+        if name.len() > cx.engine.config.max_namespace_name {
             return Err(Reason::ForcedServerClose);
         }
         match self.position(name) {
             // 2.x clients join `/` although they are in it already, and are answered, not thrown out.
             Some(_) if self.session.revision() == Revision::V3 && name == "/" => {}
             Some(_) => return Err(Reason::ForcedServerClose),
-            None if self.sockets.len() >= cx.config.max_namespaces => {
+            None if self.sockets.len() >= cx.engine.config.max_namespaces => {
                 let refusal = packet::connect_error(&Nsp::new(name), r#"{"message":"Too many namespaces"}"#);
-                session!(self.send(refusal; cx));
+                self.session.send(refusal, &mut cx.engine);
             }
             None => self.knock(Nsp::new(name), auth, cx),
         }
@@ -273,7 +259,7 @@ impl Client {
 
     fn handle_attachment(&mut self, data: &[u8], cx: &mut Context<'_>) -> Result<(), Reason> {
         let mut assembly = self.assembly.take().ok_or(Reason::ParseError)?;
-        assembly.add(data, cx.config).map_err(|_| Reason::ParseError)?;
+        assembly.add(data, cx.engine.config).map_err(|_| Reason::ParseError)?;
         self.assemble(*assembly, cx);
         Ok(())
     }
