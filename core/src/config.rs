@@ -22,7 +22,8 @@ pub struct Config {
     /// Milliseconds that a session which the server closed waits for the client to fetch the rest of its packets.
     /// Then they are dropped. Default 30,000, as the reference's polling transport.
     pub close_timeout: u64,
-    /// Bytes of one POST body or one WebSocket message, and of one poll answer unless a single packet is larger. Told
+    /// Bytes of one POST body or one WebSocket message, and of one poll answer unless a single packet is larger or it is a
+    /// closed session's last. Told
     /// to clients in the handshake as `maxPayload`. A larger POST is answered 413 and the session lives; a larger
     /// WebSocket message closes it with 1009. Default 1,000,000, as the reference's `maxHttpBufferSize`.
     pub max_payload: usize,
@@ -35,16 +36,18 @@ pub struct Config {
     /// Bytes of one packet's attachments together. More close the session. Default 10,000,000: ten full payloads, which
     /// is what the reference comes to.
     pub max_attached: usize,
-    /// Bytes that may wait to be sent to one client. Beyond it volatile packets are dropped, then the session closes
-    /// with "slow consumer". Default 4,000,000: four full payloads. The reference has no limit; engineioxide counts
-    /// 128 packets.
+    /// Bytes that may wait to be sent to one client; a single packet may always wait, whatever its size. Beyond it volatile
+    /// packets are dropped, then the session closes with "slow consumer". Default 12,000,000: the largest event that a
+    /// client may send, attachments and all, and something beside it. The reference has no limit; engineioxide counts 128
+    /// packets.
     pub max_queue: usize,
     /// Sessions of one shard. A handshake beyond it is answered 503. Default 100,000. No peer has such a limit.
     pub max_sessions: usize,
     /// Namespaces one client may have joined or be joining. A CONNECT beyond it is refused with CONNECT_ERROR. Default
     /// 64. No peer has such a limit.
     pub max_namespaces: usize,
-    /// Bytes of a namespace's name. A CONNECT with a longer one closes the session. Default 256.
+    /// Bytes of a namespace's name, with the query that EIO=3 clients put behind it (a token, say). A packet with a longer
+    /// one closes the session. Default 4,096. No peer has such a limit.
     pub max_namespace_name: usize,
     /// Rooms one socket may be in. [`Effects::join`](crate::Effects::join) refuses more. Default 1,024.
     pub max_rooms: usize,
@@ -65,10 +68,10 @@ impl Default for Config {
             max_packets: 65_536,
             max_attachments: 10,
             max_attached: 10_000_000,
-            max_queue: 4_000_000,
+            max_queue: 12_000_000,
             max_sessions: 100_000,
             max_namespaces: 64,
-            max_namespace_name: 256,
+            max_namespace_name: 4_096,
             max_rooms: 1_024,
             max_backlog: 16 << 20,
         }

@@ -82,11 +82,11 @@ pub use chat::{Chat, ChatConfig};
 pub use config::Config;
 pub use engine::{
     Ask, Batch, BodyKind, Message, Method, Opening, Outgoing, Output, Packet, PacketError, Payload, PayloadError,
-    Reason, Request, RequestError, Response, Timer, Transport, WsEnd, decode_binary, decode_payload, decode_text,
+    Reason, Request, RequestError, Response, Transport, WsEnd, decode_binary, decode_payload, decode_text,
 };
 pub use frame::{Frame, Revision, WsMessage};
 pub use id::{Key, RequestId, Sid, SocketId};
-pub use room::{Admission, App, Effects, Hub, RoomFull, Target};
+pub use room::{Admission, App, Effects, Hub, Refusal, RoomFull, Target};
 pub use server::Server;
 pub use shard::Shard;
 pub use socket::{

@@ -139,7 +139,7 @@ impl Shard {
     /// Tells a client's machine what has happened. A request to a key that names nobody any more is refused as unknown.
     pub fn handle(&mut self, key: Key, input: Input<'_>, now: Time) {
         let stranger = match &input {
-            Input::Poll(id) | Input::Post(id, _) => {
+            Input::Poll(id) | Input::PostBegins(id) | Input::Post(id, _) | Input::PostTooLarge(id) => {
                 Some(Output::Respond(*id, crate::engine::Response::Refused(RequestError::UnknownSid)))
             }
             Input::WsOpen(id) => Some(Output::WsClose(*id)),
@@ -155,6 +155,12 @@ impl Shard {
     /// Hands a delivery of the hub to a socket. One that is gone by now does not mind.
     pub fn deliver(&mut self, to: SocketId, delivery: Delivery, now: Time) {
         self.with(to.key, now, |client, cx| client.deliver(to.serial, delivery, cx));
+    }
+
+    /// How many bytes wait to be sent to a client, as [`Config::max_queue`] counts them.
+    #[must_use]
+    pub fn queued(&self, key: Key) -> usize {
+        self.client(key).map_or(0, Client::queued)
     }
 
     /// Takes what is to be written to a WebSocket, up to about `max` bytes, and at least one packet if there is any.

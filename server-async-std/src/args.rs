@@ -32,7 +32,7 @@ pub(crate) struct Args {
     pub(crate) max_payload: usize,
 
     /// Bytes that may wait to be sent to one client
-    #[arg(long, env, default_value_t = 4_000_000, value_parser = RangedU64ValueParser::<usize>::new().range(1_024..=1 << 30), value_name = "BYTES")]
+    #[arg(long, env, default_value_t = 12_000_000, value_parser = RangedU64ValueParser::<usize>::new().range(1_024..=1 << 30), value_name = "BYTES")]
     pub(crate) max_queue: usize,
 
     /// Sessions at the same time

@@ -84,7 +84,7 @@ fn collect(shard: &mut Shard, outputs: &mut Vec<String>, events: &mut Vec<String
 #[test]
 fn the_default_config_is_coherent() {
     let config = Config::default();
-    assert!(config.max_queue > config.max_payload);
+    assert!(config.max_queue >= config.max_attached + config.max_payload);
     assert!(config.max_attached >= config.max_payload);
     assert!(config.connect_timeout > config.upgrade_timeout);
 }

@@ -86,13 +86,22 @@ fn hear(world: &mut World<Everything>, session: Session, ws: RequestId) -> Vec<S
     texts(&world.receive(session, ws, usize::MAX)).into_iter().map(str::to_owned).collect()
 }
 
+/// Lets time pass until a ping has just come; how long that took, in milliseconds.
+fn await_ping(world: &mut World<Everything>, session: Session, ws: RequestId) -> usize {
+    (0..30_000)
+        .find(|_| {
+            world.advance(1);
+            hear(world, session, ws) == ["2"]
+        })
+        .expect("a ping")
+}
+
 #[test]
 fn v4_the_server_pings_and_the_client_must_answer_in_time() {
     let mut world = world();
     let (session, ws) = socket(&mut world, Revision::V4);
     // The first ping comes up to half an interval early, each later one an interval after the pong.
-    world.advance(25_008);
-    assert_eq!(hear(&mut world, session, ws), ["2"]);
+    await_ping(&mut world, session, ws);
     say(&mut world, session, ws, "3");
     world.advance(24_999);
     assert_eq!(hear(&mut world, session, ws), [""; 0]);
@@ -120,7 +129,7 @@ fn v4_pongs_without_a_ping_only_start_the_interval_anew() {
 fn v4_a_message_buys_a_late_pong_one_more_timeout_and_no_more() {
     let mut world = world();
     let (session, ws) = socket(&mut world, Revision::V4);
-    world.advance(25_008);
+    await_ping(&mut world, session, ws);
     world.advance(15_000);
     say(&mut world, session, ws, "42[\"x\"]");
     world.advance(15_000);
@@ -440,7 +449,8 @@ fn limits_of_namespaces() {
     say(&mut world, session, ws, "40/b,");
     assert!(hear(&mut world, session, ws).iter().any(|packet| packet.starts_with("40/b,")));
     say(&mut world, session, ws, "40/abc,");
-    assert_eq!(world.end_of(session), Some(Reason::ForcedServerClose));
+    hear(&mut world, session, ws);
+    assert_eq!(world.end_of(session), Some(Reason::ParseError));
 }
 
 #[test]
@@ -456,6 +466,138 @@ fn rooms_are_left_with_the_connection() {
     assert_eq!(hear(&mut world, other, other_ws), [""; 0]);
     world.end_ws(session, ws, WsEnd::Failed);
     assert_eq!(world.server.hub.rooms(&sanket::Nsp::ROOT), [""; 0]);
+    // A room without a name is a room like any other, and not the namespace.
+    say(&mut world, other, other_ws, "42[\"room\",\"\"]");
+    assert_eq!(hear(&mut world, other, other_ws), ["42[\"gone\",1]"]);
+}
+
+#[test]
+fn v4_sessions_that_came_together_do_not_beat_together() {
+    let mut world = world();
+    let sessions: Vec<_> = (0..50).map(|_| socket(&mut world, Revision::V4)).collect();
+    let mut firsts = vec![0; sessions.len()];
+    for now in 0..25_008 {
+        world.advance(1);
+        for (first, (session, ws)) in firsts.iter_mut().zip(&sessions).filter(|(first, _)| **first == 0) {
+            if hear(&mut world, *session, *ws) == ["2"] {
+                *first = now;
+            }
+        }
+    }
+    firsts.sort_unstable();
+    assert!(firsts[0] >= 12_499, "not before half an interval: {firsts:?}");
+    assert!(firsts[0] < 15_000 && firsts[25] > 15_000 && firsts[25] < 22_500 && firsts[49] > 22_500, "{firsts:?}");
+}
+
+#[test]
+fn v3_pings_that_are_never_answered_pile_up_no_pongs() {
+    let mut world = world();
+    let session = poller(&mut world, Revision::V3);
+    for _ in 0..1_000 {
+        post(&mut world, session, "2");
+    }
+    assert!(world.server.shard.queued(session.key) < 100);
+    let poll = world.get(session);
+    assert_eq!(packets(&mut world, session, poll), ["3"]);
+}
+
+#[test]
+fn a_packet_larger_than_the_queue_reaches_who_has_read_everything_else() {
+    let mut world = World::new(Everything, Config { max_queue: 1_000, ..Config::default() });
+    let (session, ws) = socket(&mut world, Revision::V4);
+    let message = format!("42[\"echo\",\"{}\"]", "x".repeat(5_000));
+    for _ in 0..3 {
+        say(&mut world, session, ws, &message);
+        assert_eq!(hear(&mut world, session, ws), [message.as_str()]);
+    }
+    say(&mut world, session, ws, &message);
+    say(&mut world, session, ws, &message);
+    assert_eq!(world.end_of(session), Some(Reason::SlowConsumer));
+}
+
+#[test]
+fn a_second_post_beside_one_that_is_under_way_ends_the_session() {
+    let mut world = world();
+    let session = poller(&mut world, Revision::V4);
+    let first = world.post_begins(session);
+    assert!(world.is_waiting(first));
+    let second = world.post_begins(session);
+    assert_eq!(world.answer(second).expect("an answer").0, 400);
+    assert_eq!(world.answer(first).expect("its body is of no interest any more").0, 400);
+    assert_eq!(world.end_of(session), Some(Reason::TransportError));
+}
+
+#[test]
+fn a_post_whose_connection_breaks_ends_the_session_and_one_that_is_too_large_does_not() {
+    let mut world = world();
+    let session = poller(&mut world, Revision::V4);
+    let large = world.post_begins(session);
+    world.post_body(session, large, None);
+    assert_eq!(world.answer(large).expect("an answer").0, 413);
+    let good = world.post_begins(session);
+    world.post_body(session, good, Some((BodyKind::Text, b"42[\"echo\",1]")));
+    assert_eq!(world.answer(good).expect("an answer").0, 200);
+    let broken = world.post_begins(session);
+    world.lose_request(session, broken);
+    assert_eq!(world.end_of(session), Some(Reason::TransportError));
+}
+
+#[test]
+fn a_client_that_polls_on_after_its_probe_is_not_answered_as_fast_as_it_can() {
+    let mut world = world();
+    let session = poller(&mut world, Revision::V4);
+    let ws = world.upgrade(session);
+    say(&mut world, session, ws, "2probe");
+    let mut noops = 0;
+    for _ in 0..1_000 {
+        let poll = world.get(session);
+        while world.is_waiting(poll) {
+            world.advance(1);
+        }
+        noops += packets(&mut world, session, poll).iter().filter(|packet| *packet == "6").count();
+        if !world.is_open(ws) || noops == 20 {
+            break;
+        }
+    }
+    // The pauses end between two ticks of the wheel.
+    let now = world.now.as_millis() - 1_000_000;
+    assert!((1_900..2_100).contains(&now), "20 noops in {now} ms");
+}
+
+#[test]
+fn a_refusal_is_an_error_object_in_v4_and_its_data_or_message_in_v3() {
+    for (revision, namespace, wanted) in [
+        (Revision::V4, "/off,", r#"44/off,{"message":"closed today"}"#),
+        (Revision::V3, "/off,", r#"44/off,"closed today""#),
+        (Revision::V4, r#"/no,{"token":"x"}"#, r#"44/no,{"message":"not you","data":"{\"token\":\"x\"}"}"#),
+        (Revision::V3, "/no?token=x%20y,", r#"44/no,"{\"token\":\"x y\"}""#),
+    ] {
+        let mut world = world();
+        let (session, ws) = socket(&mut world, revision);
+        say(&mut world, session, ws, &format!("40{namespace}"));
+        assert_eq!(hear(&mut world, session, ws), [wanted]);
+    }
+}
+
+#[test]
+fn v3_a_query_behind_the_namespace_means_nothing_but_in_connect() {
+    let mut world = world();
+    let (session, ws) = socket(&mut world, Revision::V3);
+    say(&mut world, session, ws, "40/a?x=1,");
+    hear(&mut world, session, ws);
+    say(&mut world, session, ws, "42/a?x=2,[\"echo\",1]");
+    assert_eq!(hear(&mut world, session, ws), ["42/a,[\"echo\",1]"]);
+}
+
+#[test]
+fn what_was_queued_goes_out_before_a_senseless_packet_ends_the_session() {
+    let mut world = world();
+    let session = poller(&mut world, Revision::V4);
+    assert_eq!(post(&mut world, session, "42[\"echo\",1]"), 200);
+    assert_eq!(post(&mut world, session, "42{}"), 200, "it is an Engine.IO message");
+    let poll = world.get(session);
+    assert_eq!(packets(&mut world, session, poll), ["42[\"echo\",1]", "1"]);
+    assert_eq!(world.end_of(session), Some(Reason::ParseError));
 }
 
 #[test]

@@ -64,24 +64,24 @@ pub fn packet(data: &[u8]) {
         drop(decode_message(revision, RawMessage::Text(text), &Config::default()));
         drop(decode_message(revision, RawMessage::Binary(data), &Config::default()));
     }
-    let Ok(packet) = decode_socket_packet(text, 10) else { return };
+    let Ok(packet) = decode_socket_packet(text, &Config::default()) else { return };
     let SocketPacket { nsp, kind } = packet;
     let nsp = if nsp == "/" { String::new() } else { format!("{nsp},") };
     let id = |id: Option<u64>| id.map(|id| id.to_string()).unwrap_or_default();
     let count = |n: usize| if n == 0 { String::new() } else { format!("{n}-") };
     let type_of = |plain: &str, binary: &str, n: usize| if n == 0 { plain.to_owned() } else { binary.to_owned() };
-    let again = match kind {
+    let again = match &kind {
         Kind::Connect { auth } => format!("0{nsp}{auth}"),
         Kind::Disconnect => format!("1{nsp}"),
         Kind::Event { id: event, args, attachments, .. } => {
-            format!("{}{}{nsp}{}{args}", type_of("2", "5", attachments), count(attachments), id(event))
+            format!("{}{}{nsp}{}{args}", type_of("2", "5", *attachments), count(*attachments), id(*event))
         }
         Kind::Ack { id: event, args, attachments } => {
-            format!("{}{}{nsp}{}{args}", type_of("3", "6", attachments), count(attachments), id(event))
+            format!("{}{}{nsp}{}{args}", type_of("3", "6", *attachments), count(*attachments), id(*event))
         }
         Kind::ConnectError => return,
     };
-    let decoded = decode_socket_packet(&again, 10);
+    let decoded = decode_socket_packet(&again, &Config::default());
     assert_eq!(decoded.map(|packet| packet.kind), Ok(kind), "{text} and {again}");
 }
 

@@ -86,6 +86,8 @@ struct Client {
     /// Unanswered and answered requests, and WebSockets, in the order of their making.
     requests: Vec<RequestId>,
     sockets: Vec<RequestId>,
+    /// POSTs that have begun.
+    posts: Vec<RequestId>,
     connected: bool,
 }
 
@@ -127,7 +129,7 @@ pub fn play(bytes: &[u8]) {
 }
 
 fn step(script: &mut Script<'_>, world: &mut World<Everything>, clients: &mut Vec<Client>) {
-    let what = script.below(12);
+    let what = script.below(14);
     if clients.is_empty() || what == 0 {
         open(script, world, clients);
         return;
@@ -146,6 +148,19 @@ fn step(script: &mut Script<'_>, world: &mut World<Everything>, clients: &mut Ve
             let id = world.post(session, kind, &body);
             assert!(!world.is_waiting(id), "a POST waits");
             client.requests.push(id);
+        }
+        12 => {
+            let id = world.post_begins(session);
+            client.requests.push(id);
+            client.posts.push(id);
+        }
+        13 => {
+            if let Some(id) = pick(script, &client.posts) {
+                let (kind, body) = body(script, session.revision);
+                let body = (script.below(4) > 0).then_some((kind, &*body));
+                world.post_body(session, id, body);
+                assert!(!world.is_waiting(id), "a POST waits");
+            }
         }
         4 => {
             if let Some(id) = pick(script, &client.requests) {
@@ -182,7 +197,7 @@ fn step(script: &mut Script<'_>, world: &mut World<Everything>, clients: &mut Ve
     }
     for id in client.requests.clone() {
         if let Some((status, _, body)) = world.answer(id) {
-            assert!(matches!(status, 200 | 400), "{status}");
+            assert!(matches!(status, 200 | 400 | 413), "{status}");
             assert!(status != 200 || !body.is_empty(), "an empty answer");
         }
     }
@@ -197,7 +212,7 @@ fn open(script: &mut Script<'_>, world: &mut World<Everything>, clients: &mut Ve
         world.open_ws(revision).map(|(session, ws)| (session, Vec::new(), vec![ws]))
     };
     if let Ok((session, requests, sockets)) = opened {
-        clients.push(Client { session, requests, sockets, connected: false });
+        clients.push(Client { session, requests, sockets, posts: Vec::new(), connected: false });
     }
 }
 

@@ -4,19 +4,25 @@
 use bytes::Bytes;
 use sanket::{
     AckId, Admission, App, BodyKind, Config, Connect, Delivery, Effects, Event, Input, Key, Nsp, Opening, Output,
-    RawMessage, Reason, Received, RequestError, RequestId, Response, Revision, Server, Sid, SocketId, Target, Time,
-    WsEnd, WsMessage, decode_body, decode_message,
+    RawMessage, Reason, Received, Refusal, RequestError, RequestId, Response, Revision, Server, Sid, SocketId, Target,
+    Time, WsEnd, WsMessage, decode_body, decode_message,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An application that does a little of everything. Its events: `echo` acks and emits its arguments back, `all` sends them
-/// to everybody, `join`, `leave` and `room` work on the room that the first argument names, `out` is shown the door.
+/// to everybody, `join`, `leave` and `room` work on the room that the first argument names, `out` is shown the door. It refuses `/no` and `/off`,
+/// and knows no namespace with a longer name.
 #[derive(Debug, Default)]
 pub struct Everything;
 
 impl App for Everything {
     fn admit(&mut self, _: SocketId, connect: &Connect, _: &mut Effects<'_>) -> Admission {
-        if connect.nsp.as_str().len() < 4 { Admission::Accept } else { Admission::refuse("Invalid namespace") }
+        match connect.nsp.as_str() {
+            "/no" => Admission::Refuse(Refusal::new("not you").with_data(&connect.auth)),
+            "/off" => Admission::Refuse(Refusal::new("closed today")),
+            name if name.len() < 4 => Admission::Accept,
+            _ => Admission::NoSuchNamespace,
+        }
     }
 
     fn connect(&mut self, who: SocketId, fx: &mut Effects<'_>) {
@@ -112,7 +118,11 @@ impl<A: App> World<A> {
     }
 
     fn open(&mut self, revision: Revision, opening: Opening) -> Result<Session, RequestError> {
-        let bytes = |n: u64, kind: u64| Sid::from_bytes((u128::from(n) << 64 | u128::from(kind)).to_le_bytes());
+        // All bits differ, as if they were random; an odd factor keeps them apart.
+        let bytes = |n: u64, kind: u64| {
+            let number = u128::from(n) << 64 | u128::from(kind);
+            Sid::from_bytes(number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes())
+        };
         let n = self.number();
         let sid = bytes(n, 1);
         let key = self.server.shard.open(sid, bytes(n, 2), revision, opening, self.now)?;
@@ -150,6 +160,27 @@ impl<A: App> World<A> {
         self.server.shard.handle(session.key, Input::Poll(id), self.now);
         self.pump();
         id
+    }
+
+    /// Begins a POST, of which [`World::post_body`] is the rest.
+    pub fn post_begins(&mut self, session: Session) -> RequestId {
+        let id = RequestId(self.number());
+        self.waiting.insert(id);
+        self.server.shard.handle(session.key, Input::PostBegins(id), self.now);
+        self.pump();
+        id
+    }
+
+    /// Sends the body of a POST that has begun and has not been answered; `None` for one that is too large.
+    pub fn post_body(&mut self, session: Session, id: RequestId, body: Option<(BodyKind, &[u8])>) {
+        if self.waiting.contains(&id) {
+            let input = match body {
+                Some((kind, body)) => Input::Post(id, decode_body(session.revision, kind, body, &self.config)),
+                None => Input::PostTooLarge(id),
+            };
+            self.server.shard.handle(session.key, input, self.now);
+            self.pump();
+        }
     }
 
     /// Sends a POST.
@@ -282,11 +313,14 @@ impl<A: App> World<A> {
                 return;
             }
             while let Some((to, delivery)) = self.server.hub.poll_delivery() {
+                let before = self.server.shard.queued(to.key);
                 if matches!(delivery, Delivery::Refuse(_)) {
                     self.live.remove(&to);
                     self.refused.insert(to);
                 }
                 self.server.shard.deliver(to, delivery, self.now);
+                let after = self.server.shard.queued(to.key);
+                assert!(before == 0 || after <= self.config.max_queue, "{after} bytes wait for {to:?}");
             }
         }
     }

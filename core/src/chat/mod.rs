@@ -107,8 +107,8 @@ impl Chat {
     }
 
     fn say(&mut self, who: SocketId, event: &Received, fx: &mut Effects<'_>) -> Result<u64, Refusal> {
-        let args = event.args();
-        let Said { text } = message::read(args.first().copied(), self.config.max_text)?;
+        let Said { text } = message::read(event.first_arg(), self.config.max_text)?;
+        let count = self.people.len();
         let Some(person) = self.people.get_mut(&who) else { return Err(Refusal::NotHere) };
         person.spend(&self.config, fx.now())?;
         self.presence.speaks(&person.name);
@@ -117,15 +117,15 @@ impl Chat {
         self.last_message = id;
         let message =
             Message { description: text, nick_name: &person.name, color: person.color, id, time: fx.now().as_millis() };
-        tell_presence(&mut self.presence, fx);
+        tell_presence(&mut self.presence, count, fx);
         fx.emit(Target::Namespace(&Nsp::ROOT), "message from server", &message);
         Ok(id)
     }
 }
 
 /// Tells what is to be told by now, and asks to be woken for the rest.
-fn tell_presence(presence: &mut Presence, fx: &mut Effects<'_>) {
-    for notice in presence.notices(fx.now()) {
+fn tell_presence(presence: &mut Presence, count: usize, fx: &mut Effects<'_>) {
+    for notice in presence.notices(count, fx.now()) {
         fx.emit(Target::Namespace(&Nsp::ROOT), "sys message", &notice);
     }
     if let Some(at) = presence.due() {
@@ -137,7 +137,7 @@ impl Person {
     /// Pays for one message, or says in how many milliseconds it can be paid for.
     fn spend(&mut self, config: &ChatConfig, now: Time) -> Result<(), Refusal> {
         let paid_until = self.paid_until.max(now).after(config.interval);
-        let allowed = now.after(config.interval * u64::from(config.burst));
+        let allowed = now.after(config.interval.saturating_mul(u64::from(config.burst)));
         if paid_until > allowed {
             let retry_after = u64::try_from(paid_until.since(allowed).as_millis()).unwrap_or(u64::MAX);
             return Err(Refusal::TooFast { retry_after });
@@ -152,8 +152,8 @@ impl App for Chat {
         let (name, color) = self.names.take();
         fx.emit(Target::Socket(who), "initUser", &InitUser { name: &name, color });
         self.people.insert(who, Person { name: name.clone(), color, paid_until: fx.now() });
-        self.presence.joined(name, self.people.len());
-        tell_presence(&mut self.presence, fx);
+        self.presence.joined(name);
+        tell_presence(&mut self.presence, self.people.len(), fx);
     }
 
     fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
@@ -172,12 +172,12 @@ impl App for Chat {
     fn disconnect(&mut self, who: SocketId, _reason: Reason, fx: &mut Effects<'_>) {
         if let Some(person) = self.people.remove(&who) {
             self.names.give_back(&person.name);
-            self.presence.left(person.name, self.people.len());
-            tell_presence(&mut self.presence, fx);
+            self.presence.left(person.name);
+            tell_presence(&mut self.presence, self.people.len(), fx);
         }
     }
 
     fn wake(&mut self, fx: &mut Effects<'_>) {
-        tell_presence(&mut self.presence, fx);
+        tell_presence(&mut self.presence, self.people.len(), fx);
     }
 }

@@ -2,6 +2,7 @@
 //! otherwise be a million notices. Knows names and counts, not sockets.
 
 use crate::time::Time;
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -32,36 +33,34 @@ pub(crate) struct Notice {
 struct Change {
     name: String,
     came: bool,
-    /// How many people there were after it.
-    count: usize,
 }
 
 #[derive(Debug)]
 pub(crate) struct Presence {
     tick: u64,
-    changes: Vec<Change>,
+    /// What has not been told yet, in order; `None` for who came and went.
+    changes: Vec<Option<Change>>,
+    /// Where in `changes` it is that somebody came.
+    came: BTreeMap<String, usize>,
     /// When the next notice may be told.
     quiet_until: Time,
 }
 
 impl Presence {
     pub(crate) fn new(tick: u64) -> Self {
-        Self { tick, changes: Vec::new(), quiet_until: Time::default() }
+        Self { tick, changes: Vec::new(), came: BTreeMap::new(), quiet_until: Time::default() }
     }
 
-    pub(crate) fn joined(&mut self, name: String, count: usize) {
-        self.changes.push(Change { name, came: true, count });
+    pub(crate) fn joined(&mut self, name: String) {
+        self.came.insert(name.clone(), self.changes.len());
+        self.changes.push(Some(Change { name, came: true }));
     }
 
     /// Somebody who came and went within one tick was never here, as far as the others know.
-    pub(crate) fn left(&mut self, name: String, count: usize) {
-        if let Some(index) = self.changes.iter().rposition(|change| change.came && change.name == name) {
-            self.changes.remove(index);
-            for later in &mut self.changes[index..] {
-                later.count = later.count.saturating_sub(1);
-            }
-        } else {
-            self.changes.push(Change { name, came: false, count });
+    pub(crate) fn left(&mut self, name: String) {
+        match self.came.remove(&name) {
+            Some(index) => self.changes[index] = None,
+            None => self.changes.push(Some(Change { name, came: false })),
         }
     }
 
@@ -72,29 +71,40 @@ impl Presence {
 
     /// Somebody is about to speak. That they came is told before, even within a tick: the message costs as much anyway.
     pub(crate) fn speaks(&mut self, name: &str) {
-        if self.changes.iter().any(|change| change.came && change.name == name) {
+        if self.came.contains_key(name) {
             self.quiet_until = Time::default();
         }
     }
 
-    /// What is to be told now.
-    pub(crate) fn notices(&mut self, now: Time) -> Vec<Notice> {
+    /// What is to be told now; `count` people are here.
+    pub(crate) fn notices(&mut self, count: usize, now: Time) -> Vec<Notice> {
         if self.changes.is_empty() || now < self.quiet_until {
             return Vec::new();
         }
-        self.quiet_until = now.after(self.tick);
-        let changes = core::mem::take(&mut self.changes);
-        if changes.len() <= FEW {
-            changes.into_iter().map(|change| Notice::of(alloc::vec![change], now)).collect()
-        } else {
-            alloc::vec![Notice::of(changes, now)]
+        self.came.clear();
+        let changes: Vec<Change> = core::mem::take(&mut self.changes).into_iter().flatten().collect();
+        if changes.is_empty() {
+            return Vec::new();
         }
+        self.quiet_until = now.after(self.tick);
+        if changes.len() > FEW {
+            return alloc::vec![Notice::of(changes, count, now)];
+        }
+        // Back from how many there are now to how many there were after each change.
+        let mut count = count;
+        let mut notices: Vec<Notice> = Vec::new();
+        for change in changes.into_iter().rev() {
+            let before = if change.came { count.saturating_sub(1) } else { count + 1 };
+            notices.push(Notice::of(alloc::vec![change], count, now));
+            count = before;
+        }
+        notices.reverse();
+        notices
     }
 }
 
 impl Notice {
-    fn of(changes: Vec<Change>, now: Time) -> Self {
-        let counts = changes.last().map_or(0, |change| change.count);
+    fn of(changes: Vec<Change>, counts: usize, now: Time) -> Self {
         let (came, went): (Vec<_>, Vec<_>) = changes.into_iter().partition(|change| change.came);
         let (joined_count, left_count) = (came.len(), went.len());
         let names = |changes: Vec<Change>| changes.into_iter().take(LISTED).map(|change| change.name).collect();
@@ -125,44 +135,47 @@ mod tests {
         Time::from_millis(millis)
     }
 
-    fn told(presence: &mut Presence, now: u64) -> Vec<String> {
-        presence.notices(at(now)).into_iter().map(|notice| format!("{} {}", notice.data, notice.counts)).collect()
+    fn told(presence: &mut Presence, count: usize, now: u64) -> Vec<String> {
+        presence
+            .notices(count, at(now))
+            .into_iter()
+            .map(|notice| format!("{} {}", notice.data, notice.counts))
+            .collect()
     }
 
     #[test]
     fn the_first_is_told_at_once_and_the_next_at_the_ticks_end() {
         let mut presence = Presence::new(100);
-        presence.joined("A".to_string(), 1);
-        assert_eq!(told(&mut presence, 1_000), ["系统消息: \"A\"进入聊天室 1"]);
-        presence.joined("B".to_string(), 2);
-        presence.left("A".to_string(), 1);
-        assert_eq!(told(&mut presence, 1_002), [""; 0]);
+        presence.joined("A".to_string());
+        assert_eq!(told(&mut presence, 1, 1_000), ["系统消息: \"A\"进入聊天室 1"]);
+        presence.joined("B".to_string());
+        presence.left("A".to_string());
+        assert_eq!(told(&mut presence, 1, 1_002), [""; 0]);
         assert_eq!(presence.due(), Some(at(1_100)));
-        assert_eq!(told(&mut presence, 1_100), ["系统消息: \"B\"进入聊天室 2", "系统消息: \"A\"离开聊天室 1"]);
+        assert_eq!(told(&mut presence, 1, 1_100), ["系统消息: \"B\"进入聊天室 2", "系统消息: \"A\"离开聊天室 1"]);
         assert_eq!(presence.due(), None);
     }
 
     #[test]
     fn nobody_speaks_before_it_is_told_that_they_came() {
         let mut presence = Presence::new(100);
-        presence.joined("A".to_string(), 1);
-        presence.notices(at(1_000));
-        presence.joined("B".to_string(), 2);
+        presence.joined("A".to_string());
+        presence.notices(1, at(1_000));
+        presence.joined("B".to_string());
         presence.speaks("A");
-        assert_eq!(told(&mut presence, 1_001), [""; 0]);
+        assert_eq!(told(&mut presence, 2, 1_001), [""; 0]);
         presence.speaks("B");
-        assert_eq!(told(&mut presence, 1_001), ["系统消息: \"B\"进入聊天室 2"]);
+        assert_eq!(told(&mut presence, 2, 1_001), ["系统消息: \"B\"进入聊天室 2"]);
     }
 
     #[test]
     fn a_crowd_is_one_notice() {
         let mut presence = Presence::new(100);
-        presence.notices(at(1_000));
         for n in 0..12 {
-            presence.joined(n.to_string(), n + 1);
+            presence.joined(n.to_string());
         }
-        presence.left("x".to_string(), 11);
-        let notices = presence.notices(at(1_000));
+        presence.left("x".to_string());
+        let notices = presence.notices(11, at(1_000));
         assert_eq!(notices.len(), 1);
         let notice = &notices[0];
         assert_eq!((notice.joined.len(), notice.joined_count, notice.left_count, notice.counts), (10, 12, 1, 11));
@@ -172,9 +185,13 @@ mod tests {
     #[test]
     fn who_came_and_went_within_a_tick_is_not_told() {
         let mut presence = Presence::new(100);
-        presence.joined("A".to_string(), 1);
-        presence.joined("B".to_string(), 2);
-        presence.left("A".to_string(), 1);
-        assert_eq!(told(&mut presence, 0), ["系统消息: \"B\"进入聊天室 1"]);
+        presence.joined("A".to_string());
+        presence.joined("B".to_string());
+        presence.left("A".to_string());
+        assert_eq!(told(&mut presence, 1, 0), ["系统消息: \"B\"进入聊天室 1"]);
+        presence.joined("C".to_string());
+        presence.left("C".to_string());
+        assert_eq!(told(&mut presence, 1, 500), [""; 0]);
+        assert_eq!(presence.due(), None);
     }
 }

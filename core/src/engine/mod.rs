@@ -17,5 +17,3 @@ pub use packet::{Message, Packet, PacketError, decode_binary, decode_text};
 pub use payload::{Batch, BodyKind, Payload, PayloadError, decode_payload};
 pub use queue::Outgoing;
 pub use request::{Ask, Method, Request, RequestError, Transport};
-
-pub use timer::Timer;

@@ -29,20 +29,16 @@ pub enum Packet<M> {
 
 impl<M> Packet<M> {
     /// The same packet with its message decoded further.
-    ///
-    /// # Errors
-    ///
-    /// Whatever `decode` returns.
-    pub fn try_map<N, E>(self, decode: impl FnOnce(M) -> Result<N, E>) -> Result<Packet<N>, E> {
-        Ok(match self {
+    pub fn map<N>(self, decode: impl FnOnce(M) -> N) -> Packet<N> {
+        match self {
             Self::Open => Packet::Open,
             Self::Close => Packet::Close,
             Self::Ping { probe } => Packet::Ping { probe },
             Self::Pong => Packet::Pong,
-            Self::Message(message) => Packet::Message(decode(message)?),
+            Self::Message(message) => Packet::Message(decode(message)),
             Self::Upgrade => Packet::Upgrade,
             Self::Noop => Packet::Noop,
-        })
+        }
     }
 }
 

@@ -317,7 +317,7 @@ pub(crate) fn polled_size(packet: &Outgoing) -> usize {
 fn attachments(packet: &Outgoing) -> &[Bytes] {
     match packet {
         Outgoing::Frame(frame) => frame.attachments(),
-        Outgoing::Close | Outgoing::Ping | Outgoing::Pong | Outgoing::ProbePong | Outgoing::Noop => &[],
+        Outgoing::Close | Outgoing::Ping | Outgoing::Pong | Outgoing::Noop => &[],
     }
 }
 

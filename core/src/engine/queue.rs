@@ -16,8 +16,6 @@ pub enum Outgoing {
     Ping,
     /// `3`.
     Pong,
-    /// `3probe`.
-    ProbePong,
     /// `6`.
     Noop,
 }
@@ -31,7 +29,6 @@ impl Outgoing {
             Self::Close => "1",
             Self::Ping => "2",
             Self::Pong => "3",
-            Self::ProbePong => "3probe",
             Self::Noop => "6",
         }
     }
@@ -43,7 +40,7 @@ impl Outgoing {
         OVERHEAD
             + match self {
                 Self::Frame(frame) => frame.cost(),
-                Self::Close | Self::Ping | Self::Pong | Self::ProbePong | Self::Noop => 1,
+                Self::Close | Self::Ping | Self::Pong | Self::Noop => 1,
             }
     }
 
@@ -54,7 +51,6 @@ impl Outgoing {
             Self::Close => into.push(WsMessage::Text(Bytes::from_static(b"1"))),
             Self::Ping => into.push(WsMessage::Text(Bytes::from_static(b"2"))),
             Self::Pong => into.push(WsMessage::Text(Bytes::from_static(b"3"))),
-            Self::ProbePong => into.push(WsMessage::Text(Bytes::from_static(b"3probe"))),
             Self::Noop => into.push(WsMessage::Text(Bytes::from_static(b"6"))),
         }
     }
@@ -72,15 +68,17 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// Above this many waiting packets the memory is given back once they are gone.
-    const KEEP: usize = 8;
-
     pub(crate) fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Whether the last packet is a pong, which will do for one more ping.
+    pub(crate) fn ends_in_pong(&self) -> bool {
+        matches!(self.items.back(), Some(Outgoing::Pong))
     }
 
     pub(crate) fn push(&mut self, item: Outgoing) {
@@ -103,7 +101,8 @@ impl Queue {
         let n = fitting.count().max(1).min(self.items.len());
         let taken: Vec<_> = self.items.drain(..n).collect();
         self.bytes -= taken.iter().map(Outgoing::cost).sum::<usize>();
-        if self.items.is_empty() && self.items.capacity() > Self::KEEP {
+        if self.items.is_empty() {
+            // Most clients are idle most of the time, and there may be a million of them.
             self.items = VecDeque::new();
         }
         taken

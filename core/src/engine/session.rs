@@ -31,6 +31,8 @@ pub(crate) struct Session {
     /// The sockets have been told of it.
     told: bool,
     poll: Option<RequestId>,
+    /// A POST whose body is still to come.
+    post: Option<RequestId>,
     ws: Option<RequestId>,
     queue: Queue,
     timers: TimerTable,
@@ -52,16 +54,21 @@ impl Session {
             reason: None,
             told: false,
             poll: None,
+            post: None,
             ws,
             queue: Queue::default(),
             timers: TimerTable::new(),
         };
         match revision {
             Revision::V3 => {
-                session.timers.set(Timer::Silence, cx.now.after(cx.config.ping_interval + cx.config.ping_timeout));
+                session
+                    .timers
+                    .set(Timer::Silence, cx.now.after(cx.config.ping_interval.saturating_add(cx.config.ping_timeout)));
             }
             Revision::V4 => {
-                let early = u64::from(sid.spread()) * (cx.config.ping_interval / 2) / u64::from(u32::MAX);
+                // A part of half an interval, as large a part as the id's bits are of all such bits.
+                let early = (u128::from(cx.config.ping_interval / 2) * u128::from(sid.spread())) >> u32::BITS;
+                let early = u64::try_from(early).unwrap_or_default();
                 session.timers.set(Timer::Ping, cx.now.after(cx.config.ping_interval - early));
             }
         }
@@ -91,6 +98,10 @@ impl Session {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.state == State::Closed
+    }
+
+    pub(crate) fn queued(&self) -> usize {
+        self.queue.bytes()
     }
 
     /// Whether messages still go up and down.
@@ -123,6 +134,7 @@ impl Session {
                 Timer::Ping => Cause::PingDue,
                 Timer::Silence => Cause::Silent,
                 Timer::Upgrade => Cause::UpgradeOverdue,
+                Timer::Noop => Cause::NoopDue,
                 Timer::Linger => Cause::LingerOver,
                 Timer::Connect => return Some(timer),
             };
@@ -141,7 +153,9 @@ impl Session {
             Act::ParkOrNoop => {
                 self.poll = Some(id);
                 self.flush(cx);
-                self.answer_poll(Outgoing::Noop, cx);
+                if !self.timers.is_set(Timer::Noop) {
+                    self.let_poll_go(cx);
+                }
             }
             Act::AnswerLast => {
                 let mut last = self.queue.pop_up_to(usize::MAX, |_| 0);
@@ -158,8 +172,29 @@ impl Session {
         }
     }
 
+    /// A POST has begun. If its body is not to be read, it is answered at once.
+    pub(crate) fn handle_post_begins(&mut self, id: RequestId, cx: &mut Context<'_>) {
+        let cause = if self.post.is_some() { Cause::SecondPost } else { Cause::PostBegins };
+        match self.step(cause, cx) {
+            Act::Read => self.post = Some(id),
+            Act::OverlapPost => {
+                cx.respond(id, Response::Overlap);
+                self.close(Reason::TransportError, Outgoing::Close, cx);
+            }
+            Act::Unknown => cx.respond(id, Response::Refused(RequestError::UnknownSid)),
+            _ => cx.respond(id, Response::Refused(RequestError::BadRequest)),
+        }
+    }
+
+    /// A POST that was larger than it may be: it is refused, and the session lives, as in the reference.
+    pub(crate) fn handle_post_too_large(&mut self, id: RequestId, cx: &mut Context<'_>) {
+        self.post.take_if(|post| *post == id);
+        cx.respond(id, Response::TooLarge);
+    }
+
     /// Whether a POST's packets are to be taken; if not, it has been answered.
     pub(crate) fn handle_post(&mut self, id: RequestId, cx: &mut Context<'_>) -> bool {
+        self.post.take_if(|post| *post == id);
         match self.step(Cause::Post, cx) {
             Act::Take => return true,
             Act::Unknown => cx.respond(id, Response::Refused(RequestError::UnknownSid)),
@@ -172,6 +207,9 @@ impl Session {
         if self.poll == Some(id) {
             self.poll = None;
             self.step(Cause::PollGone, cx);
+        } else if self.post == Some(id) {
+            self.post = None;
+            self.step(Cause::PostGone, cx);
         }
     }
 
@@ -233,12 +271,6 @@ impl Session {
             return;
         }
         self.enqueue(Outgoing::Frame(frame), cx);
-        if self.queue.bytes() > cx.config.max_queue {
-            self.queue.drop_volatile();
-        }
-        if self.queue.bytes() > cx.config.max_queue {
-            self.step(Cause::Overfull, cx);
-        }
     }
 
     /// Closes from the server's side: what is queued goes out first.
@@ -314,10 +346,12 @@ impl Session {
             }
             Act::AnswerProbe => {
                 self.signal(cx);
-                self.answer_poll(Outgoing::Noop, cx);
+                self.let_poll_go(cx);
             }
+            Act::Noop => self.let_poll_go(cx),
             Act::Switch => {
                 self.timers.stop(Timer::Upgrade);
+                self.timers.stop(Timer::Noop);
                 self.answer_poll(Outgoing::Noop, cx);
                 // A `3probe` that was never fetched is not needed any more, but its signal stands.
                 if !self.queue.is_empty() {
@@ -326,6 +360,7 @@ impl Session {
             }
             Act::DropProbe => {
                 self.timers.stop(Timer::Upgrade);
+                self.timers.stop(Timer::Noop);
                 self.signalled = false;
                 self.close_ws(cx);
             }
@@ -336,6 +371,8 @@ impl Session {
             | Act::Mismatch
             | Act::Unknown
             | Act::Overlap
+            | Act::Read
+            | Act::OverlapPost
             | Act::Take
             | Act::Deliver
             | Act::StartProbe
@@ -348,7 +385,11 @@ impl Session {
 
     fn beat(&mut self, cx: &mut Context<'_>) {
         match self.revision {
-            Revision::V3 => self.enqueue(Outgoing::Pong, cx),
+            Revision::V3 => {
+                if !self.queue.ends_in_pong() {
+                    self.enqueue(Outgoing::Pong, cx);
+                }
+            }
             Revision::V4 => {
                 self.timers.stop(Timer::Silence);
                 self.timers.set(Timer::Ping, cx.now.after(cx.config.ping_interval));
@@ -362,7 +403,10 @@ impl Session {
         match self.revision {
             Revision::V3 => {
                 if self.is_open() {
-                    self.timers.set(Timer::Silence, cx.now.after(cx.config.ping_interval + cx.config.ping_timeout));
+                    self.timers.set(
+                        Timer::Silence,
+                        cx.now.after(cx.config.ping_interval.saturating_add(cx.config.ping_timeout)),
+                    );
                 }
             }
             Revision::V4 => {
@@ -382,7 +426,17 @@ impl Session {
         }
     }
 
+    /// Queues a packet. Whatever it is, no more may wait than [`Config::max_queue`]; but a packet that is alone always may,
+    /// or a large one could never be sent.
     fn enqueue(&mut self, item: Outgoing, cx: &mut Context<'_>) {
+        let fits = |queue: &Queue| queue.is_empty() || queue.bytes() + item.cost() <= cx.config.max_queue;
+        if !fits(&self.queue) {
+            self.queue.drop_volatile();
+            if !fits(&self.queue) {
+                self.step(Cause::Overfull, cx);
+                return;
+            }
+        }
         self.queue.push(item);
         if self.state == State::WebSocket {
             self.signal(cx);
@@ -414,6 +468,17 @@ impl Session {
         }
     }
 
+    /// Answers the waiting poll `6`, so that the client can move to its WebSocket. At most once in a while, or a client whose
+    /// `3probe` got lost would poll as fast as it can.
+    fn let_poll_go(&mut self, cx: &mut Context<'_>) {
+        /// Milliseconds, as in the reference.
+        const PAUSE: u64 = 100;
+        if self.poll.is_some() {
+            self.answer_poll(Outgoing::Noop, cx);
+            self.timers.set(Timer::Noop, cx.now.after(PAUSE));
+        }
+    }
+
     fn close_ws(&mut self, cx: &mut Context<'_>) {
         if let Some(id) = self.ws.take() {
             cx.push(Output::WsClose(id));
@@ -425,12 +490,16 @@ impl Session {
     }
 
     fn close(&mut self, reason: Reason, farewell: Outgoing, cx: &mut Context<'_>) {
-        self.reason = Some(reason);
+        self.reason.get_or_insert(reason);
         self.answer_poll(farewell, cx);
         self.finish(cx);
     }
 
     fn finish(&mut self, cx: &mut Context<'_>) {
+        if let Some(id) = self.post.take() {
+            // Nobody wants its body any more; the reference breaks the request off.
+            cx.respond(id, Response::Refused(RequestError::UnknownSid));
+        }
         self.close_ws(cx);
         self.timers.stop_all();
         self.queue.clear();

@@ -9,7 +9,10 @@
 //! | Poll | Park | Park | ParkOrNoop | Mismatch | AnswerLast → Closed | Mismatch | Unknown |
 //! | SecondPoll | Overlap → Closed | Overlap → Closed | Overlap → Closed | Mismatch | AnswerLast → Closed | Mismatch | Unknown |
 //! | PollGone | Close(TransportError) → Closed | Close(TransportError) → Closed | Close(TransportError) → Closed | Ignore | Ignore | Ignore | Ignore |
+//! | PostBegins | Read | Read | Read | Mismatch | Read | Mismatch | Unknown |
+//! | SecondPost | OverlapPost → Closed | OverlapPost → Closed | OverlapPost → Closed | Mismatch | OverlapPost → Closed | Mismatch | Unknown |
 //! | Post | Take | Take | Take | Mismatch | Take | Mismatch | Unknown |
+//! | PostGone | Close(TransportError) → Closed | Close(TransportError) → Closed | Close(TransportError) → Closed | Ignore | Ignore | Ignore | Ignore |
 //! | Heartbeat by Polling | Beat | Beat | Beat | Ignore | Ignore | Ignore | Ignore |
 //! | WrongHeartbeat by Polling | Close(TransportError) → Closed | Close(TransportError) → Closed | Close(TransportError) → Closed | Ignore | Ignore | Ignore | Ignore |
 //! | Message by Polling | Deliver | Deliver | Deliver | Ignore | Ignore | Ignore | Ignore |
@@ -31,6 +34,7 @@
 //! | PingDue | SendPing | SendPing | SendPing | SendPing | Ignore | Ignore | Ignore |
 //! | Silent | Close(PingTimeout) → Closed | Close(PingTimeout) → Closed | Close(PingTimeout) → Closed | Close(PingTimeout) → Closed | Ignore | Ignore | Ignore |
 //! | UpgradeOverdue | Ignore | DropProbe → Polling | DropProbe → Polling | Ignore | Ignore | Ignore | Ignore |
+//! | NoopDue | Ignore | Ignore | Noop | Ignore | Ignore | Ignore | Ignore |
 //! | LingerOver | Ignore | Ignore | Ignore | Ignore | Finish → Closed | Finish → Closed | Ignore |
 //! | Send | Queue | Queue | Queue | Queue | Ignore | Ignore | Ignore |
 //! | Overfull | Close(SlowConsumer) → Closed | Close(SlowConsumer) → Closed | Close(SlowConsumer) → Closed | Close(SlowConsumer) → Closed | Ignore | Ignore | Ignore |
@@ -74,8 +78,14 @@ pub(crate) enum Cause {
     SecondPoll,
     /// The waiting GET's connection is gone.
     PollGone,
-    /// A POST.
+    /// A POST whose body is still to come.
+    PostBegins,
+    /// A POST while the body of another one is still to come.
+    SecondPost,
+    /// A POST's body.
     Post,
+    /// The connection of a POST is gone before its body has come.
+    PostGone,
     /// The packet that a live client sends: `3` in EIO=4, `2` in EIO=3.
     Heartbeat(Via),
     /// The other one.
@@ -104,6 +114,8 @@ pub(crate) enum Cause {
     Silent,
     /// [`Timer::Upgrade`](super::timer::Timer::Upgrade).
     UpgradeOverdue,
+    /// [`Timer::Noop`](super::timer::Timer::Noop).
+    NoopDue,
     /// [`Timer::Linger`](super::timer::Timer::Linger).
     LingerOver,
     /// The server has a packet for the client.
@@ -123,7 +135,7 @@ pub(crate) enum Act {
     Ignore,
     /// Answer the GET with what is queued, or keep it.
     Park,
-    /// Answer the GET with what is queued, or with `6`.
+    /// Answer the GET with what is queued, or with `6` unless another one was let go just now.
     ParkOrNoop,
     /// Answer the GET with what is queued and `1`.
     AnswerLast,
@@ -133,6 +145,10 @@ pub(crate) enum Act {
     Unknown,
     /// Answer the new GET 400, the waiting one `1`, and close.
     Overlap,
+    /// Let the POST's body come.
+    Read,
+    /// Answer the new POST 400, and close.
+    OverlapPost,
     /// Take the POST's packets, one by one.
     Take,
     /// The peer lives; EIO=3 is answered `3`.
@@ -145,6 +161,8 @@ pub(crate) enum Act {
     AnswerProbe,
     /// The WebSocket is the transport now; the waiting GET gets `6`.
     Switch,
+    /// Answer the waiting GET `6`.
+    Noop,
     /// Close the new WebSocket only.
     DropProbe,
     /// Take the new WebSocket beside polling.
@@ -177,12 +195,16 @@ pub(crate) const fn row(state: State, cause: Cause) -> (Act, State) {
             State::WebSocket | State::WsClosing => (Act::Mismatch, state),
             State::Closed => (Act::Unknown, state),
         },
-        Cause::Post => match state {
-            State::Polling | State::Probing | State::Probed | State::PollClosing => (Act::Take, state),
+        Cause::PostBegins | Cause::SecondPost | Cause::Post => match state {
+            State::Polling | State::Probing | State::Probed | State::PollClosing => match cause {
+                Cause::Post => (Act::Take, state),
+                Cause::SecondPost => (Act::OverlapPost, State::Closed),
+                _ => (Act::Read, state),
+            },
             State::WebSocket | State::WsClosing => (Act::Mismatch, state),
             State::Closed => (Act::Unknown, state),
         },
-        Cause::PollGone => match state {
+        Cause::PollGone | Cause::PostGone => match state {
             State::Polling | State::Probing | State::Probed => (Act::Close(Reason::TransportError), State::Closed),
             State::WebSocket | State::PollClosing | State::WsClosing | State::Closed => (Act::Ignore, state),
         },
@@ -266,6 +288,15 @@ pub(crate) const fn row(state: State, cause: Cause) -> (Act, State) {
                 (Act::Ignore, state)
             }
         },
+        Cause::NoopDue => match state {
+            State::Probed => (Act::Noop, state),
+            State::Polling
+            | State::Probing
+            | State::WebSocket
+            | State::PollClosing
+            | State::WsClosing
+            | State::Closed => (Act::Ignore, state),
+        },
         Cause::LingerOver | Cause::Drained => match state {
             State::PollClosing | State::WsClosing => (Act::Finish, State::Closed),
             State::Polling | State::Probing | State::Probed | State::WebSocket | State::Closed => (Act::Ignore, state),
@@ -295,7 +326,11 @@ mod tests {
             Cause::Poll,
             Cause::SecondPoll,
             Cause::PollGone,
+            Cause::PostBegins,
+            Cause::SecondPost,
             Cause::Post,
+            Cause::PostGone,
+            Cause::NoopDue,
             Cause::Probe,
             Cause::WsOpen,
             Cause::WsClosed,

@@ -4,13 +4,15 @@ use crate::time::Time;
 
 /// Why a session wants to be woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Timer {
+pub(crate) enum Timer {
     /// A ping is to be sent (EIO=4).
     Ping,
     /// The peer has been silent for too long.
     Silence,
     /// An upgrade has been going on for too long.
     Upgrade,
+    /// One more poll may be cut short for an upgrade.
+    Noop,
     /// A closed session's last packets have not been fetched.
     Linger,
     /// No namespace has been joined.
@@ -18,7 +20,7 @@ pub enum Timer {
 }
 
 impl Timer {
-    const ALL: [Self; 5] = [Self::Ping, Self::Silence, Self::Upgrade, Self::Linger, Self::Connect];
+    const ALL: [Self; 6] = [Self::Ping, Self::Silence, Self::Upgrade, Self::Noop, Self::Linger, Self::Connect];
 }
 
 /// When each timer fires.

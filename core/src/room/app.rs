@@ -3,10 +3,13 @@
 
 use super::effects::Effects;
 use crate::engine::Reason;
+use crate::frame::Revision;
 use crate::id::SocketId;
 use crate::socket::{AckId, Connect, Received};
 use alloc::boxed::Box;
-use alloc::string::ToString as _;
+use alloc::format;
+use alloc::string::{String, ToString as _};
+use serde::Serialize;
 
 /// An application: what the server does on top of the protocol.
 ///
@@ -19,7 +22,7 @@ pub trait App {
     /// made.
     fn admit(&mut self, who: SocketId, connect: &Connect, fx: &mut Effects<'_>) -> Admission {
         let (_, _) = (who, fx);
-        if connect.nsp.is_root() { Admission::Accept } else { Admission::refuse("Invalid namespace") }
+        if connect.nsp.is_root() { Admission::Accept } else { Admission::NoSuchNamespace }
     }
 
     /// A socket is in its namespace; its CONNECT has been answered before anything that is emitted from here on.
@@ -43,15 +46,42 @@ pub trait App {
 pub enum Admission {
     /// It is.
     Accept,
-    /// It is not, and is told so with this JSON: an object with a `message`, and `data` if there is more to say.
-    Refuse(Box<str>),
+    /// It is not, for a reason that it is told.
+    Refuse(Refusal),
+    /// There is no such namespace. The client is told "Invalid namespace".
+    NoSuchNamespace,
 }
 
-impl Admission {
-    /// A refusal with a message.
+/// What a client is told that is not let into a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    message: Box<str>,
+    data: Option<Box<str>>,
+}
+
+impl Refusal {
+    /// A refusal with a message: the client's `error.message`.
     #[must_use]
-    pub fn refuse(message: &str) -> Self {
-        let message = serde_json::Value::from(message);
-        Self::Refuse(serde_json::json!({ "message": message }).to_string().into_boxed_str())
+    pub fn new(message: &str) -> Self {
+        Self { message: message.into(), data: None }
+    }
+
+    /// The same with more to say: the client's `error.data`. A value that can not be JSON is left out.
+    #[must_use]
+    pub fn with_data(mut self, data: &impl Serialize) -> Self {
+        self.data = serde_json::to_string(data).ok().map(String::into_boxed_str);
+        self
+    }
+
+    /// An object for clients of EIO=4. Those of EIO=3 get the data, or the message if there is none, as the reference has
+    /// it.
+    pub(crate) fn to_json(&self, revision: Revision) -> Box<str> {
+        let message = serde_json::Value::from(&*self.message);
+        match (revision, &self.data) {
+            (Revision::V4, None) => format!(r#"{{"message":{message}}}"#).into(),
+            (Revision::V4, Some(data)) => format!(r#"{{"message":{message},"data":{data}}}"#).into(),
+            (Revision::V3, None) => message.to_string().into(),
+            (Revision::V3, Some(data)) => data.clone(),
+        }
     }
 }

@@ -69,17 +69,17 @@ impl<'a> Effects<'a> {
     /// Encodes once, if there is anybody to send it to.
     fn send(&mut self, to: Target<'_>, encode: impl FnOnce(&Nsp) -> Frame) {
         let state = &mut *self.state;
-        let (nsp, room) = match to {
+        let (nsp, members) = match to {
             Target::Socket(who) => {
                 if let Some(seat) = state.seats.get(&who) {
                     state.out.push_back((who, Delivery::Emit(encode(&seat.nsp))));
                 }
                 return;
             }
-            Target::Namespace(nsp) => (nsp, super::hub::EVERYBODY),
-            Target::Room(nsp, room) => (nsp, room),
+            Target::Namespace(nsp) => (nsp, state.rooms.everybody(nsp)),
+            Target::Room(nsp, room) => (nsp, state.rooms.members(nsp, room)),
         };
-        if let Some(members) = state.rooms.members(nsp, room) {
+        if let Some(members) = members {
             let frame = encode(nsp);
             state.out.extend(members.iter().map(|who| (*who, Delivery::Emit(frame.clone()))));
         }
@@ -120,8 +120,7 @@ impl<'a> Effects<'a> {
     pub fn leave(&mut self, who: SocketId, room: &str) -> bool {
         let state = &mut *self.state;
         let Some(seat) = state.seats.get_mut(&who) else { return false };
-        // The room of everybody is left with the namespace only.
-        let Some(index) = seat.rooms.iter().position(|name| **name == *room && !name.is_empty()) else { return false };
+        let Some(index) = seat.rooms.iter().position(|name| **name == *room) else { return false };
         seat.rooms.swap_remove(index);
         state.rooms.leave(&seat.nsp, room, who)
     }
@@ -135,7 +134,7 @@ impl<'a> Effects<'a> {
     /// How many sockets are in a namespace.
     #[must_use]
     pub fn count(&self, nsp: &Nsp) -> usize {
-        self.state.rooms.members(nsp, super::hub::EVERYBODY).map_or(0, alloc::collections::BTreeSet::len)
+        self.state.rooms.everybody(nsp).map_or(0, alloc::collections::BTreeSet::len)
     }
 
     /// Takes a socket out of its namespace (`close` false), or closes its client's connection.

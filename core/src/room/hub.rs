@@ -2,11 +2,12 @@
 //! out. There is one for a whole server, whatever the number of shards, which is what gives every room one order of
 //! events.
 
-use super::app::{Admission, App};
+use super::app::{Admission, App, Refusal};
 use super::effects::Effects;
 use super::rooms::Rooms;
 use crate::config::Config;
 use crate::engine::Reason;
+use crate::frame::Revision;
 use crate::id::SocketId;
 use crate::socket::{Connect, Delivery, Event, Nsp, Received};
 use crate::time::Time;
@@ -14,9 +15,6 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-
-/// The room that every socket of a namespace is in. No application's room, since those have names.
-pub(crate) const EVERYBODY: &str = "";
 
 /// The hub of a server and its application.
 #[derive(Debug)]
@@ -40,7 +38,6 @@ pub(crate) struct State {
 #[derive(Debug)]
 pub(crate) struct Seat {
     pub(crate) nsp: Nsp,
-    /// Without [`EVERYBODY`].
     pub(crate) rooms: Vec<Box<str>>,
 }
 
@@ -67,9 +64,9 @@ impl<A: App> Hub<A> {
         self.state.seats.is_empty()
     }
 
-    /// The rooms of a namespace that somebody is in, without the one of everybody.
+    /// The rooms of a namespace that somebody is in.
     pub fn rooms(&self, nsp: &Nsp) -> Vec<&str> {
-        self.state.rooms.names(nsp).into_iter().filter(|name| *name != EVERYBODY).collect()
+        self.state.rooms.names(nsp)
     }
 
     /// Takes an event of a client. Events of one client must come in order.
@@ -112,11 +109,18 @@ impl<A: App> Hub<A> {
         match self.app.admit(who, connect, &mut Effects::new(&mut self.state, self.now)) {
             Admission::Accept => {
                 self.state.seats.insert(who, Seat { nsp: connect.nsp.clone(), rooms: Vec::new() });
-                self.state.rooms.join(&connect.nsp, EVERYBODY, who);
+                self.state.rooms.enter(&connect.nsp, who);
                 self.state.out.push_back((who, Delivery::Accept));
                 self.app.connect(who, &mut Effects::new(&mut self.state, self.now));
             }
-            Admission::Refuse(payload) => self.state.out.push_back((who, Delivery::Refuse(payload))),
+            Admission::Refuse(refusal) => {
+                self.state.out.push_back((who, Delivery::Refuse(refusal.to_json(connect.revision))));
+            }
+            Admission::NoSuchNamespace => {
+                let refusal = Refusal::new("Invalid namespace");
+                // An object for clients of either revision, other than what an application refuses with.
+                self.state.out.push_back((who, Delivery::Refuse(refusal.to_json(Revision::V4))));
+            }
         }
     }
 
@@ -132,7 +136,7 @@ impl<A: App> Hub<A> {
         for room in &seat.rooms {
             self.state.rooms.leave(&seat.nsp, room, who);
         }
-        self.state.rooms.leave(&seat.nsp, EVERYBODY, who);
+        self.state.rooms.exit(&seat.nsp, who);
         self.app.disconnect(who, reason, &mut Effects::new(&mut self.state, self.now));
     }
 }

@@ -6,7 +6,7 @@ pub(crate) mod effects;
 pub(crate) mod hub;
 pub(crate) mod rooms;
 
-pub use app::{Admission, App};
+pub use app::{Admission, App, Refusal};
 pub use effects::{Effects, Target};
 pub use hub::Hub;
 pub use rooms::RoomFull;

@@ -1,5 +1,5 @@
-//! Rooms and their members. Members are kept in the order of their keys, which is the order of shards and slots: the
-//! same for every run, and the fastest to deliver in. Knows nothing of what is said in a room.
+//! Namespaces, rooms and their members. Members are kept in the order of their keys, which is the order of shards and slots:
+//! the same for every run, and the fastest to deliver in. Knows nothing of what is said in a room.
 
 use crate::id::SocketId;
 use crate::socket::Nsp;
@@ -20,16 +20,34 @@ impl fmt::Display for RoomFull {
 
 impl core::error::Error for RoomFull {}
 
-/// The members of every room of every namespace.
+/// The members of every namespace and of its rooms. What nobody is in does not exist.
 #[derive(Debug, Default)]
-pub(crate) struct Rooms {
-    by_name: BTreeMap<Nsp, BTreeMap<Box<str>, BTreeSet<SocketId>>>,
+pub(crate) struct Rooms(BTreeMap<Nsp, Namespace>);
+
+#[derive(Debug, Default)]
+struct Namespace {
+    everybody: BTreeSet<SocketId>,
+    rooms: BTreeMap<Box<str>, BTreeSet<SocketId>>,
 }
 
 impl Rooms {
+    pub(crate) fn enter(&mut self, nsp: &Nsp, who: SocketId) {
+        self.0.entry(nsp.clone()).or_default().everybody.insert(who);
+    }
+
+    /// Leaves the namespace. The rooms must have been left before.
+    pub(crate) fn exit(&mut self, nsp: &Nsp, who: SocketId) {
+        if let Some(namespace) = self.0.get_mut(nsp) {
+            namespace.everybody.remove(&who);
+            if namespace.everybody.is_empty() {
+                self.0.remove(nsp);
+            }
+        }
+    }
+
     /// Whether the socket was not in the room before.
     pub(crate) fn join(&mut self, nsp: &Nsp, room: &str, who: SocketId) -> bool {
-        let rooms = self.by_name.entry(nsp.clone()).or_default();
+        let rooms = &mut self.0.entry(nsp.clone()).or_default().rooms;
         if let Some(members) = rooms.get_mut(room) {
             return members.insert(who);
         }
@@ -37,27 +55,27 @@ impl Rooms {
         true
     }
 
-    /// Whether the socket was in the room. A room that nobody is in is gone.
+    /// Whether the socket was in the room.
     pub(crate) fn leave(&mut self, nsp: &Nsp, room: &str, who: SocketId) -> bool {
-        let Some(rooms) = self.by_name.get_mut(nsp) else { return false };
-        let Some(members) = rooms.get_mut(room) else { return false };
+        let Some(namespace) = self.0.get_mut(nsp) else { return false };
+        let Some(members) = namespace.rooms.get_mut(room) else { return false };
         let was_in = members.remove(&who);
         if members.is_empty() {
-            rooms.remove(room);
-            if rooms.is_empty() {
-                self.by_name.remove(nsp);
-            }
+            namespace.rooms.remove(room);
         }
         was_in
     }
 
-    /// The members of a room.
-    pub(crate) fn members(&self, nsp: &Nsp, room: &str) -> Option<&BTreeSet<SocketId>> {
-        self.by_name.get(nsp)?.get(room)
+    pub(crate) fn everybody(&self, nsp: &Nsp) -> Option<&BTreeSet<SocketId>> {
+        Some(&self.0.get(nsp)?.everybody)
     }
 
-    /// The rooms of a namespace, for tests of what is left behind.
+    pub(crate) fn members(&self, nsp: &Nsp, room: &str) -> Option<&BTreeSet<SocketId>> {
+        self.0.get(nsp)?.rooms.get(room)
+    }
+
+    /// The names of a namespace's rooms.
     pub(crate) fn names(&self, nsp: &Nsp) -> Vec<&str> {
-        self.by_name.get(nsp).into_iter().flatten().map(|(name, _)| &**name).collect()
+        self.0.get(nsp).into_iter().flat_map(|namespace| &namespace.rooms).map(|(name, _)| &**name).collect()
     }
 }

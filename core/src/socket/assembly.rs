@@ -1,44 +1,43 @@
 //! A packet whose attachments are still on their way, and the byte budget for them. Knows no limits but those it is given.
 
+use super::event::Received;
 use crate::config::Config;
-use alloc::boxed::Box;
-use alloc::vec::Vec;
-use bytes::Bytes;
 
 /// A packet with attachments owed.
 #[derive(Debug)]
 pub(crate) struct Assembly {
     pub(crate) serial: u32,
-    pub(crate) id: Option<u64>,
-    /// An ACK, not an EVENT.
-    pub(crate) is_ack: bool,
-    pub(crate) json: Box<str>,
+    pub(crate) purpose: Purpose,
+    pub(crate) received: Received,
     owed: usize,
-    attachments: Vec<Bytes>,
     bytes: usize,
 }
 
+/// What a packet is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Purpose {
+    Event,
+    /// It answers the event of this id; one without an id answers nothing, but its attachments are owed all the same.
+    Answer(Option<u64>),
+}
+
 impl Assembly {
-    pub(crate) fn new(serial: u32, id: Option<u64>, is_ack: bool, json: Box<str>, owed: usize) -> Self {
-        Self { serial, id, is_ack, json, owed, attachments: Vec::new(), bytes: 0 }
+    pub(crate) fn new(serial: u32, purpose: Purpose, received: Received, owed: usize) -> Self {
+        Self { serial, purpose, received, owed, bytes: 0 }
     }
 
-    /// Takes an attachment, copied to its own size so that no read buffer is kept alive. `Err` where it is too much.
+    /// Takes an attachment. `Err` where it is too much.
     pub(crate) fn add(&mut self, data: &[u8], config: &Config) -> Result<(), TooMuch> {
         self.bytes = self.bytes.saturating_add(data.len());
         if self.bytes > config.max_attached {
             return Err(TooMuch);
         }
-        self.attachments.push(Bytes::copy_from_slice(data));
+        self.received.attach(data);
         Ok(())
     }
 
     pub(crate) fn is_complete(&self) -> bool {
-        self.attachments.len() >= self.owed
-    }
-
-    pub(crate) fn into_parts(self) -> (u32, Option<u64>, bool, Box<str>, Vec<Bytes>) {
-        (self.serial, self.id, self.is_ack, self.json, self.attachments)
+        self.received.attachments().len() >= self.owed
     }
 }
 

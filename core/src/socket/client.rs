@@ -1,14 +1,15 @@
 //! One client: its Engine.IO session and its sockets, one for each namespace it has joined. Takes inputs, never parses,
 //! never fails: whatever a client sends becomes a state and outputs. Knows no rooms and no other client.
 
-use super::assembly::Assembly;
+use super::assembly::{Assembly, Purpose};
 use super::event::{Connect, Delivery, Event, Received};
 use super::incoming::{DecodeError, Incoming, Packets};
 use super::nsp::Nsp;
 use super::packet::{self, Kind, Packet, SocketMessage};
 use crate::engine::output as engine;
 use crate::engine::session::Session;
-use crate::engine::{Opening, Reason, Response, Timer, Transport, WsEnd};
+use crate::engine::timer::Timer;
+use crate::engine::{Opening, Reason, Response, Transport, WsEnd};
 use crate::frame::{Revision, WsMessage};
 use crate::id::{RequestId, Sid, SocketId};
 use crate::time::Time;
@@ -22,8 +23,14 @@ use alloc::vec::Vec;
 pub enum Input<'a> {
     /// A GET with the session's id, or the one that opened the session.
     Poll(RequestId),
-    /// A POST with the session's id.
+    /// A POST with the session's id has begun, and its body is about to be read. If it is answered before the body is there,
+    /// because the session ended or there are two of them, the body is of no interest, and must not be handed in. A driver
+    /// whose requests come whole need not say this.
+    PostBegins(RequestId),
+    /// A POST's body.
     Post(RequestId, Packets<'a>),
+    /// A POST's body is larger than [`Config::max_payload`](crate::Config::max_payload).
+    PostTooLarge(RequestId),
     /// The connection of an unanswered request is gone; it needs no answer any more.
     RequestGone(RequestId),
     /// A WebSocket has been opened for a session that polls.
@@ -106,6 +113,10 @@ impl Client {
         self.session.is_closed()
     }
 
+    pub(crate) fn queued(&self) -> usize {
+        self.session.queued()
+    }
+
     pub(crate) fn poll_timeout(&self) -> Option<(Time, Timer)> {
         self.session.poll_timeout()
     }
@@ -113,6 +124,8 @@ impl Client {
     pub(crate) fn handle(&mut self, input: Input<'_>, cx: &mut Context<'_>) {
         match input {
             Input::Poll(id) => self.session.handle_poll(id, &mut cx.engine),
+            Input::PostBegins(id) => self.session.handle_post_begins(id, &mut cx.engine),
+            Input::PostTooLarge(id) => self.session.handle_post_too_large(id, &mut cx.engine),
             Input::Post(id, packets) => self.handle_post(id, packets, cx),
             Input::RequestGone(id) => self.session.handle_request_gone(id, &mut cx.engine),
             Input::WsOpen(id) => self.session.handle_ws_open(id, &mut cx.engine),
@@ -199,6 +212,7 @@ impl Client {
         let legal = match packet {
             Some(Incoming::Message(SocketMessage::Packet(packet))) => self.handle_socket_packet(packet, cx),
             Some(Incoming::Message(SocketMessage::Attachment(data))) => self.handle_attachment(&data, cx),
+            Some(Incoming::Message(SocketMessage::Malformed(_))) => Err(Reason::ParseError),
             _ => Ok(()),
         };
         if let Err(reason) = legal {
@@ -213,16 +227,18 @@ impl Client {
             return Err(Reason::ParseError);
         }
         if let Kind::Connect { auth } = packet.kind {
-            return self.handle_connect(packet.nsp, auth, cx);
+            return self.handle_connect(packet.nsp, &auth, cx);
         }
         let index = self.position(packet.nsp).ok_or(Reason::ForcedServerClose)?;
         let serial = self.sockets[index].serial;
         match packet.kind {
-            Kind::Event { id, args, attachments, .. } => {
-                self.assemble(Assembly::new(serial, id, false, args.into(), attachments), cx);
+            Kind::Event { id, args, name, attachments } => {
+                let received = Received::event(args, name, id);
+                self.assemble(Assembly::new(serial, Purpose::Event, received, attachments), cx);
             }
             Kind::Ack { id, args, attachments } => {
-                self.assemble(Assembly::new(serial, id, true, args.into(), attachments), cx);
+                let answer = Received::answer(args);
+                self.assemble(Assembly::new(serial, Purpose::Answer(id), answer, attachments), cx);
             }
             Kind::Disconnect => {
                 self.sockets.swap_remove(index);
@@ -234,25 +250,14 @@ impl Client {
     }
 
     fn handle_connect(&mut self, name: &str, auth: &str, cx: &mut Context<'_>) -> Result<(), Reason> {
-        let (name, auth) = match self.session.revision() {
-            Revision::V4 => (name, if auth.is_empty() { "{}".into() } else { auth.into() }),
-            Revision::V3 => match name.split_once('?') {
-                Some((name, query)) => (name, query_as_json(query)),
-                None => (name, "{}".into()),
-            },
-        };
-        if name.len() > cx.engine.config.max_namespace_name {
-            return Err(Reason::ForcedServerClose);
-        }
+        let auth = if auth.is_empty() { "{}" } else { auth };
         match self.position(name) {
-            // 2.x clients join `/` although they are in it already, and are answered, not thrown out.
-            Some(_) if self.session.revision() == Revision::V3 && name == "/" => {}
             Some(_) => return Err(Reason::ForcedServerClose),
             None if self.sockets.len() >= cx.engine.config.max_namespaces => {
                 let refusal = packet::connect_error(&Nsp::new(name), r#"{"message":"Too many namespaces"}"#);
                 self.session.send(refusal, &mut cx.engine);
             }
-            None => self.knock(Nsp::new(name), auth, cx),
+            None => self.knock(Nsp::new(name), auth.into(), cx),
         }
         Ok(())
     }
@@ -270,14 +275,11 @@ impl Client {
             self.assembly = Some(Box::new(assembly));
             return;
         }
-        let (serial, id, is_ack, json, attachments) = assembly.into_parts();
-        match (is_ack, id) {
-            (false, id) => cx.event(serial, Event::Received(Received::new(json, attachments, id))),
-            (true, Some(id)) => {
-                cx.event(serial, Event::Acked { id, answer: Received::new(json, attachments, None) });
-            }
-            // It acks nothing.
-            (true, None) => {}
+        let Assembly { serial, purpose, received, .. } = assembly;
+        match purpose {
+            Purpose::Event => cx.event(serial, Event::Received(received)),
+            Purpose::Answer(Some(id)) => cx.event(serial, Event::Acked { id, answer: received }),
+            Purpose::Answer(None) => {}
         }
     }
 
@@ -287,6 +289,8 @@ impl Client {
         self.next_serial = self.next_serial.wrapping_add(1);
         let id = self.public_id(&nsp, serial).into_boxed_str();
         let revision = self.session.revision();
+        // Most clients are in one namespace.
+        self.sockets.reserve_exact(1);
         self.sockets.push(Socket { nsp: nsp.clone(), serial, accepted: false });
         cx.event(serial, Event::Connect(Connect { nsp, auth, id, revision }));
     }
@@ -313,13 +317,4 @@ impl Client {
             }
         }
     }
-}
-
-/// A query as a JSON object of strings.
-fn query_as_json(query: &str) -> Box<str> {
-    let mut object = serde_json::Map::new();
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        object.insert(name.into_owned(), value.into_owned().into());
-    }
-    serde_json::Value::Object(object).to_string().into_boxed_str()
 }

@@ -9,6 +9,7 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytes::Bytes;
+use core::ops::Range;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -48,9 +49,11 @@ impl Event {
 pub struct Connect {
     /// Which namespace.
     pub nsp: Nsp,
-    /// The client's credentials, a JSON object. EIO=3 clients send them as a query after the namespace's name.
+    /// The client's credentials, a JSON object. EIO=3 clients send them as a query after the namespace's name, and none for
+    /// `/`.
     pub auth: Box<str>,
-    /// The socket's public id, which the client knows too.
+    /// The socket's id, which the client knows too. EIO=4: public. EIO=3: made of the session's id, as those clients do, and
+    /// whoever knows that can speak for the client; it is not to be shown to others.
     pub id: Box<str>,
     /// The client's revision.
     pub revision: Revision,
@@ -60,7 +63,10 @@ pub struct Connect {
 /// rebuilt; attachments stand in it as `{"_placeholder":true,"num":n}`.
 #[derive(Clone, Debug)]
 pub struct Received {
+    /// The JSON array.
     json: Box<str>,
+    /// Where the event's name is in it; nowhere in an answer.
+    name: Range<usize>,
     attachments: Vec<Bytes>,
     ack: Option<AckId>,
 }
@@ -70,35 +76,62 @@ pub struct Received {
 pub struct AckId(pub(crate) u64);
 
 impl Received {
-    pub(crate) fn new(json: Box<str>, attachments: Vec<Bytes>, ack: Option<u64>) -> Self {
-        Self { json, attachments, ack: ack.map(AckId) }
+    /// `name` is the part of `json` that decoding has found to be the name.
+    pub(crate) fn event(json: &str, name: &str, ack: Option<u64>) -> Self {
+        // Where a part is in the whole is the distance between where they begin.
+        let start = (name.as_ptr() as usize).saturating_sub(json.as_ptr() as usize);
+        let name = start..start + name.len();
+        Self { json: json.into(), name, attachments: Vec::new(), ack: ack.map(AckId) }
     }
 
-    /// The whole JSON array.
+    pub(crate) fn answer(json: &str) -> Self {
+        Self { json: json.into(), name: 0..0, attachments: Vec::new(), ack: None }
+    }
+
+    /// Copied to its own size, so that no read buffer is kept alive.
+    pub(crate) fn attach(&mut self, data: &[u8]) {
+        self.attachments.push(Bytes::copy_from_slice(data));
+    }
+
+    /// The whole JSON array, of an event with its name.
     #[must_use]
     pub fn json(&self) -> &str {
         &self.json
     }
 
-    /// Each element of the array as JSON. Of an event, the first is the name.
-    fn elements(&self) -> Vec<&RawValue> {
-        // Checked when the packet was decoded.
-        serde_json::from_str(&self.json).unwrap_or_default()
-    }
-
-    /// The name of an event.
+    /// The name of an event. Costs nothing.
     #[must_use]
     pub fn name(&self) -> Cow<'_, str> {
-        self.elements().first().map_or(Cow::Borrowed(""), |first| unquote(first.get()))
+        unquote(self.json.get(self.name.clone()).unwrap_or_default())
     }
 
-    /// The arguments of an event, each as JSON.
+    /// The arguments, JSON values with commas between them, as [`Effects::emit_json`](crate::Effects::emit_json) takes
+    /// them. Costs nothing.
+    #[must_use]
+    pub fn args_json(&self) -> &str {
+        let after_name = self.json.get(self.name.end..).unwrap_or_default().trim();
+        let open = after_name.strip_prefix('[').unwrap_or(after_name).trim_start();
+        let values = open.strip_prefix(',').unwrap_or(open);
+        values.strip_suffix(']').unwrap_or(values).trim()
+    }
+
+    /// The first argument as JSON. Costs what it takes to find its end.
+    #[must_use]
+    pub fn first_arg(&self) -> Option<&str> {
+        let mut values = serde_json::Deserializer::from_str(self.args_json()).into_iter::<&RawValue>();
+        values.next()?.ok().map(RawValue::get)
+    }
+
+    /// Each argument as JSON. Goes through the whole text.
     #[must_use]
     pub fn args(&self) -> Vec<&str> {
-        self.elements().into_iter().skip(1).map(RawValue::get).collect()
+        // Checked when the packet was decoded.
+        let elements: Vec<&RawValue> = serde_json::from_str(&self.json).unwrap_or_default();
+        let names = usize::from(!self.name.is_empty());
+        elements.into_iter().skip(names).map(RawValue::get).collect()
     }
 
-    /// The event's first arguments as `T`, a tuple of them say.
+    /// The whole array as `T`, a tuple of the name and the arguments say.
     ///
     /// # Errors
     ///
@@ -128,7 +161,7 @@ impl Received {
 pub enum Delivery {
     /// The socket is let in: answer its CONNECT.
     Accept,
-    /// The socket is not let in: answer CONNECT_ERROR with this JSON.
+    /// The socket is not let in: answer CONNECT_ERROR (in EIO=3's words: ERROR) with this JSON.
     Refuse(Box<str>),
     /// A packet for the socket.
     Emit(Frame),

@@ -1,11 +1,12 @@
 //! Decoding all the way down: from a WebSocket message or a POST body to Socket.IO packets. Stateless, so that drivers
 //! can do it before they take any lock.
 
-use super::packet::{self, SocketMessage};
+use super::packet::{self, Kind, Packet, SocketMessage};
 use crate::config::Config;
 use crate::engine::packet::{Message, decode_binary, decode_text};
 use crate::engine::{self, BodyKind, PayloadError, decode_payload};
 use crate::frame::Revision;
+use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -16,27 +17,24 @@ pub type Incoming<'a> = engine::Packet<SocketMessage<'a>>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// The POST body, or an Engine.IO packet in it.
+    /// The POST body, or a packet in it.
     Payload(PayloadError),
-    /// An Engine.IO packet in a WebSocket message.
-    Engine(engine::PacketError),
-    /// A Socket.IO packet.
-    Socket(packet::PacketError),
+    /// The packet in a WebSocket message.
+    Packet(engine::PacketError),
 }
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Payload(error) => error.fmt(f),
-            Self::Engine(error) => error.fmt(f),
-            Self::Socket(error) => error.fmt(f),
+            Self::Packet(error) => error.fmt(f),
         }
     }
 }
 
 impl core::error::Error for DecodeError {}
 
-/// The packets of a POST body, up to the first that is malformed.
+/// The packets of a POST body, up to the first that Engine.IO does not know.
 #[derive(Clone, Debug, Default)]
 pub struct Packets<'a> {
     /// What could be decoded, in order.
@@ -50,10 +48,10 @@ pub struct Packets<'a> {
 pub fn decode_body<'a>(revision: Revision, kind: BodyKind, body: &'a [u8], config: &Config) -> Packets<'a> {
     let mut decoded = Packets::default();
     for packet in decode_payload(revision, kind, body, config.max_packets) {
-        match packet.map_err(DecodeError::Payload).and_then(|packet| further(packet, config)) {
-            Ok(packet) => decoded.packets.push(packet),
+        match packet {
+            Ok(packet) => decoded.packets.push(further(revision, packet, config)),
             Err(error) => {
-                decoded.error = Some(error);
+                decoded.error = Some(DecodeError::Payload(error));
                 break;
             }
         }
@@ -84,14 +82,38 @@ pub fn decode_message<'a>(
         RawMessage::Text(text) => decode_text(text),
         RawMessage::Binary(bytes) => decode_binary(revision, bytes),
     };
-    further(packet.map_err(DecodeError::Engine)?, config)
+    Ok(further(revision, packet.map_err(DecodeError::Packet)?, config))
 }
 
-fn further<'a>(packet: engine::Packet<Message<'a>>, config: &Config) -> Result<Incoming<'a>, DecodeError> {
-    packet.try_map(|message| match message {
-        Message::Text(text) => {
-            packet::decode(text, config.max_attachments).map(SocketMessage::Packet).map_err(DecodeError::Socket)
-        }
-        Message::Binary(bytes) => Ok(SocketMessage::Attachment(bytes)),
+/// Decodes the message in a packet. One that is no Socket.IO packet still is an Engine.IO message: the session takes it, and
+/// closes because of it once what is queued has gone out.
+fn further<'a>(revision: Revision, packet: engine::Packet<Message<'a>>, config: &Config) -> Incoming<'a> {
+    packet.map(|message| match message {
+        Message::Binary(bytes) => SocketMessage::Attachment(bytes),
+        Message::Text(text) => match packet::decode(text, config) {
+            Ok(packet) if revision == Revision::V3 => SocketMessage::Packet(without_query(packet)),
+            Ok(packet) => SocketMessage::Packet(packet),
+            Err(error) => SocketMessage::Malformed(error),
+        },
     })
+}
+
+/// EIO=3 clients put a query behind the namespace's name. In a CONNECT it is what `auth` is in EIO=4; elsewhere it means
+/// nothing, as in the reference.
+fn without_query(packet: Packet<'_>) -> Packet<'_> {
+    let (nsp, query) = packet.nsp.split_once('?').unwrap_or((packet.nsp, ""));
+    let kind = match packet.kind {
+        Kind::Connect { .. } => Kind::Connect { auth: query_as_json(query).into() },
+        other => other,
+    };
+    Packet { nsp, kind }
+}
+
+/// A query as a JSON object of strings.
+fn query_as_json(query: &str) -> String {
+    let mut object = serde_json::Map::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        object.insert(name.into_owned(), value.into_owned().into());
+    }
+    serde_json::Value::Object(object).to_string()
 }

@@ -3,6 +3,7 @@
 //! order of keys come back as they were sent. Holds nothing; attachments that are owed are `assembly`'s.
 
 use super::nsp::Nsp;
+use crate::config::Config;
 use crate::frame::{Frame, Revision};
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -13,21 +14,21 @@ use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// A decoded Socket.IO packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet<'a> {
-    /// The namespace as it was written; `/` where it was left out. In a CONNECT of an EIO=3 client it may end in a query.
+    /// The namespace as it was written; `/` where it was left out. As EIO=3 clients write it, it may end in a query.
     pub nsp: &'a str,
     /// What it is.
     pub kind: Kind<'a>,
 }
 
 /// The types of packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind<'a> {
     /// `0`: the client wants into the namespace.
     Connect {
         /// A JSON object, or nothing.
-        auth: &'a str,
+        auth: Cow<'a, str>,
     },
     /// `1`: the client leaves the namespace.
     Disconnect,
@@ -62,6 +63,8 @@ pub enum SocketMessage<'a> {
     Packet(Packet<'a>),
     /// An attachment of the packet before it.
     Attachment(Cow<'a, [u8]>),
+    /// Text that is no packet.
+    Malformed(PacketError),
 }
 
 /// Why text is not a Socket.IO packet. The client sent it.
@@ -74,6 +77,8 @@ pub enum PacketError {
     Attachments,
     /// The ack id is beyond 64 bits.
     Id,
+    /// The namespace's name is longer than [`Config::max_namespace_name`](crate::Config::max_namespace_name).
+    Namespace,
     /// The data is no JSON, or not what the type wants: an object for CONNECT, an array for events and acks.
     Data,
     /// An event's name is neither a string nor a number (CVE-2023-32695), or one that means something to the
@@ -87,6 +92,7 @@ impl fmt::Display for PacketError {
             Self::Type => "unknown Socket.IO packet type",
             Self::Attachments => "bad number of attachments",
             Self::Id => "bad ack id",
+            Self::Namespace => "the namespace's name is too long",
             Self::Data => "bad data in Socket.IO packet",
             Self::Name => "bad event name",
         })
@@ -104,7 +110,7 @@ const RESERVED: [&str; 6] =
 /// # Errors
 ///
 /// See [`PacketError`].
-pub fn decode(text: &str, max_attachments: usize) -> Result<Packet<'_>, PacketError> {
+pub fn decode<'a>(text: &'a str, config: &Config) -> Result<Packet<'a>, PacketError> {
     let mut chars = text.chars();
     let kind = chars.next().ok_or(PacketError::Type)?;
     let mut rest = chars.as_str();
@@ -112,18 +118,21 @@ pub fn decode(text: &str, max_attachments: usize) -> Result<Packet<'_>, PacketEr
     if matches!(kind, '5' | '6') {
         let (digits, after) = rest.split_once('-').ok_or(PacketError::Attachments)?;
         attachments =
-            parse_count(digits).filter(|n| (1..=max_attachments).contains(n)).ok_or(PacketError::Attachments)?;
+            parse_count(digits).filter(|n| (1..=config.max_attachments).contains(n)).ok_or(PacketError::Attachments)?;
         rest = after;
     }
     let mut nsp = "/";
     if rest.starts_with('/') {
         (nsp, rest) = rest.split_once(',').unwrap_or((rest, ""));
     }
+    if nsp.len() > config.max_namespace_name {
+        return Err(PacketError::Namespace);
+    }
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     let (id, data) = rest.split_at(digits);
     let id = if id.is_empty() { None } else { Some(id.parse().map_err(|_| PacketError::Id)?) };
     let kind = match kind {
-        '0' => Kind::Connect { auth: check_object(data)? },
+        '0' => Kind::Connect { auth: check_object(data)?.into() },
         '1' if data.is_empty() => Kind::Disconnect,
         '1' => return Err(PacketError::Data),
         '2' | '5' => {
@@ -261,18 +270,18 @@ mod tests {
     use super::*;
 
     fn kind(text: &str) -> Result<Kind<'_>, PacketError> {
-        decode(text, 10).map(|packet| packet.kind)
+        decode(text, &Config::default()).map(|packet| packet.kind)
     }
 
     #[test]
     fn packets_of_every_shape() {
         let event = |id, args, attachments| Ok(Kind::Event { id, args, name: "\"a\"", attachments });
-        assert_eq!(kind("0"), Ok(Kind::Connect { auth: "" }));
+        assert_eq!(kind("0"), Ok(Kind::Connect { auth: "".into() }));
         assert_eq!(
-            decode("0/x?a=b,{\"t\":1}", 10),
-            Ok(Packet { nsp: "/x?a=b", kind: Kind::Connect { auth: "{\"t\":1}" } })
+            decode("0/x?a=b,{\"t\":1}", &Config::default()),
+            Ok(Packet { nsp: "/x?a=b", kind: Kind::Connect { auth: "{\"t\":1}".into() } })
         );
-        assert_eq!(decode("1/x", 10), Ok(Packet { nsp: "/x", kind: Kind::Disconnect }));
+        assert_eq!(decode("1/x", &Config::default()), Ok(Packet { nsp: "/x", kind: Kind::Disconnect }));
         assert_eq!(kind(r#"2["a"]"#), event(None, r#"["a"]"#, 0));
         assert_eq!(kind(r#"212["a",1]"#), event(Some(12), r#"["a",1]"#, 0));
         assert_eq!(
