@@ -19,6 +19,10 @@ pub struct Config {
     /// Milliseconds from the handshake to the first namespace joined (EIO=4; an EIO=3 client joins `/` by itself). Then
     /// the session closes. Default 45,000, as the reference.
     pub connect_timeout: u64,
+    /// Milliseconds from a packet that announces attachments to the first of them, and from each to the next. Then the session
+    /// closes. Default 45,000, as long as a peer may be silent. No peer has such a limit; it is what ends the wait of a
+    /// packet that will never be whole.
+    pub attachment_timeout: u64,
     /// Milliseconds that a session which the server closed waits for the client to fetch the rest of its packets.
     /// Then they are dropped. Default 30,000, as the reference's polling transport.
     pub close_timeout: u64,
@@ -63,6 +67,7 @@ impl Default for Config {
             ping_timeout: 20_000,
             upgrade_timeout: 10_000,
             connect_timeout: 45_000,
+            attachment_timeout: 45_000,
             close_timeout: 30_000,
             max_payload: 1_000_000,
             max_packets: 65_536,

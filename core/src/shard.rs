@@ -255,7 +255,8 @@ impl Shard {
             slot.generation = slot.generation.wrapping_add(1);
             self.free.push(key.slot());
         } else if let Some((at, _)) = client.poll_timeout()
-            && at < slot.armed
+            // In ticks, or a look would be asked for again and again that is asked for already.
+            && self.wheel.look(at) < slot.armed
         {
             slot.armed = self.wheel.arm(key.slot(), at);
         }
@@ -265,6 +266,23 @@ impl Shard {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_asks_for_few_looks_however_much_it_says() {
+        let config = Config::default();
+        let mut shard = Shard::new(0, Arc::new(config.clone()));
+        let mut now = Time::from_millis(1_700_000_000_001);
+        let ws = RequestId(1);
+        let sid = Sid::from_bytes([7; 16]);
+        let key = shard.open(sid, sid, Revision::V4, Opening::WebSocket(ws), now).expect("there is room");
+        for _ in 0..1_000 {
+            now = now.after(1);
+            let noop = crate::socket::decode_message(Revision::V4, crate::socket::RawMessage::Text("6"), &config);
+            shard.handle(key, Input::WsMessage(ws, noop), now);
+            shard.handle_timeout(now);
+        }
+        assert!(shard.wheel.len() <= 2, "{} looks", shard.wheel.len());
+    }
 
     /// A million clients are held in memory by the simulation, and ten thousand by a small server.
     #[test]

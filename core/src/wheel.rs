@@ -25,9 +25,14 @@ impl Wheel {
         Self { ticks, filled: alloc::vec![0; TICKS as usize / 64], cursor: 0 }
     }
 
-    /// Asks for a look at `slot` at `at` or shortly after; earlier if that is too far away. Returns when it will be.
+    /// When a look that is wanted at `at` would be: then or shortly after, but earlier if that is too far away.
+    pub(crate) fn look(&self, at: Time) -> Time {
+        Time::from_millis(self.tick(at).saturating_mul(TICK))
+    }
+
+    /// Asks for a look at `slot` at `at`. Returns when it will be.
     pub(crate) fn arm(&mut self, slot: u32, at: Time) -> Time {
-        let tick = at.as_millis().div_ceil(TICK).clamp(self.cursor, self.cursor.saturating_add(TICKS - 1));
+        let tick = self.tick(at);
         let index = Self::index(tick);
         self.ticks[index].push(slot);
         self.filled[index / 64] |= 1 << (index % 64);
@@ -65,6 +70,16 @@ impl Wheel {
             self.cursor = tick + 1;
         }
         self.cursor = self.cursor.max(now.as_millis() / TICK + 1);
+    }
+
+    fn tick(&self, at: Time) -> u64 {
+        at.as_millis().div_ceil(TICK).clamp(self.cursor, self.cursor.saturating_add(TICKS - 1))
+    }
+
+    /// How many looks are asked for.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.ticks.iter().map(Vec::len).sum()
     }
 
     fn index(tick: u64) -> usize {

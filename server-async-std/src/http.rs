@@ -2,6 +2,7 @@
 //! decision to it, but for the origin of a page and the form of a WebSocket handshake, which are HTTP's business.
 
 use crate::origin::{Origins, Verdict};
+use crate::server::Tasks;
 use crate::shared::{Line, Shared};
 use crate::ws::Socket;
 use async_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -24,6 +25,8 @@ const HANDOVER: Duration = Duration::from_secs(10);
 pub(crate) struct Endpoint {
     pub(crate) shared: Arc<Shared>,
     pub(crate) origins: Arc<Origins>,
+    /// Without them nothing would ever be answered.
+    pub(crate) _tasks: Arc<Tasks>,
 }
 
 #[async_trait::async_trait]
@@ -69,20 +72,16 @@ impl Endpoint {
     }
 
     async fn handshake(&self, revision: Revision, base64: bool) -> Result<Response, RequestError> {
-        let (sid, public) = ids()?;
+        let ids = ids()?;
         let id = self.shared.next_request();
-        let (answer, key) = self.shared.ask(self.shared.cell_of(sid), id, |shard, now| {
-            let key = shard.open(sid, public, revision, Opening::Polling { base64 }, now)?;
+        let cell = self.shared.cell_of(ids.0);
+        let (answer, key) = self.shared.ask(cell, id, |shard, now| {
+            let key = self.shared.open(shard, ids, revision, Opening::Polling { base64 }, now)?;
             shard.handle(key, Input::Poll(id), now);
             Ok(key)
         });
-        match key {
-            Ok(key) => Ok(respond(self.wait(key, id, answer).await)),
-            Err(error) => {
-                self.shared.forget(self.shared.cell_of(sid), id, |_, _| ());
-                Err(error)
-            }
-        }
+        let key = key.inspect_err(|_| self.shared.forget(cell, id, |_, _| ()))?;
+        Ok(respond(Waiting::new(&self.shared, key, id, answer).answer().await))
     }
 
     async fn session<State: Clone + Send + Sync + 'static>(
@@ -100,7 +99,7 @@ impl Endpoint {
             Ask::Poll => {
                 let id = self.shared.next_request();
                 let (answer, ()) = self.shared.ask(cell, id, |shard, now| shard.handle(key, Input::Poll(id), now));
-                Ok(respond(self.wait(key, id, answer).await))
+                Ok(respond(Waiting::new(&self.shared, key, id, answer).answer().await))
             }
             Ask::Post => Ok(respond(self.post(request, key, revision).await)),
             Ask::Upgrade => self.upgrade(request, key, revision).await,
@@ -113,33 +112,28 @@ impl Endpoint {
             Some(kind) if kind.starts_with("application/octet-stream") => BodyKind::Binary,
             _ => BodyKind::Text,
         };
-        let max = self.shared.config.max_payload;
-        if request.len().is_some_and(|len| len > max) {
-            return Answer::TooLarge;
+        let (cell, id) = (self.shared.cell(key), self.shared.next_request());
+        let (answer, ()) = self.shared.ask(cell, id, |shard, now| shard.handle(key, Input::PostBegins(id), now));
+        let mut waiting = Waiting::new(&self.shared, key, id, answer);
+        let body = async { Err(read_body(request, self.shared.config.max_payload).await) };
+        // The answer comes first if nobody wants the body: the session has ended, or there are two POSTs.
+        let body = match async { Ok(waiting.answer().await) }.or(body).await {
+            Ok(answer) => return answer,
+            Err(body) => body,
+        };
+        match body {
+            Ok(Some(body)) => {
+                let packets = decode_body(revision, kind, &body, &self.shared.config);
+                self.shared.admit(cell).await;
+                self.shared.if_waiting(cell, id, |shard, now| shard.handle(key, Input::Post(id, packets), now));
+            }
+            Ok(None) => {
+                self.shared.if_waiting(cell, id, |shard, now| shard.handle(key, Input::PostTooLarge(id), now));
+            }
+            // The front door tells the client what is wrong; the core hears that the request is gone.
+            Err(_) => return Answer::Malformed,
         }
-        let mut body = Vec::new();
-        let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
-        if request.take_body().into_reader().take(limit).read_to_end(&mut body).await.is_err() {
-            return Answer::Malformed;
-        }
-        if body.len() > max {
-            return Answer::TooLarge;
-        }
-        let packets = decode_body(revision, kind, &body, &self.shared.config);
-        let cell = self.shared.cell(key);
-        self.shared.admit(cell).await;
-        let id = self.shared.next_request();
-        let (answer, ()) = self.shared.ask(cell, id, |shard, now| shard.handle(key, Input::Post(id, packets), now));
-        self.wait(key, id, answer).await
-    }
-
-    /// Waits for the core's answer; if whoever asked goes away meanwhile, this future is dropped and the core is told.
-    async fn wait(&self, key: Key, id: RequestId, answer: oneshot::Receiver<Answer>) -> Answer {
-        let mut gone = Gone { shared: &self.shared, key, id, waits: true };
-        // The sender is kept until there is an answer.
-        let answer = answer.await.unwrap_or(Answer::Refused(RequestError::UnknownSid));
-        gone.waits = false;
-        answer
+        waiting.answer().await
     }
 
     async fn open_websocket<State: Clone + Send + Sync + 'static>(
@@ -151,20 +145,15 @@ impl Endpoint {
             Ok(accept) => accept,
             Err(refusal) => return Ok(*refusal),
         };
-        let (sid, public) = ids()?;
+        let ids = ids()?;
+        let cell = self.shared.cell_of(ids.0);
         let (id, line) = (self.shared.next_request(), Arc::new(Line::default()));
-        let opened = self.shared.attach(self.shared.cell_of(sid), id, &line, |shard, now| {
-            shard.open(sid, public, revision, Opening::WebSocket(id), now)
-        });
-        match opened {
-            Ok(key) => {
-                Ok(self.switch_protocols(accept, Socket { shared: self.shared.clone(), key, id, revision, line }).await)
-            }
-            Err(error) => {
-                self.shared.forget(self.shared.cell_of(sid), id, |_, _| ());
-                Err(error)
-            }
-        }
+        let opened = self
+            .shared
+            .attach(cell, id, &line, |shard, now| self.shared.open(shard, ids, revision, Opening::WebSocket(id), now));
+        let key = opened.inspect_err(|_| self.shared.forget(cell, id, |_, _| ()))?;
+        let socket = Socket::new(self.shared.clone(), key, id, revision, line);
+        Ok(self.switch_protocols(accept, socket).await)
     }
 
     async fn upgrade<State: Clone + Send + Sync + 'static>(
@@ -179,7 +168,7 @@ impl Endpoint {
         };
         let (id, line) = (self.shared.next_request(), Arc::new(Line::default()));
         self.shared.attach(self.shared.cell(key), id, &line, |shard, now| shard.handle(key, Input::WsOpen(id), now));
-        Ok(self.switch_protocols(accept, Socket { shared: self.shared.clone(), key, id, revision, line }).await)
+        Ok(self.switch_protocols(accept, Socket::new(self.shared.clone(), key, id, revision, line)).await)
     }
 
     /// Answers 101; once the connection is handed over, the WebSocket lives in a task of its own.
@@ -204,22 +193,46 @@ impl Endpoint {
     }
 }
 
-/// Tells the core that a request needs no answer any more, unless it has got one.
-struct Gone<'a> {
+/// A request that waits for the core's answer. Dropped without it, because whoever asked has gone, it tells the core.
+struct Waiting<'a> {
     shared: &'a Shared,
     key: Key,
     id: RequestId,
-    waits: bool,
+    answer: oneshot::Receiver<Answer>,
+    answered: bool,
 }
 
-impl Drop for Gone<'_> {
-    fn drop(&mut self) {
-        let (key, id) = (self.key, self.id);
-        if !self.waits {
-            return;
-        }
-        self.shared.forget(self.shared.cell(key), id, |shard, now| shard.handle(key, Input::RequestGone(id), now));
+impl<'a> Waiting<'a> {
+    fn new(shared: &'a Shared, key: Key, id: RequestId, answer: oneshot::Receiver<Answer>) -> Self {
+        Self { shared, key, id, answer, answered: false }
     }
+
+    async fn answer(&mut self) -> Answer {
+        let answer = (&mut self.answer).await;
+        self.answered = true;
+        // The sender is kept until there is an answer.
+        answer.unwrap_or(Answer::Refused(RequestError::UnknownSid))
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            let (key, id) = (self.key, self.id);
+            self.shared.forget(self.shared.cell(key), id, |shard, now| shard.handle(key, Input::RequestGone(id), now));
+        }
+    }
+}
+
+/// A POST's body; `None` if it is larger than `max` bytes.
+async fn read_body<State>(request: &mut Request<State>, max: usize) -> std::io::Result<Option<Vec<u8>>> {
+    if request.len().is_some_and(|len| len > max) {
+        return Ok(None);
+    }
+    let mut body = Vec::new();
+    let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
+    request.take_body().into_reader().take(limit).read_to_end(&mut body).await?;
+    Ok(Some(body).filter(|body| body.len() <= max))
 }
 
 /// A session's id and the first of its sockets' public ones.
@@ -240,8 +253,8 @@ fn accept_key<State>(request: &Request<State>) -> Result<String, Box<Response>> 
         response.set_status(status);
         Box::new(response)
     };
-    let connection = header(request, "connection").unwrap_or_default();
-    if !connection.split(',').any(|token| token.trim().eq_ignore_ascii_case("upgrade")) {
+    let mut tokens = request.header("connection").into_iter().flatten().flat_map(|value| value.as_str().split(','));
+    if !tokens.any(|token| token.trim().eq_ignore_ascii_case("upgrade")) {
         return Err(refuse(StatusCode::BadRequest));
     }
     if header(request, "sec-websocket-version") != Some("13") {
@@ -275,5 +288,5 @@ fn header<'a, State>(request: &'a Request<State>, name: &str) -> Option<&'a str>
 
 fn respond(answer: Answer) -> Response {
     let (status, content_type, body) = answer.into_parts();
-    Response::builder(status).header(headers::CONTENT_TYPE, content_type).body(body.to_vec()).build()
+    Response::builder(status).header(headers::CONTENT_TYPE, content_type).body(Vec::from(body)).build()
 }

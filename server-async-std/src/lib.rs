@@ -39,6 +39,7 @@ mod server;
 mod shared;
 mod signal;
 mod tasks;
+mod turn;
 mod ws;
 
 pub use origin::{InvalidOrigin, Origin, Origins};

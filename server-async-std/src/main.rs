@@ -38,6 +38,7 @@ async fn run(args: Args) -> std::io::Result<()> {
         ping_timeout: args.ping_timeout,
         max_payload: args.max_payload,
         max_queue: args.max_queue,
+        max_attached: args.max_payload.saturating_mul(Config::default().max_attachments),
         max_sessions: args.max_sessions,
         ..Config::default()
     };
@@ -47,12 +48,13 @@ async fn run(args: Args) -> std::io::Result<()> {
     server.mount(&mut app, "/socket.io");
     page::mount(&mut app, args.web_dir.map_or(Source::Embedded, Source::Directory));
 
-    // Room for every session, and for as many requests beside it.
-    let max_connections = args.max_sessions.saturating_mul(2);
+    let max_connections = max_connections(args.max_sessions);
     let max_connections_per_ip = args.max_connections_per_ip.unwrap_or(max_connections);
     let front = Front::bind_to(addresses(&args.listen, args.port)).config(FrontConfig {
         max_connections,
         max_connections_per_ip,
+        // What is beyond the payload is refused by the protocol, in its own words.
+        max_body: FrontConfig::default().max_body.max(2 * args.max_payload as u64),
         ..FrontConfig::default()
     });
     let handle = front.handle();
@@ -61,12 +63,34 @@ async fn run(args: Args) -> std::io::Result<()> {
         log::info!("listening on http://{address}");
     }
     let accepting = spawn(async move { tide::listener::Listener::<()>::accept(&mut listener).await });
-    let signal = signals.next().await;
-    log::info!("{}: closing", if matches!(signal, Some(Ok(Signal::Int))) { "SIGINT" } else { "SIGTERM" });
+    let signal = async { Ok(signals.next().await) };
+    let failed = async {
+        server.failed().await;
+        Err(())
+    };
+    let signalled = signal.or(failed).await;
+    match signalled {
+        Ok(Some(Ok(Signal::Int))) => log::info!("SIGINT: closing"),
+        Ok(_) => log::info!("SIGTERM: closing"),
+        Err(()) => log::error!("closing"),
+    }
     close(&server, &handle).or(again(&mut signals)).await;
     drop(accepting);
     log::info!("closed");
-    Ok(())
+    signalled.map(drop).map_err(|()| std::io::Error::other("the application panicked"))
+}
+
+/// Room for every session and for as many requests beside it, as far as the system gives descriptors: beyond them a client
+/// would wait in vain, below them it is told that there is no room.
+fn max_connections(max_sessions: usize) -> usize {
+    /// Listening sockets, the log, what the runtime needs.
+    const SPARE: u64 = 64;
+    let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1_024).saturating_sub(SPARE).max(1);
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    if limit < max_sessions {
+        log::info!("the system lets this process have {limit} connections, fewer than --max-sessions {max_sessions}");
+    }
+    max_sessions.saturating_mul(2).min(limit)
 }
 
 /// First the sessions: none is opened any more, and clients are told. For that the door stays open: a client that is just
@@ -85,7 +109,7 @@ async fn close(server: &Server, front: &FrontHandle) {
         false
     };
     if !in_time.or(late).await {
-        log::warn!("{} requests did not end in time", front.http_connections());
+        log::warn!("{} connections did not end in time", front.http_connections());
     }
 }
 

@@ -22,9 +22,9 @@ pub struct Server {
     tasks: Arc<Tasks>,
 }
 
-/// What ends with the last clone.
+/// What ends with the last clone, and with the last application that it is mounted on.
 #[derive(Debug)]
-struct Tasks {
+pub(crate) struct Tasks {
     shared: Arc<Shared>,
     deadlines: Vec<JoinHandle<()>>,
 }
@@ -42,7 +42,8 @@ impl Drop for Tasks {
 
 impl Server {
     /// Starts a server with `app` on it. It has a shard for each processor; `config.max_sessions` counts for all of them
-    /// together.
+    /// together. It goes on until the last clone is gone, and the last application that it has been mounted on.
+    #[must_use]
     pub fn start(app: impl App + Send + 'static, config: Config, origins: Origins) -> Self {
         let shards = available_parallelism().map_or(1, |n| u8::try_from(n.get()).unwrap_or(u8::MAX));
         let shared = Arc::new(Shared::new(config, shards));
@@ -55,7 +56,8 @@ impl Server {
 
     /// Serves it under `path` (`/socket.io`), with and without a slash at the end, as clients write both.
     pub fn mount<State: Clone + Send + Sync + 'static>(&self, app: &mut tide::Server<State>, path: &str) {
-        let endpoint = Endpoint { shared: self.shared.clone(), origins: self.origins.clone() };
+        let (shared, origins) = (self.shared.clone(), self.origins.clone());
+        let endpoint = Endpoint { shared, origins, _tasks: self.tasks.clone() };
         let path = path.trim_end_matches('/');
         app.at(path).all(endpoint.clone());
         app.at(&format!("{path}/")).all(endpoint);
@@ -67,14 +69,24 @@ impl Server {
         self.tasks.shared.sessions()
     }
 
+    /// Waits until the application panics, which closes all sessions. There is nothing to be done then but to end.
+    pub async fn failed(&self) {
+        while !self.shared.failed.load(Ordering::Acquire) {
+            let failing = self.shared.failing.listen();
+            if !self.shared.failed.load(Ordering::Acquire) {
+                failing.await;
+            }
+        }
+    }
+
     /// Closes every session and takes no more. Clients are told, and what is queued for them goes out. Returns when all
-    /// are gone, or after `patience`; whether all are gone.
+    /// sessions are gone and all their WebSockets are closed, or after `patience`; whether they are.
     pub async fn close(&self, patience: Duration) -> bool {
         for cell in &self.shared.cells {
             self.shared.with(cell, Shard::shutdown);
         }
         let deadline = Instant::now() + patience;
-        while self.sessions() > 0 {
+        while self.sessions() > 0 || self.shared.living_sockets.load(Ordering::Acquire) > 0 {
             if Instant::now() >= deadline {
                 return false;
             }

@@ -4,10 +4,10 @@
 use crate::clock::Clock;
 use crate::signal::Signal;
 use event_listener::Event as Notification;
-use sanket::{Config, Key, Output, Reason, RequestId, Response, Shard, Sid, Time};
+use sanket::{Config, Key, Opening, Output, Reason, RequestError, RequestId, Response, Revision, Shard, Sid, Time};
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// All that the server's tasks have in common.
@@ -18,6 +18,13 @@ pub(crate) struct Shared {
     /// There are events for the hub, or the hub is to end.
     pub(crate) hub: Signal,
     pub(crate) ended: AtomicBool,
+    /// The application has panicked.
+    pub(crate) failed: AtomicBool,
+    pub(crate) failing: Notification,
+    /// WebSockets whose tasks have not ended yet: some may still have something to write.
+    pub(crate) living_sockets: AtomicUsize,
+    /// Sessions in all shards, those included that are being opened.
+    sessions: AtomicUsize,
     next_request: AtomicU64,
 }
 
@@ -54,7 +61,7 @@ pub(crate) struct Line {
 enum Action {
     Answer(oneshot::Sender<Response>, Response),
     Ring(Arc<Line>),
-    Log(Key, Reason),
+    Closed(Key, Reason),
 }
 
 impl fmt::Debug for Shared {
@@ -65,10 +72,7 @@ impl fmt::Debug for Shared {
 
 impl Shared {
     pub(crate) fn new(config: Config, shards: u8) -> Self {
-        let shards = shards.max(1);
-        // Each shard gets its part of the sessions, rounded up.
-        let max_sessions = config.max_sessions.div_ceil(usize::from(shards));
-        let config = Arc::new(Config { max_sessions, ..config });
+        let config = Arc::new(config);
         let cell = |index| Cell {
             inside: Mutex::new(Inside {
                 shard: Shard::new(index, config.clone()),
@@ -80,11 +84,15 @@ impl Shared {
             caught_up: Notification::new(),
         };
         Self {
-            cells: (0..shards).map(cell).collect(),
+            cells: (0..shards.max(1)).map(cell).collect(),
             config,
             clock: Clock::new(),
             hub: Signal::default(),
             ended: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
+            failing: Notification::new(),
+            living_sockets: AtomicUsize::new(0),
+            sessions: AtomicUsize::new(0),
             next_request: AtomicU64::new(1),
         }
     }
@@ -103,6 +111,27 @@ impl Shared {
 
     pub(crate) fn next_request(&self) -> RequestId {
         RequestId(self.next_request.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Opens a session, unless there are as many as there may be in all shards together.
+    pub(crate) fn open(
+        &self,
+        shard: &mut Shard,
+        ids: (Sid, Sid),
+        revision: Revision,
+        opening: Opening,
+        now: Time,
+    ) -> Result<Key, RequestError> {
+        let one_more = |n: usize| (n < self.config.max_sessions).then_some(n + 1);
+        if self.sessions.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).is_err() {
+            return Err(RequestError::Full);
+        }
+        let (sid, public) = ids;
+        shard.open(sid, public, revision, opening, now).inspect_err(|_| self.count_closed())
+    }
+
+    fn count_closed(&self) {
+        self.sessions.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// Lets `work` have the shard, then does what the core wants done.
@@ -139,6 +168,15 @@ impl Shared {
         })
     }
 
+    /// Lets `work` have the shard if `id` still waits for its answer.
+    pub(crate) fn if_waiting(&self, cell: &Cell, id: RequestId, work: impl FnOnce(&mut Shard, Time)) {
+        self.with_tables(cell, |inside, now| {
+            if inside.answers.contains_key(&id) {
+                work(&mut inside.shard, now);
+            }
+        });
+    }
+
     /// Forgets a request or a WebSocket; nothing waits for it any more.
     pub(crate) fn forget<R>(&self, cell: &Cell, id: RequestId, work: impl FnOnce(&mut Shard, Time) -> R) -> R {
         self.with_tables(cell, |inside, now| {
@@ -150,10 +188,10 @@ impl Shared {
 
     /// Waits while the hub is too far behind to take more from this shard's clients.
     pub(crate) async fn admit(&self, cell: &Cell) {
-        while cell.lock().shard.is_backlogged() {
+        while cell.is_backlogged() {
             let caught_up = cell.caught_up.listen();
             // It may have caught up between the look and the listening.
-            if cell.lock().shard.is_backlogged() {
+            if cell.is_backlogged() {
                 caught_up.await;
             }
         }
@@ -168,7 +206,18 @@ impl Shared {
 
     /// How many sessions there are.
     pub(crate) fn sessions(&self) -> usize {
-        self.cells.iter().map(|cell| cell.lock().shard.len()).sum()
+        self.sessions.load(Ordering::Acquire)
+    }
+
+    /// The application has panicked: nobody can be served any more, and nobody is kept waiting.
+    pub(crate) fn fail(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.failed.store(true, Ordering::Release);
+        for cell in &self.cells {
+            self.with(cell, Shard::shutdown);
+            cell.caught_up.notify(usize::MAX);
+        }
+        self.failing.notify(usize::MAX);
     }
 
     fn with_tables<R>(&self, cell: &Cell, work: impl FnOnce(&mut Inside, Time) -> R) -> R {
@@ -186,6 +235,9 @@ impl Shared {
             cell.timer.raise();
         }
         for action in actions {
+            if matches!(action, Action::Closed(..)) {
+                self.count_closed();
+            }
             action.perform();
         }
         result
@@ -193,6 +245,11 @@ impl Shared {
 }
 
 impl Cell {
+    /// Whether this shard's clients should not be read from: the hub is too far behind, and has not ended.
+    pub(crate) fn is_backlogged(&self) -> bool {
+        self.lock().shard.is_backlogged()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inside> {
         // The core does not panic; if it did, one client's state would be in doubt, not everybody's.
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
@@ -218,7 +275,7 @@ impl Inside {
                         Action::Ring(line)
                     }));
                 }
-                Output::Closed(reason) => actions.push(Action::Log(key, reason)),
+                Output::Closed(reason) => actions.push(Action::Closed(key, reason)),
             }
         }
     }
@@ -230,8 +287,8 @@ impl Action {
             // The request may be gone by now; its session will hear of it.
             Self::Answer(sender, response) => drop(sender.send(response)),
             Self::Ring(line) => line.signal.raise(),
-            Self::Log(key, Reason::SlowConsumer) => log::warn!("{key:?} does not read what it is sent; closed"),
-            Self::Log(key, reason) => log::debug!("{key:?} closed: {reason}"),
+            Self::Closed(key, Reason::SlowConsumer) => log::warn!("{key:?} does not read what it is sent; closed"),
+            Self::Closed(key, reason) => log::debug!("{key:?} closed: {reason}"),
         }
     }
 }

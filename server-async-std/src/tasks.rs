@@ -6,6 +6,7 @@ use async_std::task::{sleep, yield_now};
 use futures_lite::FutureExt as _;
 use sanket::{App, Hub, Shard, Time};
 use std::future::pending;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -24,9 +25,18 @@ pub(crate) async fn watch_deadlines(shared: Arc<Shared>, index: usize) {
     }
 }
 
-/// Runs the hub: fetches what clients did, lets the application answer, delivers. Its own deadlines are looked at in every
+/// Runs the hub until the server ends. A panic of the application ends the server: whatever state it left behind, nobody
+/// should go on with it.
+pub(crate) async fn run_hub<A: App>(shared: Arc<Shared>, hub: Hub<A>) {
+    if AssertUnwindSafe(serve(&shared, hub)).catch_unwind().await.is_err() {
+        log::error!("the application panicked; all sessions are closed");
+        shared.fail();
+    }
+}
+
+/// Fetches what clients did, lets the application answer, delivers. Its own deadlines are looked at in every
 /// turn, so that a busy room does not put them off.
-pub(crate) async fn run_hub<A: App>(shared: Arc<Shared>, mut hub: Hub<A>) {
+async fn serve<A: App>(shared: &Shared, mut hub: Hub<A>) {
     let mut events = Vec::new();
     while !shared.ended.load(Ordering::Acquire) {
         for cell in &shared.cells {
@@ -41,13 +51,13 @@ pub(crate) async fn run_hub<A: App>(shared: Arc<Shared>, mut hub: Hub<A>) {
         for (from, event) in events.drain(..) {
             hub.handle(from, event, now);
             if hub.deliveries() >= BATCH {
-                deliver(&shared, &mut hub);
+                deliver(shared, &mut hub);
             }
         }
-        deliver(&shared, &mut hub);
+        deliver(shared, &mut hub);
         if idle {
             let alarm = hub.poll_timeout().unwrap_or(Time::NEVER);
-            sleep_until(&shared, alarm).or(shared.hub.wait()).await;
+            sleep_until(shared, alarm).or(shared.hub.wait()).await;
         } else {
             yield_now().await;
         }

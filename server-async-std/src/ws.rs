@@ -2,15 +2,17 @@
 //! Decides nothing: when to close is the core's word.
 
 use crate::shared::{Line, Shared};
-use async_std::task::sleep;
+use crate::turn::Turns;
+use async_std::task::{sleep, yield_now};
 use async_tungstenite::WebSocketStream;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use async_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use async_tungstenite::tungstenite::{Error, Message};
+use event_listener::EventListener;
 use futures_lite::{AsyncReadExt as _, FutureExt as _, Stream as _};
 use futures_util::Sink as _;
 use sanket::{Input, Key, RawMessage, RequestId, Revision, WsEnd, WsMessage, decode_message};
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,20 +24,50 @@ use tide::http::upgrade::Connection;
 const READ_BUFFER: usize = 4 << 10;
 /// Bytes taken from the core and written at a time.
 const WRITE_BATCH: usize = 64 << 10;
-/// Messages read before they are handed on, in one call into the core.
+/// Batches written before other tasks get a turn.
+const WRITE_TURN: usize = 16;
+/// Messages, and bytes of messages, that are read before they are handed on in one call into the core.
 const READ_BATCH: usize = 64;
+const READ_BATCH_BYTES: usize = 64 << 10;
+/// Bytes of a ping without data, as a client sends it.
+const PING_HEAD: usize = 6;
+/// Bytes of pings whose pongs may wait to be written; until then no more is read.
+const PINGS: usize = 16 << 10;
 /// How long a peer may take to see a connection's end through: as Node's `destroyUpgradeTimeout`.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes that are read and thrown away meanwhile, so that the peer sees the close frame and not a reset.
 const CLOSE_DRAIN: usize = 64 << 10;
 
+type Ws = WebSocketStream<Turns<Connection>>;
+
 /// A WebSocket and whose it is.
 pub(crate) struct Socket {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) key: Key,
-    pub(crate) id: RequestId,
-    pub(crate) revision: Revision,
-    pub(crate) line: Arc<Line>,
+    shared: Arc<Shared>,
+    key: Key,
+    id: RequestId,
+    revision: Revision,
+    line: Arc<Line>,
+}
+
+/// What the task has in its hands.
+#[derive(Default)]
+struct Hands {
+    to_write: Vec<WsMessage>,
+    /// What was written is not flushed yet.
+    writing: bool,
+    received: Vec<Message>,
+    received_bytes: usize,
+    /// Bytes of pings since everything was flushed: tungstenite has as many bytes of pongs in its buffer.
+    pinged: usize,
+    /// The hub is far behind, and what was received waits for it.
+    hub: Option<EventListener>,
+}
+
+/// What is to be done next.
+enum Next {
+    /// Hand on what was received.
+    HandOn,
+    End(End),
 }
 
 /// Why a WebSocket's loop ended.
@@ -49,12 +81,18 @@ enum End {
 }
 
 impl Socket {
+    /// The WebSocket that the request `id` is to become; the server counts it from now on.
+    pub(crate) fn new(shared: Arc<Shared>, key: Key, id: RequestId, revision: Revision, line: Arc<Line>) -> Self {
+        shared.living_sockets.fetch_add(1, Ordering::AcqRel);
+        Self { shared, key, id, revision, line }
+    }
+
     pub(crate) async fn run(self, connection: Connection) {
         let limit = Some(self.shared.config.max_payload);
         let mut config = WebSocketConfig::default().read_buffer_size(READ_BUFFER).write_buffer_size(WRITE_BATCH);
         config.max_message_size = limit;
         config.max_frame_size = limit;
-        let mut ws = WebSocketStream::from_raw_socket(connection, Role::Server, Some(config)).await;
+        let mut ws = WebSocketStream::from_raw_socket(Turns::new(connection), Role::Server, Some(config)).await;
         let end = self.exchange(&mut ws).await;
         let code = match end {
             End::Told => None,
@@ -81,86 +119,127 @@ impl Socket {
         farewell.or(sleep(CLOSE_TIMEOUT)).await;
     }
 
-    async fn exchange(&self, ws: &mut WebSocketStream<Connection>) -> End {
-        let mut received = Vec::new();
-        let mut to_write = Vec::new();
-        let mut writing = false;
+    async fn exchange(&self, ws: &mut Ws) -> End {
+        let mut hands = Hands::default();
         loop {
-            let end = poll_fn(|cx| self.poll(cx, ws, &mut to_write, &mut writing, &mut received)).await;
-            if !received.is_empty() {
-                self.hand_on(&received).await;
-                received.clear();
+            match poll_fn(|cx| self.poll(cx, ws, &mut hands)).await {
+                Next::HandOn => self.hand_on(&mut hands),
+                Next::End(end) => {
+                    self.hand_on(&mut hands);
+                    return end;
+                }
             }
-            if let Some(end) = end {
-                return end;
+            if ws.get_ref().is_over() {
+                yield_now().await;
+                ws.get_mut().begin();
             }
         }
     }
 
-    /// Writes what there is to write, then reads. Ready when messages have been received or there is an end.
-    fn poll(
-        &self,
-        cx: &mut Context<'_>,
-        ws: &mut WebSocketStream<Connection>,
-        to_write: &mut Vec<WsMessage>,
-        writing: &mut bool,
-        received: &mut Vec<Message>,
-    ) -> Poll<Option<End>> {
+    /// Writes what there is to write, then reads. When nothing can be done any more, others get their turn.
+    fn poll(&self, cx: &mut Context<'_>, ws: &mut Ws, hands: &mut Hands) -> Poll<Next> {
         // Registers for the next ring; what has been rung for so far is in the flags.
         while self.line.signal.poll(cx).is_ready() {}
-        loop {
-            if *writing {
-                match Pin::new(&mut *ws).poll_flush(cx) {
-                    Poll::Ready(Ok(())) => *writing = false,
-                    Poll::Ready(Err(error)) => return Poll::Ready(Some(End::of(&error))),
-                    Poll::Pending => break,
-                }
-            }
-            // Before asking whether to close: what is queued goes out before the end.
-            if self.line.ready.swap(false, Ordering::AcqRel) {
-                self.fetch(to_write);
-            }
-            if to_write.is_empty() {
-                break;
-            }
-            for message in to_write.drain(..) {
-                if let Err(error) = Pin::new(&mut *ws).start_send(message_of(message)) {
-                    return Poll::Ready(Some(End::of(&error)));
-                }
-            }
-            *writing = true;
+        if let Some(end) = self.write(cx, ws, hands) {
+            return Poll::Ready(Next::End(end));
         }
         if self.line.close.load(Ordering::Acquire) {
-            return Poll::Ready(Some(End::Told));
+            return Poll::Ready(Next::End(End::Told));
         }
-        while received.len() < READ_BATCH {
+        if hands.received.is_empty()
+            && let Some(end) = Self::read(cx, ws, hands)
+        {
+            return Poll::Ready(Next::End(end));
+        }
+        if !hands.received.is_empty() && self.hub_takes_more(cx, hands) {
+            return Poll::Ready(Next::HandOn);
+        }
+        ws.get_mut().begin();
+        Poll::Pending
+    }
+
+    fn write(&self, cx: &mut Context<'_>, ws: &mut Ws, hands: &mut Hands) -> Option<End> {
+        for _ in 0..WRITE_TURN {
+            if hands.writing {
+                match Pin::new(&mut *ws).poll_flush(cx) {
+                    Poll::Ready(Ok(())) => (hands.writing, hands.pinged) = (false, 0),
+                    Poll::Ready(Err(error)) => return Some(End::of(&error)),
+                    Poll::Pending => return None,
+                }
+            }
+            if self.line.ready.swap(false, Ordering::AcqRel) {
+                self.fetch(&mut hands.to_write);
+            }
+            if hands.to_write.is_empty() {
+                return None;
+            }
+            for message in hands.to_write.drain(..) {
+                if let Err(error) = Pin::new(&mut *ws).start_send(message_of(message)) {
+                    return Some(End::of(&error));
+                }
+            }
+            hands.writing = true;
+        }
+        // There is more, after the others' turn.
+        cx.waker().wake_by_ref();
+        None
+    }
+
+    fn read(cx: &mut Context<'_>, ws: &mut Ws, hands: &mut Hands) -> Option<End> {
+        while hands.received.len() < READ_BATCH && hands.received_bytes < READ_BATCH_BYTES && hands.pinged < PINGS {
             match Pin::new(&mut *ws).poll_next(cx) {
                 Poll::Pending => break,
                 Poll::Ready(Some(Ok(message))) => match message {
-                    Message::Text(_) | Message::Binary(_) => received.push(message),
-                    Message::Close(_) => return Poll::Ready(Some(End::Closed)),
-                    // tungstenite answers pings; raw frames are never read.
-                    Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+                    Message::Text(_) | Message::Binary(_) => {
+                        hands.received_bytes += message.len();
+                        hands.received.push(message);
+                    }
+                    Message::Close(_) => return Some(End::Closed),
+                    // tungstenite answers it, into a buffer that has no bound of its own.
+                    Message::Ping(data) => {
+                        hands.pinged += PING_HEAD + data.len();
+                        if hands.pinged >= PINGS {
+                            // To be flushed first; if the peer takes nothing, its session will fall silent.
+                            hands.writing = true;
+                            cx.waker().wake_by_ref();
+                        }
+                    }
+                    // Raw frames are never read.
+                    Message::Pong(_) | Message::Frame(_) => {}
                 },
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(End::of(&error))),
-                Poll::Ready(None) => return Poll::Ready(Some(End::Closed)),
+                Poll::Ready(Some(Err(error))) => return Some(End::of(&error)),
+                Poll::Ready(None) => return Some(End::Closed),
             }
         }
-        if received.is_empty() { Poll::Pending } else { Poll::Ready(None) }
+        None
     }
 
-    /// Fetches a batch. If it was not everything, the rest is fetched once this has been written.
-    fn fetch(&self, into: &mut Vec<WsMessage>) {
+    /// Whether the hub has room; if not, the task is woken when it has. Writing goes on meanwhile.
+    fn hub_takes_more(&self, cx: &mut Context<'_>, hands: &mut Hands) -> bool {
         let cell = self.shared.cell(self.key);
-        let more = self.shared.with(cell, |shard, now| shard.transmit(self.key, self.id, WRITE_BATCH, into, now));
-        if more {
-            self.line.ready.store(true, Ordering::Release);
+        loop {
+            if let Some(caught_up) = &mut hands.hub {
+                if Pin::new(caught_up).poll(cx).is_pending() {
+                    return false;
+                }
+                hands.hub = None;
+            }
+            if !cell.is_backlogged() {
+                return true;
+            }
+            let caught_up = cell.caught_up.listen();
+            // It may have caught up between the look and the listening.
+            if !cell.is_backlogged() {
+                return true;
+            }
+            hands.hub = Some(caught_up);
         }
     }
 
-    /// Decodes, waits for the hub if it is far behind, and hands everything on under one lock.
-    async fn hand_on(&self, received: &[Message]) {
-        let decoded: Vec<_> = received
+    /// Hands on all that was received, decoded, under one lock.
+    fn hand_on(&self, hands: &mut Hands) {
+        let decoded: Vec<_> = hands
+            .received
             .iter()
             .map(|message| match message {
                 Message::Binary(bytes) => RawMessage::Binary(bytes),
@@ -168,13 +247,23 @@ impl Socket {
             })
             .map(|message| decode_message(self.revision, message, &self.shared.config))
             .collect();
+        if !decoded.is_empty() {
+            self.shared.with(self.shared.cell(self.key), |shard, now| {
+                for packet in decoded {
+                    shard.handle(self.key, Input::WsMessage(self.id, packet), now);
+                }
+            });
+        }
+        hands.received.clear();
+        hands.received_bytes = 0;
+    }
+
+    fn fetch(&self, into: &mut Vec<WsMessage>) {
         let cell = self.shared.cell(self.key);
-        self.shared.admit(cell).await;
-        self.shared.with(cell, |shard, now| {
-            for packet in decoded {
-                shard.handle(self.key, Input::WsMessage(self.id, packet), now);
-            }
-        });
+        let more = self.shared.with(cell, |shard, now| shard.transmit(self.key, self.id, WRITE_BATCH, into, now));
+        if more {
+            self.line.ready.store(true, Ordering::Release);
+        }
     }
 
     fn tell(&self, end: WsEnd) {
@@ -187,6 +276,7 @@ impl Drop for Socket {
     /// However the task ends: the session must not wait for it. Where it has been told already, this means nothing.
     fn drop(&mut self) {
         self.tell(WsEnd::Failed);
+        self.shared.living_sockets.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -211,16 +301,22 @@ fn message_of(message: WsMessage) -> Message {
 }
 
 /// Reads on until the peer has closed too.
-async fn drain(ws: &mut WebSocketStream<Connection>, in_order: bool) {
+async fn drain(ws: &mut Ws, in_order: bool) {
     if in_order {
         // The peer's messages that cross our close frame mean nothing any more.
-        while let Some(Ok(_)) = poll_fn(|cx| Pin::new(&mut *ws).poll_next(cx)).await {}
-        return;
+        loop {
+            ws.get_mut().begin();
+            match poll_fn(|cx| Pin::new(&mut *ws).poll_next(cx)).await {
+                Some(Ok(_)) => yield_now().await,
+                _ => return,
+            }
+        }
     }
     // After a violation there are no frames to be read, only bytes.
     let mut left = CLOSE_DRAIN;
     let mut buffer = [0; 1024];
     while left > 0 {
+        ws.get_mut().begin();
         match ws.get_mut().read(&mut buffer).await {
             Ok(n) if n > 0 => left = left.saturating_sub(n),
             _ => return,

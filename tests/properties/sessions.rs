@@ -376,6 +376,21 @@ fn text_while_attachments_are_owed_and_attachments_that_nobody_owes_end_the_sess
 }
 
 #[test]
+fn attachments_that_never_come_end_the_session() {
+    let mut world = world();
+    let (session, ws) = socket(&mut world, Revision::V3);
+    say(&mut world, session, ws, "452-[\"echo\"]");
+    world.advance(44_000);
+    world.send(session, ws, RawMessage::Binary(b"\x04one"));
+    world.advance(44_000);
+    say(&mut world, session, ws, "2");
+    assert_eq!(hear(&mut world, session, ws), ["3"], "a heartbeat does not count");
+    world.advance(1_008);
+    hear(&mut world, session, ws);
+    assert_eq!(world.end_of(session), Some(Reason::ParseError));
+}
+
+#[test]
 fn attachments_beyond_the_limit_end_the_session() {
     let mut world = World::new(Everything, Config { max_attached: 10, ..Config::default() });
     let (session, ws) = socket(&mut world, Revision::V4);

@@ -99,6 +99,7 @@ pub fn tight() -> Config {
         ping_timeout: 200,
         upgrade_timeout: 250,
         connect_timeout: 1_000,
+        attachment_timeout: 350,
         close_timeout: 400,
         max_payload: 200,
         max_packets: 6,

@@ -136,7 +136,7 @@ impl Session {
                 Timer::Upgrade => Cause::UpgradeOverdue,
                 Timer::Noop => Cause::NoopDue,
                 Timer::Linger => Cause::LingerOver,
-                Timer::Connect => return Some(timer),
+                Timer::Connect | Timer::Attachment => return Some(timer),
             };
             self.step(cause, cx);
         }

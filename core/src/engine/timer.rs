@@ -17,10 +17,13 @@ pub(crate) enum Timer {
     Linger,
     /// No namespace has been joined.
     Connect,
+    /// An attachment that is owed has not come.
+    Attachment,
 }
 
 impl Timer {
-    const ALL: [Self; 6] = [Self::Ping, Self::Silence, Self::Upgrade, Self::Noop, Self::Linger, Self::Connect];
+    const ALL: [Self; 7] =
+        [Self::Ping, Self::Silence, Self::Upgrade, Self::Noop, Self::Linger, Self::Connect, Self::Attachment];
 }
 
 /// When each timer fires.

@@ -137,8 +137,9 @@ impl Client {
     }
 
     pub(crate) fn handle_timeout(&mut self, cx: &mut Context<'_>) {
-        if let Some(Timer::Connect) = self.session.handle_timeout(&mut cx.engine) {
-            self.session.shut(Reason::ForcedServerClose, &mut cx.engine);
+        while let Some(timer) = self.session.handle_timeout(&mut cx.engine) {
+            let reason = if timer == Timer::Attachment { Reason::ParseError } else { Reason::ForcedServerClose };
+            self.session.shut(reason, &mut cx.engine);
         }
         self.tell_end(cx);
     }
@@ -273,8 +274,10 @@ impl Client {
     fn assemble(&mut self, assembly: Assembly, cx: &mut Context<'_>) {
         if !assembly.is_complete() {
             self.assembly = Some(Box::new(assembly));
+            self.session.set_timer(Timer::Attachment, cx.engine.now.after(cx.engine.config.attachment_timeout));
             return;
         }
+        self.session.stop_timer(Timer::Attachment);
         let Assembly { serial, purpose, received, .. } = assembly;
         match purpose {
             Purpose::Event => cx.event(serial, Event::Received(received)),

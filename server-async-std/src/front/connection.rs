@@ -15,6 +15,7 @@ use super::refusal::Refusal;
 use super::reply::{self, Asked};
 use super::upgrade::{Peer, Upgraded};
 use async_std::net::TcpStream;
+use async_std::task::yield_now;
 use event_listener::EventListener;
 use futures_lite::FutureExt;
 use std::net::SocketAddr;
@@ -83,7 +84,11 @@ impl<State: Clone + Send + Sync + 'static> Connection<'_, State> {
                 Next::End => Then::End,
             };
             match then {
-                Then::Next => first = false,
+                Then::Next => {
+                    first = false;
+                    // A client that pipelines without end must not keep a thread to itself.
+                    yield_now().await;
+                }
                 Then::Close => return self.link.linger().await,
                 Then::End => return,
             }

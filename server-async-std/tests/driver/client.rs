@@ -6,7 +6,7 @@ use async_tungstenite::tungstenite::client::IntoClientRequest as _;
 use async_tungstenite::tungstenite::http::HeaderValue;
 use async_tungstenite::tungstenite::{Error, Message};
 use async_tungstenite::{WebSocketStream, client_async};
-use futures_lite::StreamExt as _;
+use futures_lite::{AsyncReadExt as _, AsyncWriteExt as _, StreamExt as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -53,6 +53,18 @@ impl Client {
         }
     }
 
+    /// Reads on until the server closes the WebSocket, with a close frame; the last text before it.
+    pub(crate) async fn last_words(&mut self) -> String {
+        let mut last = String::new();
+        loop {
+            match timeout(SOON, self.0.next()).await.expect("an end, soon") {
+                Some(Ok(Message::Text(text))) => last = text.to_string(),
+                Some(Ok(Message::Close(_))) => return last,
+                other => panic!("no close frame, but {other:?}"),
+            }
+        }
+    }
+
     /// The next text message that begins like this.
     pub(crate) async fn next_like(&mut self, start: &str) -> String {
         loop {
@@ -62,4 +74,36 @@ impl Client {
             }
         }
     }
+}
+
+/// Opens a session by polling; its id.
+pub(crate) async fn handshake(address: SocketAddr) -> String {
+    let answer = request(address, "GET", "", "").await;
+    let (_, rest) = answer.split_once(r#""sid":""#).expect("a handshake");
+    rest[..22].to_owned()
+}
+
+pub(crate) async fn post(address: SocketAddr, sid: &str, body: &str) -> String {
+    request(address, "POST", &format!("&sid={sid}"), body).await
+}
+
+/// The head and body of an answer. Says no content type, which is text then.
+pub(crate) async fn request(address: SocketAddr, method: &str, query: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    let head = head(address, method, query, body.len());
+    stream.write_all(format!("{head}{body}").as_bytes()).await.expect("the server takes it");
+    read_all(&mut stream).await
+}
+
+pub(crate) fn head(address: SocketAddr, method: &str, query: &str, length: usize) -> String {
+    format!(
+        "{method} /socket.io/?EIO=4&transport=polling{query} HTTP/1.1\r\nHost: {address}\r\n\
+         Content-Length: {length}\r\nConnection: close\r\n\r\n"
+    )
+}
+
+pub(crate) async fn read_all(stream: &mut TcpStream) -> String {
+    let mut answer = String::new();
+    timeout(SOON, stream.read_to_string(&mut answer)).await.expect("an answer, soon").expect("an answer");
+    answer
 }

@@ -8,7 +8,8 @@ use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// `flood` [count, bytes] sends everybody that many events of that size; `say` passes its argument on to everybody.
+/// `flood` [count, bytes] sends everybody that many events of that size; `say` passes its argument on to everybody; `panic`
+/// panics.
 struct Floods {
     left: mpsc::Sender<Reason>,
 }
@@ -27,6 +28,7 @@ impl App for Floods {
                     fx.emit(Target::Namespace(&Nsp::ROOT), "flood", &text);
                 }
             }
+            "panic" => panic!("this is what the test is about"),
             "say" => fx.emit_json(Target::Namespace(&Nsp::ROOT), "said", &event.args().join(","), &[]),
             _ => {}
         }
@@ -53,6 +55,7 @@ impl House {
         let (sender, left) = mpsc::channel();
         let server = Server::start(Floods { left: sender }, config, origins);
         let mut app = tide::new();
+        app.at("/").get(|_| async { Ok("hello") });
         server.mount(&mut app, "/socket.io");
         let front = Front::bind_to([([127, 0, 0, 1], 0)]);
         let handle = front.handle();

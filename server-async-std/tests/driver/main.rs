@@ -2,6 +2,8 @@
 //! can be mounted. What clients see is tested with the clients that others wrote, in `tests/clients`.
 
 mod client;
+mod ends;
+mod floods;
 mod house;
 mod mounted;
 mod origins;

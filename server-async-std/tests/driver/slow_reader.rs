@@ -1,9 +1,7 @@
 //! A client that does not read what it is sent is closed, and told apart from one that has gone; the others never notice.
 
-use crate::client::Client;
+use crate::client::{Client, handshake, post};
 use crate::house::House;
-use async_std::io::{ReadExt as _, WriteExt as _};
-use async_std::net::TcpStream;
 use async_std::task::block_on;
 use sanket::{Config, Reason};
 use sanket_async_std::Origins;
@@ -40,8 +38,8 @@ fn a_websocket_that_is_not_read_is_closed() {
 fn a_session_that_is_not_polled_is_closed() {
     block_on(async {
         let mut house = House::open(Config { max_queue: 1_000_000, ..Config::default() }, Origins::same()).await;
-        let sid = handshake(&house).await;
-        let answer = post(&house, &sid, "40").await;
+        let sid = handshake(house.address).await;
+        let answer = post(house.address, &sid, "40").await;
         assert!(answer.ends_with("ok"), "{answer}");
         let mut speaker = Client::join(house.address).await;
         for _ in 0..3 {
@@ -49,33 +47,9 @@ fn a_session_that_is_not_polled_is_closed() {
             speaker.next_like("431[true]").await;
         }
         assert_eq!(house.next_to_leave().await, Reason::SlowConsumer);
-        let answer = post(&house, &sid, "3").await;
+        let answer = post(house.address, &sid, "3").await;
         assert!(answer.contains(r#"{"code":1,"message":"Session ID unknown"}"#), "{answer}");
         drop(speaker);
         house.assert_empty().await;
     });
-}
-
-async fn handshake(house: &House) -> String {
-    let answer = request(house, "GET", "", "").await;
-    let (_, rest) = answer.split_once(r#""sid":""#).expect("a handshake");
-    rest[..22].to_owned()
-}
-
-async fn post(house: &House, sid: &str, body: &str) -> String {
-    request(house, "POST", &format!("&sid={sid}"), body).await
-}
-
-/// Without a content type, which is text then.
-async fn request(house: &House, method: &str, query: &str, body: &str) -> String {
-    let mut stream = TcpStream::connect(house.address).await.expect("a connection");
-    let head = format!(
-        "{method} /socket.io/?EIO=4&transport=polling{query} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        house.address,
-        body.len()
-    );
-    stream.write_all(format!("{head}{body}").as_bytes()).await.expect("the server takes it");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.expect("an answer");
-    answer
 }
