@@ -9,6 +9,7 @@ use sanket::Config;
 use sanket_async_std::Origins;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::mpsc;
 use std::thread::{self, available_parallelism};
 use std::time::Duration;
 
@@ -39,7 +40,20 @@ fn flood(address: SocketAddr, upgrade: bool, first: &[u8], again: &[u8]) -> (Tcp
     (handle, thread)
 }
 
+/// A server that serves nobody keeps this process's timers from firing, too: then only another thread can end the test.
+fn watchdog() -> mpsc::Sender<()> {
+    let (done, watched) = mpsc::channel();
+    thread::spawn(move || {
+        if watched.recv_timeout(Duration::from_secs(60)) == Err(mpsc::RecvTimeoutError::Timeout) {
+            eprintln!("the server serves nobody while it is flooded");
+            std::process::exit(101);
+        }
+    });
+    done
+}
+
 fn others_are_served(upgrade: bool, first: &[u8], again: &[u8]) {
+    let _done = watchdog();
     block_on(async {
         let house = House::open(Config::default(), Origins::same()).await;
         let mut witness = Client::join(house.address).await;
