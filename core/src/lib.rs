@@ -49,7 +49,7 @@
 //! 1. Codecs remember nothing; machines parse nothing.
 //! 2. Nothing that a peer sends can make a machine fail, block, or grow without bound. There are no panics.
 //! 3. Every HTTP request gets exactly one answer, unless the driver said that it is gone.
-//! 4. Every state of a session has a deadline.
+//! 4. Every state of a session has a deadline, and every queue a bound in bytes.
 //! 5. Any number of inputs may come between two drains; the outputs are the same.
 //! 6. A broadcast is encoded once, whoever gets it over whichever transport.
 //! 7. Time, ids and seeds come in from outside; order is never a hash's.

@@ -28,7 +28,7 @@
 //!
 //! A task decodes what it has read, locks a shard, tells the core, and gives the lock back; then it does what the core
 //! wants done. What clients did for others to see waits in the shard until the hub's task fetches it. No lock is held
-//! while another one is taken, while something is parsed or encoded, or while anything is awaited.
+//! while another one is taken, while a message or a body is parsed or encoded, or while anything is awaited.
 
 mod clock;
 pub mod front;
