@@ -59,7 +59,8 @@
 //! A client has no output queue of its own: it puts its outputs into its shard's, which saves the memory of a million
 //! empty queues. Inputs borrow what was decoded, and only what outlives the call is copied. Events for the hub wait in
 //! the shard until the hub fetches them, so that the driver needs no channel between the two, and one lock a turn is
-//! enough. `App` has a clock, [`Effects::now`], and can ask to be woken: presence is told once a tick, and somebody has
+//! enough. A POST has a beginning of its own, since two of them may collide while their bodies are still coming. An event's
+//! arguments stay the text that was sent, and its name is found once, by the decoder. `App` has a clock, [`Effects::now`], and can ask to be woken: presence is told once a tick, and somebody has
 //! to know when that is.
 
 #![no_std]

@@ -1,5 +1,6 @@
 //! The clock that the core does not have: milliseconds since the Unix epoch as of the start, and never backwards from
-//! there, whatever happens to the machine's time of day.
+//! there, whatever happens to the machine's time of day. A machine that was asleep goes on from where it stopped: deadlines
+//! count the time that it was awake, and so do the times of messages.
 
 use sanket::Time;
 use std::time::{Duration, Instant, SystemTime};

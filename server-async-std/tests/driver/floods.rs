@@ -101,3 +101,22 @@ fn heartbeats() {
 fn pipelined_requests() {
     others_are_served(false, &[], b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 }
+
+#[test]
+fn a_hub_that_is_always_behind_is_waited_for() {
+    let _done = watchdog();
+    block_on(async {
+        let house = House::open(Config { max_backlog: 0, ..Config::default() }, Origins::same()).await;
+        let (mut one, mut other) = (Client::join(house.address).await, Client::join(house.address).await);
+        for n in 0..500 {
+            one.send(&format!(r#"42{n}["say",{n}]"#)).await;
+            other.send(&format!(r#"42{n}["say",{n}]"#)).await;
+        }
+        for n in 0..500 {
+            one.next_like(&format!("43{n}[true]")).await;
+            other.next_like(&format!("43{n}[true]")).await;
+        }
+        drop((one, other));
+        house.assert_empty().await;
+    });
+}

@@ -1,0 +1,78 @@
+//! What waits for a client: how much may, in what order it goes, and what is left out.
+
+use crate::{hear, packets, poller, say, socket, world};
+use sanket::{Config, Reason, Revision, WsEnd};
+use sanket_tests::world::{Everything, World};
+
+#[test]
+fn a_volatile_event_goes_only_to_who_can_take_it_at_once() {
+    let mut world = world();
+    let (speaker, ws) = socket(&mut world, Revision::V4);
+    let (idle, polling) = (poller(&mut world, Revision::V4), poller(&mut world, Revision::V3));
+    let waiting = world.get(polling);
+    say(&mut world, speaker, ws, "42[\"typing\"]");
+    assert_eq!(packets(&mut world, polling, waiting), ["42[\"typing\",1]"]);
+    assert_eq!(hear(&mut world, speaker, ws), ["42[\"typing\",1]"]);
+    let poll = world.get(idle);
+    assert!(world.is_waiting(poll), "it was not kept");
+    // Nor does it go to a WebSocket that has not sent everything yet.
+    say(&mut world, speaker, ws, "42[\"echo\",1]");
+    say(&mut world, speaker, ws, "42[\"typing\"]");
+    assert_eq!(hear(&mut world, speaker, ws), ["42[\"echo\",1]"]);
+}
+
+#[test]
+fn who_does_not_fetch_what_is_queued_is_closed_and_nobody_else() {
+    let mut world = World::new(Everything, Config { max_queue: 10_000, ..Config::default() });
+    let slow = poller(&mut world, Revision::V4);
+    let (speaker, ws) = socket(&mut world, Revision::V3);
+    let message = format!("42[\"all\",\"{}\"]", "x".repeat(1_000));
+    for round in 0..10 {
+        assert_eq!(world.end_of(slow), None, "{round}");
+        say(&mut world, speaker, ws, &message);
+        assert_eq!(hear(&mut world, speaker, ws)[0], message);
+    }
+    assert_eq!(world.end_of(slow), Some(Reason::SlowConsumer));
+    assert_eq!(world.end_of(speaker), None);
+}
+
+#[test]
+fn a_poll_takes_as_much_as_fits_and_at_least_one_packet() {
+    let mut world = World::new(Everything, Config { max_payload: 1_000, ..Config::default() });
+    let session = poller(&mut world, Revision::V4);
+    let (speaker, ws) = socket(&mut world, Revision::V4);
+    for length in [400, 400, 400, 980] {
+        say(&mut world, speaker, ws, &format!("42[\"all\",\"{}\"]", "x".repeat(length)));
+    }
+    let sizes: Vec<usize> = (0..3)
+        .map(|_| {
+            let poll = world.get(session);
+            packets(&mut world, session, poll).len()
+        })
+        .collect();
+    assert_eq!(sizes, [2, 1, 1]);
+}
+
+#[test]
+fn a_packet_larger_than_the_queue_reaches_who_has_read_everything_else() {
+    let mut world = World::new(Everything, Config { max_queue: 1_000, ..Config::default() });
+    let (session, ws) = socket(&mut world, Revision::V4);
+    let message = format!("42[\"echo\",\"{}\"]", "x".repeat(5_000));
+    for _ in 0..3 {
+        say(&mut world, session, ws, &message);
+        assert_eq!(hear(&mut world, session, ws), [message.as_str()]);
+    }
+    say(&mut world, session, ws, &message);
+    say(&mut world, session, ws, &message);
+    assert_eq!(world.end_of(session), Some(Reason::SlowConsumer));
+}
+
+#[test]
+fn sessions_beyond_the_limit_are_refused() {
+    let mut world = World::new(Everything, Config { max_sessions: 1, ..Config::default() });
+    let (session, ws) = socket(&mut world, Revision::V4);
+    let refused = world.open_polling(Revision::V4, false).expect_err("there is no room");
+    assert_eq!((refused.status(), refused.body()), (503, r#"{"code":6,"message":"Too many sessions"}"#.to_owned()));
+    world.end_ws(session, ws, WsEnd::Closed);
+    assert!(world.open_polling(Revision::V4, false).is_ok());
+}
