@@ -80,17 +80,19 @@ async fn run(args: Args) -> std::io::Result<()> {
     signalled.map(drop).map_err(|()| std::io::Error::other("the application panicked"))
 }
 
-/// Room for every session and for as many requests beside it, as far as the system gives descriptors: beyond them a client
+/// Room for every session, for as many requests beside it and for those who fetch the page, as far as the system gives descriptors: beyond them a client
 /// would wait in vain, below them it is told that there is no room.
 fn max_connections(max_sessions: usize) -> usize {
     /// Listening sockets, the log, what the runtime needs.
     const SPARE: u64 = 64;
+    /// A browser opens six at a time to fetch a page.
+    const PAGES: usize = 1_024;
     let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1_024).saturating_sub(SPARE).max(1);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     if limit < max_sessions {
         log::info!("the system lets this process have {limit} connections, fewer than --max-sessions {max_sessions}");
     }
-    max_sessions.saturating_mul(2).min(limit)
+    max_sessions.saturating_mul(2).saturating_add(PAGES).min(limit)
 }
 
 /// First the sessions: none is opened any more, and clients are told. For that the door stays open: a client that is just
