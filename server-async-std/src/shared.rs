@@ -186,12 +186,17 @@ impl Shared {
         })
     }
 
+    /// Whether a shard's clients should not be read from: the hub is too far behind. One that has ended is not waited for.
+    pub(crate) fn is_backlogged(&self, cell: &Cell) -> bool {
+        cell.lock().shard.is_backlogged() && !self.ended.load(Ordering::Acquire)
+    }
+
     /// Waits while the hub is too far behind to take more from this shard's clients.
     pub(crate) async fn admit(&self, cell: &Cell) {
-        while cell.is_backlogged() {
+        while self.is_backlogged(cell) {
             let caught_up = cell.caught_up.listen();
             // It may have caught up between the look and the listening.
-            if cell.is_backlogged() {
+            if self.is_backlogged(cell) {
                 caught_up.await;
             }
         }
@@ -245,11 +250,6 @@ impl Shared {
 }
 
 impl Cell {
-    /// Whether this shard's clients should not be read from: the hub is too far behind, and has not ended.
-    pub(crate) fn is_backlogged(&self) -> bool {
-        self.lock().shard.is_backlogged()
-    }
-
     fn lock(&self) -> MutexGuard<'_, Inside> {
         // The core does not panic; if it did, one client's state would be in doubt, not everybody's.
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)

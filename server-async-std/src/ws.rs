@@ -224,12 +224,12 @@ impl Socket {
                 }
                 hands.hub = None;
             }
-            if !cell.is_backlogged() {
+            if !self.shared.is_backlogged(cell) {
                 return true;
             }
             let caught_up = cell.caught_up.listen();
             // It may have caught up between the look and the listening.
-            if !cell.is_backlogged() {
+            if !self.shared.is_backlogged(cell) {
                 return true;
             }
             hands.hub = Some(caught_up);
