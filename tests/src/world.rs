@@ -10,7 +10,8 @@ use sanket::{
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An application that does a little of everything. Its events: `echo` acks and emits its arguments back, `all` sends them
-/// to everybody, `join`, `leave` and `room` work on the room that the first argument names, `out` is shown the door. It refuses `/no` and `/off`,
+/// to everybody, `join`, `leave` and `room` work on the room that the first argument names, `out` is shown the door,
+/// and `clear` shows it to everybody in the room `1`. It refuses `/no` and `/off`,
 /// and knows no namespace with a longer name.
 #[derive(Debug, Default)]
 pub struct Everything;
@@ -45,6 +46,7 @@ impl App for Everything {
             "join" => drop(fx.join(who, room)),
             "leave" => drop(fx.leave(who, room)),
             "room" => fx.emit_json(Target::Room(&Nsp::ROOT, room), "room", &joined, &[]),
+            "clear" => fx.members(&Nsp::ROOT, "1").into_iter().for_each(|who| fx.disconnect(who, false)),
             "out" => fx.disconnect(who, joined == "true"),
             _ => {}
         }

@@ -91,6 +91,14 @@ impl Queue {
         self.bytes = self.items.iter().map(Outgoing::cost).sum();
     }
 
+    /// Takes the first packet.
+    pub(crate) fn pop(&mut self) -> Option<Outgoing> {
+        let item = self.items.pop_front()?;
+        self.bytes -= item.cost();
+        self.give_back();
+        Some(item)
+    }
+
     /// Takes packets from the front: at least one, and no more than fit `max` bytes as `size` counts them.
     pub(crate) fn pop_up_to(&mut self, max: usize, size: impl Fn(&Outgoing) -> usize) -> Vec<Outgoing> {
         let mut total = 0;
@@ -101,11 +109,15 @@ impl Queue {
         let n = fitting.count().max(1).min(self.items.len());
         let taken: Vec<_> = self.items.drain(..n).collect();
         self.bytes -= taken.iter().map(Outgoing::cost).sum::<usize>();
+        self.give_back();
+        taken
+    }
+
+    /// Most clients are idle most of the time, and there may be a million of them.
+    fn give_back(&mut self) {
         if self.items.is_empty() {
-            // Most clients are idle most of the time, and there may be a million of them.
             self.items = VecDeque::new();
         }
-        taken
     }
 
     pub(crate) fn clear(&mut self) {

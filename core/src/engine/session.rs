@@ -316,7 +316,11 @@ impl Session {
             }
             State::Polling | State::Probing | State::Probed | State::PollClosing | State::Closed => return false,
         }
-        for item in self.queue.pop_up_to(max, Outgoing::cost) {
+        let mut taken = 0;
+        while taken < max.max(1)
+            && let Some(item) = self.queue.pop()
+        {
+            taken += item.cost();
             item.messages(self.revision, into);
         }
         if self.queue.is_empty() {

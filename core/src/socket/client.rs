@@ -266,6 +266,10 @@ impl Client {
     fn handle_attachment(&mut self, data: &[u8], cx: &mut Context<'_>) -> Result<(), Reason> {
         let mut assembly = self.assembly.take().ok_or(Reason::ParseError)?;
         assembly.add(data, cx.engine.config).map_err(|_| Reason::ParseError)?;
+        if !self.sockets.iter().any(|socket| socket.serial == assembly.serial) {
+            // Its socket has been put out of the namespace since, and what is said there now is said by a stranger.
+            return Err(Reason::ForcedServerClose);
+        }
         self.assemble(*assembly, cx);
         Ok(())
     }

@@ -63,3 +63,18 @@ fn attachments_beyond_the_limit_end_the_session() {
     world.send(session, ws, RawMessage::Binary(&[0; 1]));
     assert_eq!(world.end_of(session), Some(Reason::ParseError));
 }
+
+#[test]
+fn attachments_for_a_namespace_that_was_left_meanwhile_are_a_strangers() {
+    let mut world = world();
+    let (session, ws) = socket(&mut world, Revision::V4);
+    let (other, other_ws) = socket(&mut world, Revision::V4);
+    say(&mut world, session, ws, "42[\"join\",1]");
+    say(&mut world, session, ws, "451-[\"echo\"]");
+    say(&mut world, other, other_ws, "42[\"clear\"]");
+    assert_eq!(hear(&mut world, session, ws), ["41"]);
+    // The world would complain of an event from a socket that has left.
+    world.send(session, ws, RawMessage::Binary(b"late"));
+    hear(&mut world, session, ws);
+    assert_eq!(world.end_of(session), Some(Reason::ForcedServerClose));
+}
