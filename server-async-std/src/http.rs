@@ -36,14 +36,18 @@ impl<State: Clone + Send + Sync + 'static> tide::Endpoint<State> for Endpoint {
         let verdict = self.origins.judge(origin.as_deref(), header(&request, "host"));
         let mut response = match verdict {
             Verdict::Refused => respond(Answer::Refused(RequestError::Forbidden)),
-            Verdict::Allowed(_) if request.method() == tide::http::Method::Options => preflight(&request),
-            Verdict::Same | Verdict::Allowed(_) => self.answer(&mut request).await,
+            Verdict::Listed(_) | Verdict::Any if request.method() == tide::http::Method::Options => preflight(&request),
+            Verdict::Same | Verdict::Listed(_) | Verdict::Any => self.answer(&mut request).await,
         };
         response.insert_header(headers::CACHE_CONTROL, "no-store");
-        if let Verdict::Allowed(origin) = verdict {
-            response.insert_header(headers::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-            response.insert_header(headers::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true");
-            response.insert_header(headers::VARY, "Origin");
+        match verdict {
+            Verdict::Same | Verdict::Refused => {}
+            Verdict::Any => response.insert_header(headers::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+            Verdict::Listed(origin) => {
+                response.insert_header(headers::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+                response.insert_header(headers::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true");
+                response.insert_header(headers::VARY, "Origin");
+            }
         }
         Ok(response)
     }

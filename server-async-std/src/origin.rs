@@ -48,8 +48,10 @@ impl FromStr for Origin {
 pub(crate) enum Verdict<'a> {
     /// No page, or one of this very host: nothing needs to be said.
     Same,
-    /// A page from elsewhere that is let in: the browser wants to be told.
-    Allowed(&'a str),
+    /// A page from elsewhere that is listed: the browser wants to be told, and may send credentials.
+    Listed(&'a str),
+    /// A page from elsewhere where any is let in. Without credentials: those of a user are not for any page to use.
+    Any,
     Refused,
 }
 
@@ -77,8 +79,10 @@ impl Origins {
         let authority = origin.split_once("://").map(|(_, authority)| authority);
         if authority.is_some() && authority == host {
             Verdict::Same
-        } else if self.any || self.listed.iter().any(|listed| listed.0.eq_ignore_ascii_case(origin)) {
-            Verdict::Allowed(origin)
+        } else if self.listed.iter().any(|listed| listed.0.eq_ignore_ascii_case(origin)) {
+            Verdict::Listed(origin)
+        } else if self.any {
+            Verdict::Any
         } else {
             Verdict::Refused
         }
@@ -106,10 +110,10 @@ mod tests {
         let listed = Origins::listed(vec!["https://friend.example".parse().expect("an origin")]);
         assert_eq!(listed.judge(None, host), Verdict::Same);
         assert_eq!(listed.judge(Some("http://chat.example:8081"), host), Verdict::Same);
-        assert_eq!(listed.judge(Some("https://friend.example"), host), Verdict::Allowed("https://friend.example"));
+        assert_eq!(listed.judge(Some("https://friend.example"), host), Verdict::Listed("https://friend.example"));
         for bad in ["https://evil.example", "http://chat.example", "null", "", "https://friend.example.evil"] {
             assert_eq!(listed.judge(Some(bad), host), Verdict::Refused, "{bad}");
-            assert_eq!(Origins::any().judge(Some(bad), host), Verdict::Allowed(bad), "{bad}");
+            assert_eq!(Origins::any().judge(Some(bad), host), Verdict::Any, "{bad}");
         }
     }
 }

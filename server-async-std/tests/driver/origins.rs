@@ -54,3 +54,15 @@ fn a_page_from_elsewhere_is_refused_unless_it_is_listed() {
         assert!(Client::open(house.address, Some(&own)).await.is_ok());
     });
 }
+
+#[test]
+fn where_any_page_is_let_in_none_may_use_credentials() {
+    block_on(async {
+        let house = House::open(Config::default(), Origins::any()).await;
+        let allowed = request(&house, "GET", "https://anybody.example").await;
+        assert!(allowed.starts_with("http/1.1 200 "), "{allowed}");
+        assert!(allowed.contains("access-control-allow-origin: *\r\n"), "{allowed}");
+        assert!(!allowed.contains("credentials"), "{allowed}");
+        assert!(Client::open(house.address, Some("https://anybody.example")).await.is_ok());
+    });
+}
