@@ -1,6 +1,7 @@
-// Starts the chat server under test as a child process and ends it again. Which one it is, is told by the environment:
-// SANKET_BIN is the path of the binary (default: the release build of this workspace); SANKET_TARGET=reference takes the
-// small Node server beside this file instead. Knows nothing of Socket.IO.
+// Starts the server under test as a child process and ends it again: the chat, or one of the kinds of the `suite` example.
+// Which build it is, is told by the environment: SANKET_BIN and SANKET_SUITE_BIN are the paths of the binaries (default:
+// the release builds of this workspace); SANKET_TARGET=reference takes the small Node servers beside this file instead.
+// Knows nothing of Socket.IO.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,9 +10,12 @@ import { deadline } from './wait.mjs'
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 export const isReference = process.env.SANKET_TARGET === 'reference'
-const command = isReference
+const chat = isReference
   ? [process.execPath, here('reference.mjs')]
   : [process.env.SANKET_BIN ?? here('../../../target/release/sanket')]
+const suite = isReference
+  ? [process.execPath, here('reference-suite.mjs')]
+  : [process.env.SANKET_SUITE_BIN ?? here('../../../target/release/examples/suite')]
 
 const START_MS = 10_000
 const STOP_MS = 5_000
@@ -22,7 +26,12 @@ for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => process.e
 
 export class Server {
   /** Resolves when the server has said on which address it listens. `flags` go to the command line after `--port`. */
-  static async start (flags = [], port = 0) {
+  static start (flags = [], port = 0) { return Server.#spawn(chat, flags, port) }
+
+  /** One of the kinds of server that suites talk to: `sio`, `eio`, `sio-client` or `eio-client`. */
+  static startSuite (kind, flags = [], port = 0) { return Server.#spawn([...suite, kind], flags, port) }
+
+  static async #spawn (command, flags, port) {
     const [file, ...first] = command
     const child = spawn(file, [...first, '--port', String(port), ...flags], { stdio: ['ignore', 'ignore', 'pipe'] })
     running.add(child)
