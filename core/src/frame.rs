@@ -48,15 +48,18 @@ pub struct Frame(Arc<Encoded>);
 
 #[derive(Debug)]
 struct Encoded {
-    /// The packet with its type digit.
+    /// The packet with its type digit. Empty where there is only something binary.
     text: Bytes,
-    /// The length of `text` as JavaScript counts it, for EIO=3 payloads.
+    /// What EIO=3 clients get instead of `text`, where that is something else.
+    text_v3: Option<Bytes>,
+    /// The length of EIO=3's text as JavaScript counts it, for payloads.
     utf16_len: usize,
     /// Each with `0x04` before it, as EIO=3 wants it; EIO=4 looks past that byte.
     attachments: Box<[Bytes]>,
     /// What a queue counts for it, in bytes.
     cost: usize,
     volatile: bool,
+    compress: bool,
 }
 
 /// The type digit of a `message` packet in EIO=3's binary form.
@@ -66,7 +69,22 @@ impl Frame {
     /// A frame of `text`, an Engine.IO packet with its type digit, and the attachments that belong to it.
     #[must_use]
     pub fn new(text: String, attachments: &[Bytes]) -> Self {
-        let utf16_len = text.encode_utf16().count();
+        Self::encoded(text, None, attachments)
+    }
+
+    /// The same, with another text for EIO=3 clients.
+    pub(crate) fn with_v3(text: String, text_v3: String, attachments: &[Bytes]) -> Self {
+        Self::encoded(text, Some(text_v3), attachments)
+    }
+
+    /// A frame of nothing but a binary message.
+    #[must_use]
+    pub fn binary(data: Bytes) -> Self {
+        Self::encoded(String::new(), None, &[data])
+    }
+
+    fn encoded(text: String, text_v3: Option<String>, attachments: &[Bytes]) -> Self {
+        let utf16_len = text_v3.as_ref().unwrap_or(&text).encode_utf16().count();
         let attachments: Box<[Bytes]> = attachments
             .iter()
             .map(|data| {
@@ -77,7 +95,8 @@ impl Frame {
             })
             .collect();
         let cost = text.len() + attachments.iter().map(Bytes::len).sum::<usize>();
-        Self(Arc::new(Encoded { text: text.into(), utf16_len, attachments, cost, volatile: false }))
+        let (text, text_v3) = (text.into(), text_v3.map(Bytes::from));
+        Self(Arc::new(Encoded { text, text_v3, utf16_len, attachments, cost, volatile: false, compress: true }))
     }
 
     /// The same, to be dropped where the client can not take it at once.
@@ -91,20 +110,42 @@ impl Frame {
         self
     }
 
+    /// The same, not worth compressing. Must be called before the frame is shared, too.
+    #[must_use]
+    pub(crate) fn uncompressed(mut self) -> Self {
+        if let Some(encoded) = Arc::get_mut(&mut self.0) {
+            encoded.compress = false;
+        }
+        self
+    }
+
     /// Whether it may be dropped where the client can not take it at once.
     #[must_use]
     pub fn is_volatile(&self) -> bool {
         self.0.volatile
     }
 
-    /// The packet with its Engine.IO type digit.
+    /// Whether a poll's answer may be compressed for its sake.
     #[must_use]
-    pub fn text(&self) -> &str {
-        // Made of a `String` in `new` and immutable since.
-        core::str::from_utf8(&self.0.text).unwrap_or_default()
+    pub fn wants_compression(&self) -> bool {
+        self.0.compress
     }
 
-    /// The length of [`Frame::text`] in UTF-16 code units, JavaScript's `length`.
+    /// The packet with its Engine.IO type digit; nothing where there is only something binary.
+    #[must_use]
+    pub fn text(&self, revision: Revision) -> &str {
+        // Made of a `String` in `new` and immutable since.
+        core::str::from_utf8(self.text_bytes(revision)).unwrap_or_default()
+    }
+
+    fn text_bytes(&self, revision: Revision) -> &Bytes {
+        match (revision, &self.0.text_v3) {
+            (Revision::V3, Some(text)) => text,
+            _ => &self.0.text,
+        }
+    }
+
+    /// The length of EIO=3's text in UTF-16 code units, JavaScript's `length`.
     pub(crate) fn utf16_len(&self) -> usize {
         self.0.utf16_len
     }
@@ -120,13 +161,15 @@ impl Frame {
         self.0.cost
     }
 
-    /// The WebSocket messages it consists of: the text, then each attachment. Nothing is copied.
+    /// The WebSocket messages it consists of: the text if there is any, then each attachment. Nothing is copied.
     pub fn messages(&self, revision: Revision) -> impl Iterator<Item = WsMessage> + '_ {
         let skip = match revision {
             Revision::V3 => 0,
             Revision::V4 => 1,
         };
-        core::iter::once(WsMessage::Text(self.0.text.clone()))
+        let text = Some(self.text_bytes(revision)).filter(|text| !text.is_empty());
+        text.map(|text| WsMessage::Text(text.clone()))
+            .into_iter()
             .chain(self.0.attachments.iter().map(move |a| WsMessage::Binary(a.slice(skip..))))
     }
 }

@@ -18,15 +18,16 @@
 //! # The loop
 //!
 //! ```
-//! use sanket::{Chat, ChatConfig, Config, Input, Opening, Output, RequestId, Response, Revision, Server, Sid, Time};
+//! use sanket::{Chat, ChatConfig, Config, Input, NewSession, Opening, Output, RequestId, Revision, Server, Sid, Time};
 //!
 //! let mut server = Server::new(Chat::new(ChatConfig::default(), 7), Config::default());
 //! let mut now = Time::from_millis(0);
 //!
 //! // A GET without a session id. The ids come from the operating system's generator; these do not.
-//! let (sid, public) = (Sid::from_bytes([1; 16]), Sid::from_bytes([2; 16]));
+//! let [sid, public, private] = [1, 2, 3].map(|n| Sid::from_bytes([n; 16]));
 //! let opening = Opening::Polling { base64: false };
-//! let key = server.shard.open(sid, public, Revision::V4, opening, now).unwrap();
+//! let new = NewSession { sid, public, private, revision: Revision::V4, opening, handshake: None };
+//! let key = server.shard.open(new, now).unwrap();
 //! server.shard.handle(key, Input::Poll(RequestId(1)), now);
 //!
 //! // After each input: let shard and hub talk, and do what they want done.
@@ -80,19 +81,21 @@ mod time;
 mod wheel;
 
 pub use chat::{Chat, ChatConfig};
-pub use config::Config;
+pub use config::{Config, Protocol, Recovery};
+pub use engine::jsonp;
 pub use engine::{
-    Ask, Batch, BodyKind, Message, Method, Opening, Outgoing, Output, Packet, PacketError, Payload, PayloadError,
-    Reason, Request, RequestError, Response, Transport, WsEnd, decode_binary, decode_payload, decode_text,
+    Ask, Batch, BodyKind, Handshake, Message, Method, NewSession, Opening, Outgoing, Output, Packet, PacketError,
+    Payload, PayloadError, Reason, Request, RequestError, Response, Transport, WsEnd, decode_binary, decode_payload,
+    decode_text,
 };
 pub use frame::{Frame, Revision, WsMessage};
 pub use id::{Key, RequestId, Sid, SocketId};
-pub use room::{Admission, App, Effects, Hub, Refusal, RoomFull, Target};
+pub use room::{Admission, Among, App, AskId, Earlier, Effects, Emit, Hub, JoinError, Refusal, Target};
 pub use server::Server;
 pub use shard::Shard;
 pub use socket::{
     AckId, Connect, DecodeError, Delivery, Event, Incoming, Input, Kind, Nsp, Packet as SocketPacket,
-    PacketError as SocketPacketError, Packets, RawMessage, Received, SocketMessage, decode_body, decode_message,
+    PacketError as SocketPacketError, Packets, RawMessage, Received, Said, SocketMessage, decode_body, decode_message,
     decode_socket_packet,
 };
 pub use time::Time;

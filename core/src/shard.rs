@@ -3,7 +3,7 @@
 
 use crate::config::Config;
 use crate::engine::output as engine;
-use crate::engine::{Ask, Opening, Output, RequestError, Transport};
+use crate::engine::{Ask, NewSession, Output, RequestError, Transport};
 use crate::frame::{Revision, WsMessage};
 use crate::id::{Key, RequestId, Sid, SocketId};
 use crate::socket::client::{Client, Context, Events};
@@ -28,6 +28,8 @@ pub struct Shard {
     wheel: Wheel,
     outputs: VecDeque<(Key, Output)>,
     events: Events,
+    /// Sessions that have joined no namespace yet.
+    newcomers: usize,
     closing: bool,
 }
 
@@ -36,6 +38,8 @@ struct Slot {
     generation: u32,
     /// When the wheel looks at it next; never earlier than the client's next deadline, unless that has moved.
     armed: Time,
+    /// It counts among the newcomers.
+    newcomer: bool,
     client: Option<Client>,
 }
 
@@ -53,6 +57,7 @@ impl Shard {
             wheel: Wheel::new(),
             outputs: VecDeque::new(),
             events: Events::default(),
+            newcomers: 0,
             closing: false,
         }
     }
@@ -69,28 +74,20 @@ impl Shard {
         self.by_sid.is_empty()
     }
 
-    /// Opens a session.
-    ///
-    /// `sid` is the client's credential and `public` the first of its sockets' public ids; both must be 128 bits from
-    /// the operating system's generator. A session that polls wants [`Input::Poll`] next, with the request that opened
-    /// it.
+    /// Opens a session. One that polls wants [`Input::Poll`] next, with the request that opened it.
     ///
     /// # Errors
     ///
-    /// [`RequestError::Full`] when there are [`Config::max_sessions`], [`RequestError::Forbidden`] after
-    /// [`Shard::shutdown`], [`RequestError::BadRequest`] if `sid` is taken.
-    pub fn open(
-        &mut self,
-        sid: Sid,
-        public: Sid,
-        revision: Revision,
-        opening: Opening,
-        now: Time,
-    ) -> Result<Key, RequestError> {
+    /// [`RequestError::Full`] when there are [`Config::max_sessions`] or [`Config::max_newcomers`],
+    /// [`RequestError::Forbidden`] after
+    /// [`Shard::shutdown`], [`RequestError::BadRequest`] if the session's id is taken.
+    pub fn open(&mut self, new: NewSession, now: Time) -> Result<Key, RequestError> {
+        let sid = new.sid;
         if self.closing {
             return Err(RequestError::Forbidden);
         }
-        if self.len() >= self.config.max_sessions.min(Key::MAX_SLOTS) {
+        let room = self.len() < self.config.max_sessions.min(Key::MAX_SLOTS);
+        if !room || self.newcomers >= self.config.max_newcomers {
             return Err(RequestError::Full);
         }
         if self.by_sid.contains_key(&sid) {
@@ -98,7 +95,7 @@ impl Shard {
         }
         self.now = self.now.max(now);
         let index = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { generation: 0, armed: Time::NEVER, client: None });
+            self.slots.push(Slot { generation: 0, armed: Time::NEVER, newcomer: false, client: None });
             // `MAX_SLOTS` is less than `u32::MAX`.
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         });
@@ -106,8 +103,10 @@ impl Shard {
         let key = Key::new(self.index, index, generation);
         let engine = engine::Context { key, config: &self.config, now: self.now, outputs: &mut self.outputs };
         let mut cx = Context { engine, events: &mut self.events };
-        let client = Client::open(sid, public, revision, opening, &mut cx);
-        self.slots[index as usize].client = Some(client);
+        let client = Client::open(new, &mut cx);
+        let slot = &mut self.slots[index as usize];
+        (slot.client, slot.newcomer) = (Some(client), true);
+        self.newcomers += 1;
         self.by_sid.insert(sid, key);
         self.settle(key);
         Ok(key)
@@ -249,6 +248,10 @@ impl Shard {
     fn settle(&mut self, key: Key) {
         let Some(slot) = self.slots.get_mut(key.slot() as usize) else { return };
         let Some(client) = &slot.client else { return };
+        if slot.newcomer && (client.has_joined() || client.is_closed()) {
+            slot.newcomer = false;
+            self.newcomers -= 1;
+        }
         if client.is_closed() {
             self.by_sid.remove(&client.sid());
             slot.client = None;
@@ -266,6 +269,7 @@ impl Shard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Opening;
 
     #[test]
     fn a_client_asks_for_few_looks_however_much_it_says() {
@@ -274,7 +278,9 @@ mod tests {
         let mut now = Time::from_millis(1_700_000_000_001);
         let ws = RequestId(1);
         let sid = Sid::from_bytes([7; 16]);
-        let key = shard.open(sid, sid, Revision::V4, Opening::WebSocket(ws), now).expect("there is room");
+        let (revision, opening) = (Revision::V4, Opening::WebSocket(ws));
+        let new = NewSession { sid, public: sid, private: sid, revision, opening, handshake: None };
+        let key = shard.open(new, now).expect("there is room");
         for _ in 0..1_000 {
             now = now.after(1);
             let noop = crate::socket::decode_message(Revision::V4, crate::socket::RawMessage::Text("6"), &config);

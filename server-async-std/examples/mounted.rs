@@ -5,7 +5,7 @@
 use async_std::task::block_on;
 use sanket::{Chat, ChatConfig, Config};
 use sanket_async_std::front::Front;
-use sanket_async_std::{Origins, Server};
+use sanket_async_std::{Options, Server};
 
 fn main() -> std::io::Result<()> {
     block_on(async {
@@ -17,7 +17,7 @@ fn main() -> std::io::Result<()> {
 
         // The one thing to add.
         let server =
-            Server::start(Chat::new(ChatConfig::default(), fastrand::u64(..)), Config::default(), Origins::same());
+            Server::start(Chat::new(ChatConfig::default(), fastrand::u64(..)), Config::default(), Options::default());
         server.mount(&mut app, "/socket.io");
 
         println!("http://127.0.0.1:8081");

@@ -47,6 +47,10 @@ pub(crate) struct Args {
     #[arg(long, env, value_delimiter = ',', value_name = "ORIGIN")]
     pub(crate) allow_origin: Vec<Origin>,
 
+    /// Let clients that lost their connection take up where they were, for two minutes (socket.io-client 4.6 and later)
+    #[arg(long, env)]
+    pub(crate) recovery: bool,
+
     /// Serve the page from this directory instead of from the program, for development
     #[arg(long, env, value_name = "DIRECTORY")]
     pub(crate) web_dir: Option<PathBuf>,

@@ -1,7 +1,9 @@
 //! The tide endpoint: one request in, one answer out. Reads what the core wants to know off the request and leaves every
 //! decision to it, but for the origin of a page and the form of a WebSocket handshake, which are HTTP's business.
 
-use crate::origin::{Origins, Verdict};
+use crate::compression;
+use crate::options::{Denial, Options, Welcome};
+use crate::origin::Verdict;
 use crate::server::Tasks;
 use crate::shared::{Line, Shared};
 use crate::ws::Socket;
@@ -9,11 +11,11 @@ use async_tungstenite::tungstenite::handshake::derive_accept_key;
 use base64::Engine as _;
 use futures_lite::{AsyncReadExt as _, FutureExt as _};
 use sanket::{
-    Ask, BodyKind, Input, Key, Method, Opening, Request as Asked, RequestError, RequestId, Response as Answer,
-    Revision, Sid, Transport, decode_body,
+    Ask, BodyKind, Handshake, Input, Key, Method, NewSession, Opening, Request as Asked, RequestError, RequestId,
+    Response as Answer, Revision, Sid, Transport, decode_body, jsonp,
 };
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tide::http::headers;
 use tide::{Request, Response, StatusCode};
 
@@ -24,7 +26,7 @@ const HANDOVER: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) origins: Arc<Origins>,
+    pub(crate) options: Arc<Options>,
     /// Without them nothing would ever be answered.
     pub(crate) _tasks: Arc<Tasks>,
 }
@@ -33,12 +35,24 @@ pub(crate) struct Endpoint {
 impl<State: Clone + Send + Sync + 'static> tide::Endpoint<State> for Endpoint {
     async fn call(&self, mut request: Request<State>) -> tide::Result {
         let origin = header(&request, "origin").map(str::to_owned);
-        let verdict = self.origins.judge(origin.as_deref(), header(&request, "host"));
-        let mut response = match verdict {
-            Verdict::Refused => respond(Answer::Refused(RequestError::Forbidden)),
-            Verdict::Listed(_) | Verdict::Any if request.method() == tide::http::Method::Options => preflight(&request),
+        let verdict = self.options.origins.judge(origin.as_deref(), header(&request, "host"));
+        let (browser, url) = (Browser::of(&request), path_and_query(&request));
+        let answered = match verdict {
+            Verdict::Refused => Err(Refused::Origin),
+            Verdict::Listed(_) | Verdict::Any if request.method() == tide::http::Method::Options => {
+                Ok(preflight(&request))
+            }
             Verdict::Same | Verdict::Listed(_) | Verdict::Any => self.answer(&mut request).await,
         };
+        let mut response = answered.unwrap_or_else(|refused| {
+            if let Some(on_refused) = &self.options.on_refused {
+                on_refused(refused.error(), &url);
+            }
+            refused.respond(browser.upgrades)
+        });
+        if browser.filters_scripts {
+            response.insert_header("X-XSS-Protection", "0");
+        }
         response.insert_header(headers::CACHE_CONTROL, "no-store");
         match verdict {
             Verdict::Same | Verdict::Refused => {}
@@ -53,39 +67,163 @@ impl<State: Clone + Send + Sync + 'static> tide::Endpoint<State> for Endpoint {
     }
 }
 
+/// What matters of whoever asks.
+struct Browser {
+    /// It wants a WebSocket.
+    upgrades: bool,
+    /// It is an Internet Explorer, which takes some answers for an attack.
+    filters_scripts: bool,
+}
+
+impl Browser {
+    fn of<State>(request: &Request<State>) -> Self {
+        let agent = header(request, "user-agent").unwrap_or_default();
+        Self {
+            upgrades: header(request, "upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket")),
+            filters_scripts: agent.contains(";MSIE") || agent.contains("; MSIE") || agent.contains("Trident/"),
+        }
+    }
+}
+
+/// Why a request is not served.
+enum Refused {
+    Error(RequestError),
+    /// By [`Options::admit`].
+    Denied(Denial),
+    /// A page from somewhere that is not listed.
+    Origin,
+    /// No WebSocket handshake, though it says so.
+    NotWebSocket(StatusCode),
+}
+
+impl From<RequestError> for Refused {
+    fn from(error: RequestError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl Refused {
+    fn error(&self) -> RequestError {
+        match self {
+            Self::Error(error) => *error,
+            Self::Denied(_) | Self::Origin => RequestError::Forbidden,
+            Self::NotWebSocket(_) => RequestError::BadRequest,
+        }
+    }
+
+    /// An upgrade is refused in plain words, and as the reference has it nearly always with 400.
+    fn respond(self, upgrade: bool) -> Response {
+        let error = self.error();
+        let message = match &self {
+            Self::Denied(denial) => &*denial.message,
+            _ => error.message(),
+        };
+        let status = match &self {
+            Self::NotWebSocket(status) => *status,
+            Self::Denied(_) if upgrade => StatusCode::BadRequest,
+            _ => StatusCode::try_from(error.status()).unwrap_or(StatusCode::BadRequest),
+        };
+        let mut response = Response::new(status);
+        if upgrade {
+            response.insert_header(headers::CONTENT_TYPE, "text/html");
+            response.insert_header(headers::CONNECTION, "close");
+            response.set_body(message.as_bytes().to_vec());
+        } else {
+            let message = serde_json::Value::from(message);
+            response.insert_header(headers::CONTENT_TYPE, "application/json");
+            response.set_body(format!(r#"{{"code":{},"message":{message}}}"#, error as u8).into_bytes());
+        }
+        if status == StatusCode::UpgradeRequired {
+            response.insert_header("Sec-WebSocket-Version", "13");
+        }
+        response
+    }
+}
+
 impl Endpoint {
-    async fn answer<State: Clone + Send + Sync + 'static>(&self, request: &mut Request<State>) -> Response {
+    async fn answer<State: Clone + Send + Sync + 'static>(
+        &self,
+        request: &mut Request<State>,
+    ) -> Result<Response, Refused> {
         let method = match request.method() {
             tide::http::Method::Get => Method::Get,
             tide::http::Method::Post => Method::Post,
             _ => Method::Other,
         };
-        let upgrade = header(request, "upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket"));
-        let asked = Asked::parse(method, request.url().query().unwrap_or_default(), upgrade);
-        let answered = match asked {
-            Ok(Asked::Handshake { revision, transport: Transport::Polling, base64 }) => {
-                self.handshake(revision, base64).await
+        let upgrade = Browser::of(request).upgrades;
+        let query = request.url().query().unwrap_or_default();
+        match Asked::parse(method, query, upgrade, &self.shared.config)? {
+            Asked::Handshake { revision, transport: Transport::Polling, base64 } => {
+                self.handshake(request, revision, base64).await
             }
-            Ok(Asked::Handshake { revision, transport: Transport::WebSocket, .. }) => {
+            Asked::Handshake { revision, transport: Transport::WebSocket, .. } => {
                 self.open_websocket(request, revision).await
             }
-            Ok(Asked::Session { sid, revision, ask }) => self.session(request, sid, revision, ask).await,
-            Err(error) => Err(error),
-        };
-        answered.unwrap_or_else(|error| respond(Answer::Refused(error)))
+            Asked::Session { sid, revision, ask } => self.session(request, sid, revision, ask).await,
+        }
     }
 
-    async fn handshake(&self, revision: Revision, base64: bool) -> Result<Response, RequestError> {
-        let ids = ids()?;
-        let id = self.shared.next_request();
-        let cell = self.shared.cell_of(ids.0);
+    async fn handshake<State>(
+        &self,
+        request: &Request<State>,
+        revision: Revision,
+        base64: bool,
+    ) -> Result<Response, Refused> {
+        let handshake = handshake_of(request);
+        let welcome = self.admit(&handshake).await?;
+        let new = new_session(revision, Opening::Polling { base64 }, handshake)?;
+        let (id, sid) = (self.shared.next_request(), new.sid);
+        let cell = self.shared.cell_of(sid);
         let (answer, key) = self.shared.ask(cell, id, |shard, now| {
-            let key = self.shared.open(shard, ids, revision, Opening::Polling { base64 }, now)?;
+            let key = self.shared.open(shard, new, now)?;
             shard.handle(key, Input::Poll(id), now);
             Ok(key)
         });
-        let key = key.inspect_err(|_| self.shared.forget(cell, id, |_, _| ()))?;
-        Ok(respond(Waiting::new(&self.shared, key, id, answer).answer().await))
+        let key = key.inspect_err(|_: &RequestError| self.shared.forget(cell, id, |_, _| ()))?;
+        let answer = Waiting::new(&self.shared, key, id, answer).answer().await;
+        let mut response = self.respond(request, answer).await;
+        self.greet(&mut response, sid, welcome);
+        Ok(response)
+    }
+
+    /// Asks whoever has a say in it whether a client is let in.
+    async fn admit(&self, handshake: &Arc<Handshake>) -> Result<Welcome, Refused> {
+        let Some(admit) = &self.options.admit else { return Ok(Welcome::default()) };
+        let late = async {
+            async_std::task::sleep(self.options.admit_timeout).await;
+            Err(Denial::default())
+        };
+        admit(handshake.clone()).or(late).await.map_err(Refused::Denied)
+    }
+
+    /// The headers of an answer to a handshake.
+    fn greet(&self, response: &mut Response, sid: Sid, welcome: Welcome) {
+        if let Some(cookie) = &self.options.cookie {
+            response.append_header(headers::SET_COOKIE, cookie.set_to(sid));
+        }
+        for (name, value) in welcome.headers {
+            response.append_header(name.as_str(), value);
+        }
+    }
+
+    /// The core's answer as HTTP: as a script if the client asked for that, compressed if it is worth it.
+    async fn respond<State>(&self, request: &Request<State>, answer: Answer) -> Response {
+        let script =
+            Some(&answer).filter(|answer| matches!(answer, Answer::Batch(_))).and_then(|_| jsonp_digits(request));
+        let worth_it = matches!(&answer, Answer::Batch(batch) if batch.wants_compression());
+        let (status, content_type, body) = answer.into_parts();
+        let mut body = Vec::from(body);
+        if let Some(digits) = script {
+            body = jsonp::wrap(&digits, &String::from_utf8_lossy(&body)).into_bytes();
+        }
+        let mut response = Response::builder(status).header(headers::CONTENT_TYPE, content_type).build();
+        let long = self.options.compression.is_some_and(|threshold| worth_it && body.len() >= threshold);
+        if let Some(encoding) = Some(request.as_ref()).filter(|_| long).and_then(compression::wanted) {
+            body = compression::compress(body, encoding).await;
+            response.insert_header(headers::CONTENT_ENCODING, encoding.to_string());
+        }
+        response.set_body(body);
+        response
     }
 
     async fn session<State: Clone + Send + Sync + 'static>(
@@ -94,7 +232,7 @@ impl Endpoint {
         sid: Sid,
         revision: Option<Revision>,
         ask: Ask,
-    ) -> Result<Response, RequestError> {
+    ) -> Result<Response, Refused> {
         let cell = self.shared.cell_of(sid);
         let key = self.shared.with(cell, |shard, _| shard.route(sid, revision, ask))?;
         // The route has been found, so the revision is the session's.
@@ -103,11 +241,15 @@ impl Endpoint {
             Ask::Poll => {
                 let id = self.shared.next_request();
                 let (answer, ()) = self.shared.ask(cell, id, |shard, now| shard.handle(key, Input::Poll(id), now));
-                Ok(respond(Waiting::new(&self.shared, key, id, answer).answer().await))
+                let answer = Waiting::new(&self.shared, key, id, answer).answer().await;
+                Ok(self.respond(request, answer).await)
             }
-            Ask::Post => Ok(respond(self.post(request, key, revision).await)),
+            Ask::Post => {
+                let answer = self.post(request, key, revision).await;
+                Ok(self.respond(request, answer).await)
+            }
             Ask::Upgrade => self.upgrade(request, key, revision).await,
-            Ask::Nonsense => Err(RequestError::BadRequest),
+            Ask::Nonsense => Err(RequestError::BadRequest.into()),
         }
     }
 
@@ -127,6 +269,8 @@ impl Endpoint {
         };
         match body {
             Ok(Some(body)) => {
+                // A form without a payload is an empty one, and malformed as such.
+                let body = if is_jsonp(request) { jsonp::unwrap(&body).unwrap_or_default().into_bytes() } else { body };
                 let packets = decode_body(revision, kind, &body, &self.shared.config);
                 self.shared.admit(cell).await;
                 self.shared.if_waiting(cell, id, |shard, now| shard.handle(key, Input::Post(id, packets), now));
@@ -144,20 +288,19 @@ impl Endpoint {
         &self,
         request: &Request<State>,
         revision: Revision,
-    ) -> Result<Response, RequestError> {
-        let accept = match accept_key(request) {
-            Ok(accept) => accept,
-            Err(refusal) => return Ok(*refusal),
-        };
-        let ids = ids()?;
-        let cell = self.shared.cell_of(ids.0);
+    ) -> Result<Response, Refused> {
+        let accept = accept_key(request).map_err(Refused::NotWebSocket)?;
+        let handshake = handshake_of(request);
+        let welcome = self.admit(&handshake).await?;
         let (id, line) = (self.shared.next_request(), Arc::new(Line::default()));
-        let opened = self
-            .shared
-            .attach(cell, id, &line, |shard, now| self.shared.open(shard, ids, revision, Opening::WebSocket(id), now));
+        let new = new_session(revision, Opening::WebSocket(id), handshake)?;
+        let sid = new.sid;
+        let cell = self.shared.cell_of(sid);
+        let opened = self.shared.attach(cell, id, &line, |shard, now| self.shared.open(shard, new, now));
         let key = opened.inspect_err(|_| self.shared.forget(cell, id, |_, _| ()))?;
-        let socket = Socket::new(self.shared.clone(), key, id, revision, line);
-        Ok(self.switch_protocols(accept, socket).await)
+        let mut response = switching_protocols(accept);
+        self.greet(&mut response, sid, welcome);
+        Ok(hand_over(response, Socket::new(self.shared.clone(), key, id, revision, line)).await)
     }
 
     async fn upgrade<State: Clone + Send + Sync + 'static>(
@@ -165,36 +308,38 @@ impl Endpoint {
         request: &Request<State>,
         key: Key,
         revision: Revision,
-    ) -> Result<Response, RequestError> {
-        let accept = match accept_key(request) {
-            Ok(accept) => accept,
-            Err(refusal) => return Ok(*refusal),
-        };
+    ) -> Result<Response, Refused> {
+        let accept = accept_key(request).map_err(Refused::NotWebSocket)?;
         let (id, line) = (self.shared.next_request(), Arc::new(Line::default()));
         self.shared.attach(self.shared.cell(key), id, &line, |shard, now| shard.handle(key, Input::WsOpen(id), now));
-        Ok(self.switch_protocols(accept, Socket::new(self.shared.clone(), key, id, revision, line)).await)
+        let socket = Socket::new(self.shared.clone(), key, id, revision, line);
+        Ok(hand_over(switching_protocols(accept), socket).await)
     }
+}
 
-    /// Answers 101; once the connection is handed over, the WebSocket lives in a task of its own.
-    async fn switch_protocols(&self, accept: String, socket: Socket) -> Response {
-        let mut response = Response::new(StatusCode::SwitchingProtocols);
-        response.insert_header(headers::UPGRADE, "websocket");
-        response.insert_header(headers::CONNECTION, "Upgrade");
-        response.insert_header("Sec-WebSocket-Accept", accept);
-        let inner: &mut tide::http::Response = response.as_mut();
-        let connection = inner.recv_upgrade().await;
-        async_std::task::spawn(async move {
-            let late = async {
-                async_std::task::sleep(HANDOVER).await;
-                None
-            };
-            // Dropping the socket tells the core that there will be no WebSocket.
-            if let Some(connection) = connection.or(late).await {
-                socket.run(connection).await;
-            }
-        });
-        response
-    }
+fn switching_protocols(accept: String) -> Response {
+    let mut response = Response::new(StatusCode::SwitchingProtocols);
+    response.insert_header(headers::UPGRADE, "websocket");
+    response.insert_header(headers::CONNECTION, "Upgrade");
+    response.insert_header("Sec-WebSocket-Accept", accept);
+    response
+}
+
+/// Once the connection is handed over, the WebSocket lives in a task of its own.
+async fn hand_over(mut response: Response, socket: Socket) -> Response {
+    let inner: &mut tide::http::Response = response.as_mut();
+    let connection = inner.recv_upgrade().await;
+    async_std::task::spawn(async move {
+        let late = async {
+            async_std::task::sleep(HANDOVER).await;
+            None
+        };
+        // Dropping the socket tells the core that there will be no WebSocket.
+        if let Some(connection) = connection.or(late).await {
+            socket.run(connection).await;
+        }
+    });
+    response
 }
 
 /// A request that waits for the core's answer. Dropped without it, because whoever asked has gone, it tells the core.
@@ -239,40 +384,56 @@ async fn read_body<State>(request: &mut Request<State>, max: usize) -> std::io::
     Ok(Some(body).filter(|body| body.len() <= max))
 }
 
-/// A session's id and the first of its sockets' public ones.
-fn ids() -> Result<(Sid, Sid), RequestError> {
-    let (mut sid, mut public) = ([0; 16], [0; 16]);
-    let drawn = getrandom::fill(&mut sid).and_then(|()| getrandom::fill(&mut public));
-    if let Err(error) = drawn {
+/// A session with ids from the operating system's generator.
+fn new_session(revision: Revision, opening: Opening, handshake: Arc<Handshake>) -> Result<NewSession, RequestError> {
+    let mut bytes = [[0; 16]; 3];
+    if let Err(error) = getrandom::fill(bytes.as_flattened_mut()) {
         log::error!("no random numbers from the operating system: {error}");
         return Err(RequestError::Full);
     }
-    Ok((Sid::from_bytes(sid), Sid::from_bytes(public)))
+    let [sid, public, private] = bytes.map(Sid::from_bytes);
+    Ok(NewSession { sid, public, private, revision, opening, handshake: Some(handshake) })
 }
 
-/// What `Sec-WebSocket-Accept` must say (RFC 6455, 4.2), or the refusal.
-fn accept_key<State>(request: &Request<State>) -> Result<String, Box<Response>> {
-    let refuse = |status: StatusCode| {
-        let mut response = respond(Answer::Refused(RequestError::BadRequest));
-        response.set_status(status);
-        Box::new(response)
-    };
+/// What applications may want to know of the request that opens a session.
+fn handshake_of<State>(request: &Request<State>) -> Arc<Handshake> {
+    let address = request.peer_addr().unwrap_or_default();
+    // `peer_addr` has the port behind it.
+    let address = address.parse().map_or_else(|_| address.into(), |at: std::net::SocketAddr| at.ip().to_string());
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let issued = u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX);
+    let pairs = request.iter().flat_map(|(name, values)| values.iter().map(|value| (name.as_str(), value.as_str())));
+    let handshake = Handshake::new(&path_and_query(request), &address, issued).with_headers(pairs);
+    Arc::new(if request.url().scheme() == "https" { handshake.over_tls() } else { handshake })
+}
+
+fn path_and_query<State>(request: &Request<State>) -> String {
+    let url = request.url();
+    url.query().map_or_else(|| url.path().into(), |query| format!("{}?{query}", url.path()))
+}
+
+fn is_jsonp<State>(request: &Request<State>) -> bool {
+    request.url().query_pairs().any(|(name, _)| name == "j")
+}
+
+/// What a script is to call the page back with, if the answer is to be one.
+fn jsonp_digits<State>(request: &Request<State>) -> Option<String> {
+    request.url().query_pairs().find(|(name, _)| name == "j").map(|(_, value)| jsonp::digits(&value))
+}
+
+/// What `Sec-WebSocket-Accept` must say (RFC 6455, 4.2), or the status of the refusal.
+fn accept_key<State>(request: &Request<State>) -> Result<String, StatusCode> {
     let mut tokens = request.header("connection").into_iter().flatten().flat_map(|value| value.as_str().split(','));
     if !tokens.any(|token| token.trim().eq_ignore_ascii_case("upgrade")) {
-        return Err(refuse(StatusCode::BadRequest));
+        return Err(StatusCode::BadRequest);
     }
     if header(request, "sec-websocket-version") != Some("13") {
-        let mut response = refuse(StatusCode::UpgradeRequired);
-        response.insert_header("Sec-WebSocket-Version", "13");
-        return Err(response);
+        return Err(StatusCode::UpgradeRequired);
     }
     let key = header(request, "sec-websocket-key").unwrap_or_default();
     let decoded = base64::engine::general_purpose::STANDARD.decode(key);
-    if decoded.is_ok_and(|bytes| bytes.len() == 16) {
-        Ok(derive_accept_key(key.as_bytes()))
-    } else {
-        Err(refuse(StatusCode::BadRequest))
-    }
+    let valid = decoded.is_ok_and(|bytes| bytes.len() == 16);
+    if valid { Ok(derive_accept_key(key.as_bytes())) } else { Err(StatusCode::BadRequest) }
 }
 
 /// The answer to a browser that asks whether it may ask.
@@ -288,9 +449,4 @@ fn preflight<State>(request: &Request<State>) -> Response {
 
 fn header<'a, State>(request: &'a Request<State>, name: &str) -> Option<&'a str> {
     request.header(name).map(|values| values.last().as_str())
-}
-
-fn respond(answer: Answer) -> Response {
-    let (status, content_type, body) = answer.into_parts();
-    Response::builder(status).header(headers::CONTENT_TYPE, content_type).body(Vec::from(body)).build()
 }

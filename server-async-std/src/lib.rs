@@ -5,12 +5,12 @@
 //!
 //! ```no_run
 //! use sanket::{Chat, ChatConfig, Config};
-//! use sanket_async_std::{Origins, Server, front::Front};
+//! use sanket_async_std::{Options, Server, front::Front};
 //!
 //! # async_std::task::block_on(async {
 //! let mut app = tide::new();
 //! app.at("/health").get(|_| async { Ok("fine") });
-//! let server = Server::start(Chat::new(ChatConfig::default(), 7), Config::default(), Origins::same());
+//! let server = Server::start(Chat::new(ChatConfig::default(), 7), Config::default(), Options::default());
 //! server.mount(&mut app, "/socket.io");
 //! app.listen(Front::bind_to([([127, 0, 0, 1], 8081)])).await
 //! # }).unwrap();
@@ -31,8 +31,10 @@
 //! while another one is taken, while a message or a body is parsed or encoded, or while anything is awaited.
 
 mod clock;
+mod compression;
 pub mod front;
 mod http;
+mod options;
 mod origin;
 pub mod page;
 mod server;
@@ -42,5 +44,6 @@ mod tasks;
 mod turn;
 mod ws;
 
+pub use options::{Cookie, Denial, Options, Welcome};
 pub use origin::{InvalidOrigin, Origin, Origins};
-pub use server::Server;
+pub use server::{Ended, Server};

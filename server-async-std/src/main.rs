@@ -7,10 +7,10 @@ use async_signal::{Signal, Signals};
 use async_std::task::{block_on, sleep, spawn};
 use clap::Parser as _;
 use futures_lite::{FutureExt as _, StreamExt as _};
-use sanket::{Chat, ChatConfig, Config};
+use sanket::{Chat, ChatConfig, Config, Recovery};
 use sanket_async_std::front::{Front, FrontConfig, FrontHandle};
 use sanket_async_std::page::{self, Source};
-use sanket_async_std::{Origins, Server};
+use sanket_async_std::{Options, Origins, Server};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -40,10 +40,12 @@ async fn run(args: Args) -> std::io::Result<()> {
         max_queue: args.max_queue,
         max_attached: args.max_payload.saturating_mul(Config::default().max_attachments),
         max_sessions: args.max_sessions,
+        max_newcomers: args.max_sessions.div_ceil(2),
+        recovery: args.recovery.then(Recovery::default),
         ..Config::default()
     };
     let chat = Chat::new(ChatConfig::default(), fastrand::u64(..));
-    let server = Server::start(chat, config, Origins::listed(args.allow_origin));
+    let server = Server::start(chat, config, Options::default().origins(Origins::listed(args.allow_origin)));
     let mut app = tide::new();
     server.mount(&mut app, "/socket.io");
     page::mount(&mut app, args.web_dir.map_or(Source::Embedded, Source::Directory));
@@ -97,7 +99,7 @@ fn max_connections(max_sessions: usize) -> usize {
 
 /// First the sessions: none is opened any more, and clients are told. For that the door stays open: a client that is just
 /// between two polls has to come in once more to hear of it. Then the door.
-async fn close(server: &Server, front: &FrontHandle) {
+async fn close(server: &Server<Chat>, front: &FrontHandle) {
     if !server.close(PATIENCE).await {
         log::warn!("{} sessions did not end in time", server.sessions());
     }

@@ -1,11 +1,13 @@
 //! A Socket.IO server as something that is started, mounted on tide applications, and closed.
 
 use crate::http::Endpoint;
-use crate::origin::Origins;
+use crate::options::Options;
 use crate::shared::Shared;
-use crate::tasks::{run_hub, watch_deadlines};
+use crate::tasks::{Command, run_hub, watch_deadlines};
+use async_std::channel::{Sender, bounded};
 use async_std::task::{JoinHandle, sleep, spawn};
-use sanket::{App, Config, Hub, Shard};
+use sanket::{App, Config, Effects, Hub, Shard};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::available_parallelism;
@@ -13,14 +15,41 @@ use std::time::{Duration, Instant};
 
 /// How often a closing server looks whether its sessions are gone.
 const LOOK: Duration = Duration::from_millis(10);
+/// Commands that may wait for the hub; whoever has one more waits too.
+const COMMANDS: usize = 1_024;
 
-/// A running Socket.IO server. Clones are the same server.
-#[derive(Clone, Debug)]
-pub struct Server {
+/// A running Socket.IO server with the application `A` on it. Clones are the same server.
+pub struct Server<A> {
     shared: Arc<Shared>,
-    origins: Arc<Origins>,
+    options: Arc<Options>,
     tasks: Arc<Tasks>,
+    commands: Sender<Command<A>>,
 }
+
+impl<A> Clone for Server<A> {
+    fn clone(&self) -> Self {
+        let (shared, options) = (self.shared.clone(), self.options.clone());
+        Self { shared, options, tasks: self.tasks.clone(), commands: self.commands.clone() }
+    }
+}
+
+impl<A> fmt::Debug for Server<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("shared", &self.shared).field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// The server has ended; nothing can be asked of its application any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended;
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the server has ended")
+    }
+}
+
+impl std::error::Error for Ended {}
 
 /// What ends with the last clone, and with the last application that it is mounted on.
 #[derive(Debug)]
@@ -40,27 +69,48 @@ impl Drop for Tasks {
     }
 }
 
-impl Server {
+impl<A: App + Send + 'static> Server<A> {
     /// Starts a server with `app` on it. It has a shard for each processor; `config.max_sessions` counts for all of them
     /// together. It goes on until the last clone is gone, and the last application that it has been mounted on.
     #[must_use]
-    pub fn start(app: impl App + Send + 'static, config: Config, origins: Origins) -> Self {
+    pub fn start(app: A, config: Config, options: Options) -> Self {
         let shards = available_parallelism().map_or(1, |n| u8::try_from(n.get()).unwrap_or(u8::MAX));
         let shared = Arc::new(Shared::new(config, shards));
         let hub = Hub::new(app, shared.config.clone());
-        spawn(run_hub(shared.clone(), hub));
+        let (commands, receiver) = bounded(COMMANDS);
+        spawn(run_hub(shared.clone(), hub, receiver));
         let deadlines = (0..shared.cells.len()).map(|index| spawn(watch_deadlines(shared.clone(), index))).collect();
         let tasks = Arc::new(Tasks { shared: shared.clone(), deadlines });
-        Self { shared, origins: Arc::new(origins), tasks }
+        Self { shared, options: Arc::new(options), tasks, commands }
     }
 
     /// Serves it under `path` (`/socket.io`), with and without a slash at the end, as clients write both.
     pub fn mount<State: Clone + Send + Sync + 'static>(&self, app: &mut tide::Server<State>, path: &str) {
-        let (shared, origins) = (self.shared.clone(), self.origins.clone());
-        let endpoint = Endpoint { shared, origins, _tasks: self.tasks.clone() };
+        let (shared, options) = (self.shared.clone(), self.options.clone());
+        let endpoint = Endpoint { shared, options, _tasks: self.tasks.clone() };
         let path = path.trim_end_matches('/');
         app.at(path).all(endpoint.clone());
         app.at(&format!("{path}/")).all(endpoint);
+    }
+
+    /// Lets `work` have the application and its effects, between two events of clients: whatever an application has to wait
+    /// for, a database or another server, is waited for in a task, which then says so here.
+    ///
+    /// # Errors
+    ///
+    /// [`Ended`] if the application has panicked.
+    pub async fn apply<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut A, &mut Effects<'_>) -> R + Send + 'static,
+    ) -> Result<R, Ended> {
+        let (sender, receiver) = oneshot::channel();
+        let command: Command<A> = Box::new(move |app, fx| {
+            // Whoever asked may have gone.
+            let _ = sender.send(work(app, fx));
+        });
+        self.commands.send(command).await.map_err(|_| Ended)?;
+        self.shared.hub.raise();
+        receiver.await.map_err(|_| Ended)
     }
 
     /// How many sessions there are.

@@ -4,7 +4,7 @@
 use crate::clock::Clock;
 use crate::signal::Signal;
 use event_listener::Event as Notification;
-use sanket::{Config, Key, Opening, Output, Reason, RequestError, RequestId, Response, Revision, Shard, Sid, Time};
+use sanket::{Config, Key, NewSession, Output, Reason, RequestError, RequestId, Response, Shard, Sid, Time};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -114,20 +114,12 @@ impl Shared {
     }
 
     /// Opens a session, unless there are as many as there may be in all shards together.
-    pub(crate) fn open(
-        &self,
-        shard: &mut Shard,
-        ids: (Sid, Sid),
-        revision: Revision,
-        opening: Opening,
-        now: Time,
-    ) -> Result<Key, RequestError> {
+    pub(crate) fn open(&self, shard: &mut Shard, new: NewSession, now: Time) -> Result<Key, RequestError> {
         let one_more = |n: usize| (n < self.config.max_sessions).then_some(n + 1);
         if self.sessions.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).is_err() {
             return Err(RequestError::Full);
         }
-        let (sid, public) = ids;
-        shard.open(sid, public, revision, opening, now).inspect_err(|_| self.count_closed())
+        shard.open(new, now).inspect_err(|_| self.count_closed())
     }
 
     fn count_closed(&self) {

@@ -2,9 +2,10 @@
 //! touches a socket.
 
 use crate::shared::Shared;
+use async_std::channel::Receiver;
 use async_std::task::{sleep, yield_now};
 use futures_lite::FutureExt as _;
-use sanket::{App, Hub, Shard, Time};
+use sanket::{App, Effects, Hub, Shard, Time};
 use std::future::pending;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -14,6 +15,9 @@ use std::sync::atomic::Ordering;
 const TURN: usize = 1_024;
 /// Deliveries that may pile up before they are handed to the shards.
 const BATCH: usize = 4_096;
+
+/// What somebody outside wants of the application.
+pub(crate) type Command<A> = Box<dyn FnOnce(&mut A, &mut Effects<'_>) + Send>;
 
 /// Watches the deadlines of one shard. Never ends.
 pub(crate) async fn watch_deadlines(shared: Arc<Shared>, index: usize) {
@@ -27,8 +31,8 @@ pub(crate) async fn watch_deadlines(shared: Arc<Shared>, index: usize) {
 
 /// Runs the hub until the server ends. A panic of the application ends the server: whatever state it left behind, nobody
 /// should go on with it.
-pub(crate) async fn run_hub<A: App>(shared: Arc<Shared>, hub: Hub<A>) {
-    if AssertUnwindSafe(serve(&shared, hub)).catch_unwind().await.is_err() {
+pub(crate) async fn run_hub<A: App>(shared: Arc<Shared>, hub: Hub<A>, commands: Receiver<Command<A>>) {
+    if AssertUnwindSafe(serve(&shared, hub, &commands)).catch_unwind().await.is_err() {
         log::error!("the application panicked; all sessions are closed");
         shared.fail();
     }
@@ -36,7 +40,7 @@ pub(crate) async fn run_hub<A: App>(shared: Arc<Shared>, hub: Hub<A>) {
 
 /// Fetches what clients did, lets the application answer, delivers. Its own deadlines are looked at in every
 /// turn, so that a busy room does not put them off.
-async fn serve<A: App>(shared: &Shared, mut hub: Hub<A>) {
+async fn serve<A: App>(shared: &Shared, mut hub: Hub<A>, commands: &Receiver<Command<A>>) {
     let mut events = Vec::new();
     while !shared.ended.load(Ordering::Acquire) {
         for cell in &shared.cells {
@@ -45,9 +49,13 @@ async fn serve<A: App>(shared: &Shared, mut hub: Hub<A>) {
             });
             cell.caught_up.notify(usize::MAX);
         }
-        let idle = events.is_empty();
+        let mut idle = events.is_empty();
         let now = shared.clock.now();
         hub.handle_timeout(now);
+        while let Ok(command) = commands.try_recv() {
+            idle = false;
+            hub.apply(now, command);
+        }
         for (from, event) in events.drain(..) {
             hub.handle(from, event, now);
             if hub.deliveries() >= BATCH {

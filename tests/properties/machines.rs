@@ -3,7 +3,9 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sanket::{Config, Input, Key, Opening, RawMessage, RequestId, Revision, Shard, Sid, Time, WsEnd, decode_message};
+use sanket::{
+    Config, Input, Key, NewSession, Opening, RawMessage, RequestId, Revision, Shard, Sid, Time, WsEnd, decode_message,
+};
 use sanket_tests::script::{self, Script};
 use std::sync::Arc;
 
@@ -72,7 +74,8 @@ fn open(shard: &mut Shard, number: u64, how: usize, now: Time) -> Option<Key> {
     let sid = Sid::from_bytes(u128::from(number).to_le_bytes());
     let revision = if how & 1 == 0 { Revision::V3 } else { Revision::V4 };
     let opening = if how & 2 == 0 { Opening::Polling { base64: false } } else { Opening::WebSocket(RequestId(number)) };
-    shard.open(sid, sid, revision, opening, now).ok()
+    let new = NewSession { sid, public: sid, private: sid, revision, opening, handshake: None };
+    shard.open(new, now).ok()
 }
 
 fn collect(shard: &mut Shard, outputs: &mut Vec<String>, events: &mut Vec<String>) {

@@ -91,7 +91,7 @@ pub fn request(data: &[u8]) {
     let method = [Method::Get, Method::Post, Method::Other][script.below(3)];
     let upgrade = script.below(2) == 0;
     let query = String::from_utf8_lossy(script.bytes(usize::MAX));
-    match Request::parse(method, &query, upgrade) {
+    match Request::parse(method, &query, upgrade, &Config::default()) {
         Ok(Request::Handshake { .. }) => assert_eq!(method, Method::Get),
         Ok(Request::Session { sid, ask, .. }) => {
             assert_eq!(sid.to_string().len(), 22);

@@ -3,9 +3,9 @@
 
 use bytes::Bytes;
 use sanket::{
-    AckId, Admission, App, BodyKind, Config, Connect, Delivery, Effects, Event, Input, Key, Nsp, Opening, Output,
-    RawMessage, Reason, Received, Refusal, RequestError, RequestId, Response, Revision, Server, Sid, SocketId, Target,
-    Time, WsEnd, WsMessage, decode_body, decode_message,
+    AckId, Admission, App, BodyKind, Config, Connect, Delivery, Effects, Emit, Event, Input, Key, NewSession, Nsp,
+    Opening, Output, RawMessage, Reason, Received, Refusal, RequestError, RequestId, Response, Revision, Server, Sid,
+    SocketId, Target, Time, WsEnd, WsMessage, decode_body, decode_message,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,8 +26,9 @@ impl App for Everything {
         }
     }
 
-    fn connect(&mut self, who: SocketId, fx: &mut Effects<'_>) {
-        fx.emit(Target::Socket(who), "hello", &fx.now().as_millis());
+    fn connect(&mut self, who: SocketId, _: &Connect, fx: &mut Effects<'_>) {
+        let now = fx.now().as_millis();
+        fx.emit(Target::Socket(who), "hello", &now);
     }
 
     fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
@@ -36,17 +37,20 @@ impl App for Everything {
         let room = args.first().copied().unwrap_or("none");
         match &*event.name() {
             "echo" => {
-                fx.emit_json(Target::Socket(who), "echo", &joined, event.attachments());
+                fx.send(Target::Socket(who), &Emit::new("echo").args_json(&joined).attachments(event.attachments()));
                 if let Some(ack) = ack {
                     fx.ack_json(who, ack, &joined, event.attachments());
                 }
             }
-            "all" => fx.emit_json(Target::Namespace(&Nsp::ROOT), "all", &joined, event.attachments()),
-            "typing" => fx.emit_volatile(Target::Namespace(&Nsp::ROOT), "typing", &1),
+            "all" => {
+                let all = Emit::new("all").args_json(&joined).attachments(event.attachments());
+                fx.send(Target::Namespace(&Nsp::ROOT), &all);
+            }
+            "typing" => fx.send(Target::Namespace(&Nsp::ROOT), &Emit::new("typing").arg(&1).volatile()),
             "join" => drop(fx.join(who, room)),
             "leave" => drop(fx.leave(who, room)),
-            "room" => fx.emit_json(Target::Room(&Nsp::ROOT, room), "room", &joined, &[]),
-            "clear" => fx.members(&Nsp::ROOT, "1").into_iter().for_each(|who| fx.disconnect(who, false)),
+            "room" => fx.send(Target::Room(&Nsp::ROOT, room), &Emit::new("room").args_json(&joined)),
+            "clear" => fx.disconnect_all(Target::Room(&Nsp::ROOT, "1"), false),
             "out" => fx.disconnect(who, joined == "true"),
             _ => {}
         }
@@ -72,8 +76,8 @@ pub struct World<A> {
     lines: BTreeMap<RequestId, Line>,
     /// Sockets between CONNECT and their end.
     live: BTreeSet<SocketId>,
-    /// Sockets that were not let in: one more end may be on its way from a client that ended meanwhile.
-    refused: BTreeSet<SocketId>,
+    /// Sockets that the hub did not let in, or put out: something that they did before may still be on its way.
+    out: BTreeSet<SocketId>,
     ended: BTreeMap<Key, Reason>,
     next: u64,
 }
@@ -108,7 +112,7 @@ impl<A: App> World<A> {
             waiting: BTreeSet::new(),
             lines: BTreeMap::new(),
             live: BTreeSet::new(),
-            refused: BTreeSet::new(),
+            out: BTreeSet::new(),
             ended: BTreeMap::new(),
             next: 1,
         }
@@ -127,7 +131,8 @@ impl<A: App> World<A> {
         };
         let n = self.number();
         let sid = bytes(n, 1);
-        let key = self.server.shard.open(sid, bytes(n, 2), revision, opening, self.now)?;
+        let new = NewSession { sid, public: bytes(n, 2), private: bytes(n, 3), revision, opening, handshake: None };
+        let key = self.server.shard.open(new, self.now)?;
         Ok(Session { key, sid, revision })
     }
 
@@ -316,9 +321,9 @@ impl<A: App> World<A> {
             }
             while let Some((to, delivery)) = self.server.hub.poll_delivery() {
                 let before = self.server.shard.queued(to.key);
-                if matches!(delivery, Delivery::Refuse(_)) {
+                if matches!(delivery, Delivery::Refuse(_) | Delivery::Disconnect | Delivery::Detach) {
                     self.live.remove(&to);
-                    self.refused.insert(to);
+                    self.out.insert(to);
                 }
                 self.server.shard.deliver(to, delivery, self.now);
                 let after = self.server.shard.queued(to.key);
@@ -352,9 +357,11 @@ impl<A: App> World<A> {
     fn check(&mut self, from: SocketId, event: &Event) {
         match event {
             Event::Connect(_) => assert!(self.live.insert(from), "{from:?} connected twice"),
-            Event::Received(_) | Event::Acked { .. } => assert!(self.live.contains(&from), "{from:?} is not connected"),
+            Event::Received(_) | Event::Said(_) | Event::Acked { .. } => {
+                assert!(self.live.contains(&from) || self.out.contains(&from), "{from:?} is not connected");
+            }
             Event::Disconnect(_) => {
-                assert!(self.live.remove(&from) || self.refused.remove(&from), "{from:?} is not connected");
+                assert!(self.live.remove(&from) || self.out.remove(&from), "{from:?} is not connected");
             }
         }
     }

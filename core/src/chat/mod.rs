@@ -9,15 +9,15 @@ mod presence;
 
 use crate::engine::Reason;
 use crate::id::SocketId;
-use crate::room::{App, Effects, Target};
-use crate::socket::{AckId, Nsp, Received};
+use crate::room::{App, Earlier, Effects, Emit, Target};
+use crate::socket::{AckId, Connect, Nsp, Received};
 use crate::time::Time;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use message::{Refusal, Said};
 use names::Names;
 use presence::Presence;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// With the time of day this comes to 1.8e15, which JavaScript's numbers still count exactly.
@@ -63,7 +63,7 @@ struct Person {
 }
 
 /// What a newcomer is told about itself.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct InitUser<'a> {
     name: &'a str,
     color: &'a str,
@@ -106,6 +106,17 @@ impl Chat {
         self.people.len()
     }
 
+    fn seat(&mut self, who: SocketId, name: String, color: &'static str, fx: &mut Effects<'_>) {
+        let init = InitUser { name: &name, color };
+        if fx.can_recover() {
+            fx.set_data(who, &init);
+        }
+        fx.send(Target::Socket(who), &Emit::new("initUser").arg(&init).passing());
+        self.people.insert(who, Person { name: name.clone(), color, paid_until: fx.now() });
+        self.presence.joined(name);
+        tell_presence(&mut self.presence, self.people.len(), fx);
+    }
+
     fn say(&mut self, who: SocketId, event: &Received, fx: &mut Effects<'_>) -> Result<u64, Refusal> {
         let Said { text } = message::read(event.first_arg(), self.config.max_text)?;
         let count = self.people.len();
@@ -126,7 +137,7 @@ impl Chat {
 /// Tells what is to be told by now, and asks to be woken for the rest.
 fn tell_presence(presence: &mut Presence, count: usize, fx: &mut Effects<'_>) {
     for notice in presence.notices(count, fx.now()) {
-        fx.emit(Target::Namespace(&Nsp::ROOT), "sys message", &notice);
+        fx.send(Target::Namespace(&Nsp::ROOT), &Emit::new("sys message").arg(&notice).passing());
     }
     if let Some(at) = presence.due() {
         fx.wake_at(at);
@@ -148,12 +159,25 @@ impl Person {
 }
 
 impl App for Chat {
-    fn connect(&mut self, who: SocketId, fx: &mut Effects<'_>) {
+    fn connect(&mut self, who: SocketId, _connect: &Connect, fx: &mut Effects<'_>) {
         let (name, color) = self.names.take();
-        fx.emit(Target::Socket(who), "initUser", &InitUser { name: &name, color });
-        self.people.insert(who, Person { name: name.clone(), color, paid_until: fx.now() });
-        self.presence.joined(name);
-        tell_presence(&mut self.presence, self.people.len(), fx);
+        self.seat(who, name, color, fx);
+    }
+
+    /// Whoever comes back is who it was. If nobody has been told that it had gone, nobody is told that it has come.
+    fn recover(&mut self, who: SocketId, earlier: Earlier, connect: &Connect, fx: &mut Effects<'_>) {
+        if let Some(person) = self.people.remove(&earlier.was) {
+            self.people.insert(who, person);
+            return;
+        }
+        let was = fx.data(who).and_then(|data| serde_json::from_str(data).ok());
+        let taken = was.and_then(|InitUser { name, color }| {
+            self.names.take_again(name, color).map(|color| (String::from(name), color))
+        });
+        match taken {
+            Some((name, color)) => self.seat(who, name, color, fx),
+            None => self.connect(who, connect, fx),
+        }
     }
 
     fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {

@@ -57,6 +57,12 @@ impl Names {
         (name, color)
     }
 
+    /// The colour as it is kept here, and the name for whoever had it before, unless somebody else has it by now.
+    pub(crate) fn take_again(&mut self, name: &str, color: &str) -> Option<&'static str> {
+        let color = COLORS.into_iter().find(|known| *known == color)?;
+        self.taken.insert(name.into()).then_some(color)
+    }
+
     pub(crate) fn give_back(&mut self, name: &str) {
         self.taken.remove(name);
     }

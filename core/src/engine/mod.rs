@@ -3,6 +3,8 @@
 //! `request`, `packet` and `payload` are functions that remember nothing; `table`, `queue` and `timer` are the parts
 //! of `session`, the machine, which never parses.
 
+pub(crate) mod handshake;
+pub mod jsonp;
 pub(crate) mod output;
 pub(crate) mod packet;
 pub(crate) mod payload;
@@ -12,7 +14,8 @@ pub(crate) mod session;
 mod table;
 pub(crate) mod timer;
 
-pub use output::{Opening, Output, Reason, Response, WsEnd};
+pub use handshake::Handshake;
+pub use output::{NewSession, Opening, Output, Reason, Response, WsEnd};
 pub use packet::{Message, Packet, PacketError, decode_binary, decode_text};
 pub use payload::{Batch, BodyKind, Payload, PayloadError, decode_payload};
 pub use queue::Outgoing;

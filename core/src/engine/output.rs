@@ -1,11 +1,14 @@
 //! What a session is asked and answers with: how it opens, why it ends, what the driver is to do. Words, no machine.
 
+use super::handshake::Handshake;
 use super::payload::{Batch, BodyKind};
 use super::request::RequestError;
 use crate::config::Config;
-use crate::id::{Key, RequestId};
+use crate::frame::Revision;
+use crate::id::{Key, RequestId, Sid};
 use crate::time::Time;
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use bytes::Bytes;
 use core::fmt;
 
@@ -31,6 +34,23 @@ pub enum Reason {
     ClientNamespaceDisconnect,
     /// The server took the socket out of the namespace.
     ServerNamespaceDisconnect,
+}
+
+impl Reason {
+    /// Whether the connection was lost, rather than left or taken: the reference's list of what can be recovered from, and
+    /// [`Reason::SlowConsumer`].
+    #[must_use]
+    pub const fn is_recoverable(self) -> bool {
+        match self {
+            Self::TransportError
+            | Self::TransportClose
+            | Self::PingTimeout
+            | Self::SlowConsumer
+            | Self::ForcedServerClose
+            | Self::ServerShuttingDown => true,
+            Self::ParseError | Self::ClientNamespaceDisconnect | Self::ServerNamespaceDisconnect => false,
+        }
+    }
 }
 
 impl fmt::Display for Reason {
@@ -60,6 +80,23 @@ pub enum Opening {
     },
     /// By a WebSocket.
     WebSocket(RequestId),
+}
+
+/// A session that is to be opened, with ids that the driver has made: 128 bits each from the operating system's generator.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// The client's credential.
+    pub sid: Sid,
+    /// The first of its sockets' public ids.
+    pub public: Sid,
+    /// The first of its sockets' credentials for coming back, where there is recovery.
+    pub private: Sid,
+    /// From the request.
+    pub revision: Revision,
+    /// How it comes about.
+    pub opening: Opening,
+    /// What is known of the request, if anybody wants to know.
+    pub handshake: Option<Arc<Handshake>>,
 }
 
 /// How a WebSocket ended.

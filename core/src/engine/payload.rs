@@ -247,15 +247,27 @@ impl Batch {
         }
     }
 
+    /// Whether the body may be compressed: there is a packet in it that nobody said was not worth it.
+    #[must_use]
+    pub fn wants_compression(&self) -> bool {
+        self.packets.iter().any(|packet| matches!(packet, Outgoing::Frame(frame) if frame.wants_compression()))
+    }
+
     fn encode_v4(&self) -> String {
         let mut body = String::with_capacity(self.size_hint());
-        for packet in &self.packets {
+        let separate = |body: &mut String| {
             if !body.is_empty() {
                 body.push(SEPARATOR);
             }
-            body.push_str(packet.text());
+        };
+        for packet in &self.packets {
+            let text = packet.text(Revision::V4);
+            if !text.is_empty() {
+                separate(&mut body);
+                body.push_str(text);
+            }
             for attachment in attachments(packet) {
-                body.push(SEPARATOR);
+                separate(&mut body);
                 body.push('b');
                 STANDARD.encode_string(attachment.get(1..).unwrap_or_default(), &mut body);
             }
@@ -266,13 +278,15 @@ impl Batch {
     fn encode_v3_text(&self) -> String {
         let mut body = String::with_capacity(self.size_hint());
         for packet in &self.packets {
-            let utf16_len = match packet {
-                Outgoing::Frame(frame) => frame.utf16_len(),
-                control => control.text().len(),
-            };
-            push_number(&mut body, utf16_len);
-            body.push(':');
-            body.push_str(packet.text());
+            let text = packet.text(Revision::V3);
+            if !text.is_empty() {
+                push_number(
+                    &mut body,
+                    if let Outgoing::Frame(frame) = packet { frame.utf16_len() } else { text.len() },
+                );
+                body.push(':');
+                body.push_str(text);
+            }
             for attachment in attachments(packet) {
                 let data = attachment.get(1..).unwrap_or_default();
                 push_number(&mut body, 2 + data.len().div_ceil(3) * 4);
@@ -294,7 +308,10 @@ impl Batch {
             body.extend_from_slice(bytes);
         };
         for packet in &self.packets {
-            push(TEXT, packet.text().as_bytes());
+            let text = packet.text(Revision::V3);
+            if !text.is_empty() {
+                push(TEXT, text.as_bytes());
+            }
             for attachment in attachments(packet) {
                 push(BINARY, attachment);
             }
@@ -311,7 +328,10 @@ impl Batch {
 /// What `packet` adds to a poll's body, at most: what a batch is filled by.
 pub(crate) fn polled_size(packet: &Outgoing) -> usize {
     const LENGTHS: usize = 12;
-    LENGTHS + packet.text().len() + attachments(packet).iter().map(|a| LENGTHS + a.len().div_ceil(3) * 4).sum::<usize>()
+    // What EIO=3 clients get is not longer.
+    LENGTHS
+        + packet.text(Revision::V4).len()
+        + attachments(packet).iter().map(|a| LENGTHS + a.len().div_ceil(3) * 4).sum::<usize>()
 }
 
 fn attachments(packet: &Outgoing) -> &[Bytes] {

@@ -21,11 +21,11 @@ pub enum Outgoing {
 }
 
 impl Outgoing {
-    /// The packet's text, with its type digit.
+    /// The packet's text, with its type digit; nothing where there is only something binary.
     #[must_use]
-    pub fn text(&self) -> &str {
+    pub fn text(&self, revision: Revision) -> &str {
         match self {
-            Self::Frame(frame) => frame.text(),
+            Self::Frame(frame) => frame.text(revision),
             Self::Close => "1",
             Self::Ping => "2",
             Self::Pong => "3",

@@ -2,6 +2,7 @@
 //! as the reference words them. Knows no session: whether a `sid` exists is [`Shard::route`](crate::Shard::route)'s
 //! business.
 
+use crate::config::Config;
 use crate::frame::Revision;
 use crate::id::Sid;
 use core::fmt;
@@ -35,7 +36,7 @@ pub enum Request {
         revision: Revision,
         /// From `transport`.
         transport: Transport,
-        /// Whether the client can not take binary poll answers (`b64`; EIO=3 only).
+        /// Whether the client can not take binary poll answers (`b64` or `j`; EIO=3 only).
         base64: bool,
     },
     /// Something for a session that exists, or so the client says: ask [`Shard::route`](crate::Shard::route).
@@ -76,7 +77,7 @@ pub enum RequestError {
     BadRequest = 3,
     /// The server does not want this client (its origin, say), or is closing.
     Forbidden = 4,
-    /// `EIO` is neither 3 nor 4.
+    /// `EIO` is neither 3 nor 4, or a revision that the server does not speak.
     UnsupportedRevision = 5,
     /// No room for another session: [`Config::max_sessions`](crate::Config::max_sessions). Not in the reference.
     Full = 6,
@@ -137,14 +138,14 @@ impl Request {
     /// In the reference's order: transport; with `sid` the id's form (the rest is up to `Shard::route`); without it the
     /// method, the missing upgrade, and the revision last. `EIO` must be exactly `3` or `4` (the reference takes
     /// anything else for 3; the official suite wants it refused).
-    pub fn parse(method: Method, query: &str, upgrade: bool) -> Result<Self, RequestError> {
+    pub fn parse(method: Method, query: &str, upgrade: bool, config: &Config) -> Result<Self, RequestError> {
         let (mut transport, mut eio, mut sid, mut base64) = (None, None, None, false);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
                 "transport" => {
                     transport = match &*value {
-                        "polling" => Some(Transport::Polling),
-                        "websocket" => Some(Transport::WebSocket),
+                        "polling" if config.polling => Some(Transport::Polling),
+                        "websocket" if config.websocket => Some(Transport::WebSocket),
                         _ => None,
                     };
                 }
@@ -157,7 +158,9 @@ impl Request {
                 }
                 // An empty `sid` is none, as in the reference.
                 "sid" => sid = (!value.is_empty()).then(|| Sid::parse(&value)),
-                "b64" => base64 = !value.is_empty(),
+                "b64" => base64 |= !value.is_empty(),
+                // JSONP is text in a script.
+                "j" => base64 = true,
                 _ => {}
             }
         }
@@ -178,7 +181,8 @@ impl Request {
         if upgrade != (transport == Transport::WebSocket) {
             return Err(RequestError::BadRequest);
         }
-        let revision = eio.ok_or(RequestError::UnsupportedRevision)?;
+        let spoken = |revision: &Revision| config.eio3 || *revision == Revision::V4;
+        let revision = eio.filter(spoken).ok_or(RequestError::UnsupportedRevision)?;
         Ok(Self::Handshake { revision, transport, base64: base64 && revision == Revision::V3 })
     }
 }
@@ -191,7 +195,7 @@ mod tests {
     const SID: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 
     fn get(query: &str) -> Result<Request, RequestError> {
-        Request::parse(Method::Get, query, false)
+        Request::parse(Method::Get, query, false, &Config::default())
     }
 
     #[test]
@@ -212,11 +216,22 @@ mod tests {
         let asks = |revision, ask| Ok(Request::Session { sid: Sid::from_bytes([0; 16]), revision, ask });
         assert_eq!(get(&format!("EIO=9&transport=polling&sid={SID}")), asks(None, Ask::Poll));
         assert_eq!(get(&format!("EIO=4&transport=websocket&sid={SID}")), asks(Some(Revision::V4), Ask::Nonsense));
-        assert_eq!(Request::parse(Method::Post, "EIO=9&transport=polling", false), Err(E::BadHandshakeMethod));
+        assert_eq!(
+            Request::parse(Method::Post, "EIO=9&transport=polling", false, &Config::default()),
+            Err(E::BadHandshakeMethod)
+        );
         assert_eq!(get("EIO=4&transport=websocket"), Err(E::BadRequest));
         for eio in ["", "EIO=", "EIO=abc", "EIO=03", "EIO=4.0", "EIO=2"] {
             assert_eq!(get(&format!("{eio}&transport=polling")), Err(E::UnsupportedRevision), "{eio}");
         }
+        let none = Config { polling: false, websocket: false, eio3: false, ..Config::default() };
+        assert_eq!(Request::parse(Method::Get, "EIO=4&transport=polling", false, &none), Err(E::UnknownTransport));
+        assert_eq!(Request::parse(Method::Get, "EIO=4&transport=websocket", true, &none), Err(E::UnknownTransport));
+        let only_new = Config { eio3: false, ..Config::default() };
+        assert_eq!(
+            Request::parse(Method::Get, "EIO=3&transport=polling", false, &only_new),
+            Err(E::UnsupportedRevision)
+        );
         assert_eq!(E::UnsupportedRevision.body(), r#"{"code":5,"message":"Unsupported protocol version"}"#);
     }
 }

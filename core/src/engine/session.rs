@@ -1,7 +1,7 @@
 //! One Engine.IO session: does what `table` says, with a queue and a few deadlines. Parses nothing, and knows of messages
 //! only that they are to be handed up.
 
-use super::output::{Context, Opening, Output, Reason, Response, WsEnd};
+use super::output::{Context, NewSession, Opening, Output, Reason, Response, WsEnd};
 use super::packet::Packet;
 use super::payload::{Batch, polled_size};
 use super::queue::{Outgoing, Queue};
@@ -39,9 +39,13 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn open(sid: Sid, revision: Revision, opening: Opening, cx: &mut Context<'_>) -> Self {
+    pub(crate) fn open(new: &NewSession, cx: &mut Context<'_>) -> Self {
+        let NewSession { sid, revision, opening, .. } = *new;
         let (state, base64, ws, upgrades) = match opening {
-            Opening::Polling { base64 } => (State::Polling, base64, None, r#""websocket""#),
+            Opening::Polling { base64 } if cx.config.offers_upgrades() => {
+                (State::Polling, base64, None, r#""websocket""#)
+            }
+            Opening::Polling { base64 } => (State::Polling, base64, None, ""),
             Opening::WebSocket(id) => (State::WebSocket, false, Some(id), ""),
         };
         let mut session = Self {
@@ -214,6 +218,10 @@ impl Session {
     }
 
     pub(crate) fn handle_ws_open(&mut self, id: RequestId, cx: &mut Context<'_>) {
+        if !cx.config.offers_upgrades() {
+            cx.push(Output::WsClose(id));
+            return;
+        }
         match self.step(Cause::WsOpen, cx) {
             Act::StartProbe => {
                 self.ws = Some(id);
@@ -292,6 +300,11 @@ impl Session {
         } else if self.state == State::WsClosing && self.queue.is_empty() {
             self.step(Cause::Drained, cx);
         }
+    }
+
+    /// Closes from the server's side where nobody is there to hear of it: what is queued is dropped.
+    pub(crate) fn abandon(&mut self, cx: &mut Context<'_>) {
+        self.step(Cause::Abandon, cx);
     }
 
     /// Hands out what is queued for the WebSocket, at least one packet if there is any, and up to about `max` bytes.

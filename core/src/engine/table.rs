@@ -39,6 +39,7 @@
 //! | Send | Queue | Queue | Queue | Queue | Ignore | Ignore | Ignore |
 //! | Overfull | Close(SlowConsumer) → Closed | Close(SlowConsumer) → Closed | Close(SlowConsumer) → Closed | Close(SlowConsumer) → Closed | Ignore | Ignore | Ignore |
 //! | Shut | BeginClose → PollClosing | BeginClose → PollClosing | BeginClose → PollClosing | BeginClose → WsClosing | Ignore | Ignore | Ignore |
+//! | Abandon | Close(ForcedServerClose) → Closed | Close(ForcedServerClose) → Closed | Close(ForcedServerClose) → Closed | Close(ForcedServerClose) → Closed | Ignore | Ignore | Ignore |
 //! | Drained | Ignore | Ignore | Ignore | Ignore | Finish → Closed | Finish → Closed | Ignore |
 
 use super::output::Reason;
@@ -124,6 +125,8 @@ pub(crate) enum Cause {
     Overfull,
     /// The server closes the session.
     Shut,
+    /// The server closes the session, and what waits in it is for somebody else.
+    Abandon,
     /// All that a closing session had to say has been taken.
     Drained,
 }
@@ -271,12 +274,13 @@ pub(crate) const fn row(state: State, cause: Cause) -> (Act, State) {
             | State::WsClosing
             | State::Closed => (Act::RefuseWs, state),
         },
-        Cause::PingDue | Cause::Silent | Cause::Send | Cause::Overfull | Cause::Shut => match state {
+        Cause::PingDue | Cause::Silent | Cause::Send | Cause::Overfull | Cause::Shut | Cause::Abandon => match state {
             State::Polling | State::Probing | State::Probed | State::WebSocket => match cause {
                 Cause::PingDue => (Act::SendPing, state),
                 Cause::Send => (Act::Queue, state),
                 Cause::Silent => (Act::Close(Reason::PingTimeout), State::Closed),
                 Cause::Overfull => (Act::Close(Reason::SlowConsumer), State::Closed),
+                Cause::Abandon => (Act::Close(Reason::ForcedServerClose), State::Closed),
                 _ if matches!(state, State::WebSocket) => (Act::BeginClose, State::WsClosing),
                 _ => (Act::BeginClose, State::PollClosing),
             },
@@ -342,6 +346,7 @@ mod tests {
             Cause::Send,
             Cause::Overfull,
             Cause::Shut,
+            Cause::Abandon,
             Cause::Drained,
         ];
         for via in [Via::Polling, Via::WebSocket] {

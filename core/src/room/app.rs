@@ -1,11 +1,11 @@
 //! What an application is to the core: a few functions of what happens, whose effects are data. An application does no
 //! I/O and has no clock but [`Effects::now`]; what it has to wait for happens in the driver's world.
 
-use super::effects::Effects;
+use super::effects::{AskId, Effects};
 use crate::engine::Reason;
 use crate::frame::Revision;
 use crate::id::SocketId;
-use crate::socket::{AckId, Connect, Received};
+use crate::socket::{AckId, Connect, Received, Said};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString as _};
@@ -26,10 +26,46 @@ pub trait App {
     }
 
     /// A socket is in its namespace; its CONNECT has been answered before anything that is emitted from here on.
-    fn connect(&mut self, who: SocketId, fx: &mut Effects<'_>);
+    fn connect(&mut self, who: SocketId, connect: &Connect, fx: &mut Effects<'_>);
+
+    /// A socket has taken up where an earlier connection broke ([`Config::recovery`](crate::Config::recovery)): its CONNECT
+    /// has been answered, its rooms and data are what they were, and what it missed is on its way. It was not asked to be
+    /// admitted again, as in the reference.
+    ///
+    /// The default tells an application that knows nothing of this what it would see in the reference: that the earlier
+    /// socket disconnected, if it has not been told yet, and that this one connected.
+    fn recover(&mut self, who: SocketId, earlier: Earlier, connect: &Connect, fx: &mut Effects<'_>) {
+        if earlier.connected {
+            self.disconnect(earlier.was, Reason::TransportClose, fx);
+        }
+        self.connect(who, connect, fx);
+    }
 
     /// A socket sent an event. `ack` is set where it asks for an answer; dropping it answers nothing.
-    fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>);
+    fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
+        let (_, _, _, _) = (who, event, ack, fx);
+    }
+
+    /// A session sent a message, where Engine.IO is alone ([`Protocol::EngineIo`](crate::Protocol::EngineIo)).
+    fn message(&mut self, who: SocketId, message: &Said, fx: &mut Effects<'_>) {
+        let (_, _, _) = (who, message, fx);
+    }
+
+    /// A socket answered an event that was sent by [`Effects::ask`].
+    fn answer(&mut self, ask: AskId, who: SocketId, answer: &Received, fx: &mut Effects<'_>) {
+        let (_, _, _, _) = (ask, who, answer, fx);
+    }
+
+    /// No more answers will come: everybody has answered, is gone, or was silent for too long. `silent` are those who have
+    /// not answered.
+    fn asked(&mut self, ask: AskId, silent: &[SocketId], fx: &mut Effects<'_>) {
+        let (_, _, _) = (ask, silent, fx);
+    }
+
+    /// A socket is about to be out of its namespace; it still is in its rooms.
+    fn disconnecting(&mut self, who: SocketId, reason: Reason, fx: &mut Effects<'_>) {
+        let (_, _, _) = (who, reason, fx);
+    }
 
     /// A socket that [`App::connect`] was called for is out of its namespace and its rooms.
     fn disconnect(&mut self, who: SocketId, reason: Reason, fx: &mut Effects<'_>);
@@ -50,6 +86,18 @@ pub enum Admission {
     Refuse(Refusal),
     /// There is no such namespace. The client is told "Invalid namespace".
     NoSuchNamespace,
+    /// That will be said later, by [`Effects::admit`]. Who has not been told after
+    /// [`Config::connect_timeout`](crate::Config::connect_timeout) is refused.
+    Later,
+}
+
+/// The socket that somebody was who has come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Earlier {
+    /// Its name, which names nobody any more.
+    pub was: SocketId,
+    /// [`App::disconnect`] has not been called for it: the server still believed in its connection.
+    pub connected: bool,
 }
 
 /// What a client is told that is not let into a namespace.
@@ -68,7 +116,7 @@ impl Refusal {
 
     /// The same with more to say: the client's `error.data`. A value that can not be JSON is left out.
     #[must_use]
-    pub fn with_data(mut self, data: &impl Serialize) -> Self {
+    pub fn with_data(mut self, data: &(impl Serialize + ?Sized)) -> Self {
         self.data = serde_json::to_string(data).ok().map(String::into_boxed_str);
         self
     }

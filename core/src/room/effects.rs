@@ -1,13 +1,21 @@
-//! All that an application can do, as data: emit, broadcast, ack, join, leave, disconnect, and be woken. Each effect is
-//! applied at once to the hub's tables and queues; nothing here waits or fails because of a client.
+//! All that an application can do, as data: emit, ask, ack, join, leave, disconnect, and be woken. Each effect is applied at
+//! once to the hub's tables and queues, but for those that end in another call of the application; they wait until this
+//! call returns. Nothing here waits or fails because of a client.
 
-use super::hub::State;
-use super::rooms::RoomFull;
+use super::app::Admission;
+use super::emit::{Emit, Target, json};
+use super::recovery::Stay;
+use super::rooms::JoinError;
+use super::state::{Ask, Deadline, Decision, State};
+use crate::config::Protocol;
 use crate::engine::Reason;
 use crate::frame::Frame;
 use crate::id::SocketId;
-use crate::socket::{AckId, Delivery, Nsp, packet};
+use crate::socket::encode::{self, Parts};
+use crate::socket::{AckId, Delivery, Nsp};
 use crate::time::Time;
+use alloc::collections::BTreeSet;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -20,16 +28,12 @@ pub struct Effects<'a> {
     now: Time,
 }
 
-/// Who is to get an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target<'a> {
-    /// One socket.
-    Socket(SocketId),
-    /// Everybody in a namespace.
-    Namespace(&'a Nsp),
-    /// Everybody in a room of a namespace.
-    Room(&'a Nsp, &'a str),
-}
+/// Names an event that the application has asked to be acked, whoever it was sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AskId(pub(crate) u64);
+
+/// A stay that goes on.
+const STAYS: u64 = u64::MAX;
 
 impl<'a> Effects<'a> {
     pub(crate) fn new(state: &'a mut State, now: Time) -> Self {
@@ -47,53 +51,124 @@ impl<'a> Effects<'a> {
         self.state.wake = self.state.wake.min(at);
     }
 
-    /// Sends the event `name` with one argument. It is encoded once, however many get it. A value that can not be JSON
-    /// (a map whose keys are no strings) is sent as `null`.
-    pub fn emit(&mut self, to: Target<'_>, name: &str, argument: &impl Serialize) {
-        self.emit_json(to, name, &json(argument), &[]);
+    /// Sends the event `name` with one argument: [`Effects::send`] in short.
+    pub fn emit(&mut self, to: Target<'_>, name: &str, argument: &(impl Serialize + ?Sized)) {
+        self.send(to, &Emit::new(name).arg(argument));
     }
 
-    /// The same, but whoever can not take it at once (no poll waiting, or something still unsent) does without it.
-    pub fn emit_volatile(&mut self, to: Target<'_>, name: &str, argument: &impl Serialize) {
-        self.send(to, |nsp| packet::event(nsp, &json(name), &json(argument), &[]).volatile());
+    /// Sends an event. It is encoded once, however many get it.
+    pub fn send(&mut self, to: Target<'_>, event: &Emit<'_>) {
+        let kept = !event.volatile && !event.passing;
+        let scope = if kept && self.state.recovery.is_some() { self.state.scope_of(to) } else { None };
+        let recipients = self.recipients(to);
+        let Some(nsp) = self.nsp_of(to).filter(|_| scope.is_some() || !recipients.is_empty()) else { return };
+        // What is not kept says how far the client has got all the same, where it could take its last argument for that.
+        let offset = self.state.recovery.as_mut().filter(|_| kept || event.ends_in_string()).map(|recovery| {
+            let number = recovery.next();
+            recovery.offset(if scope.is_some() { number } else { number - 1 }, self.now)
+        });
+        let frame = self.frame(&nsp, event, None, offset.as_deref());
+        if let (Some(recovery), Some(scope)) = (&mut self.state.recovery, scope) {
+            recovery.log(frame.clone(), scope, self.now);
+        }
+        self.deliver(&recipients, &frame);
     }
 
-    /// Sends the event `name` with `args`, JSON values with commas between them, and attachments. Attachment `n` stands in
-    /// `args` as `{"_placeholder":true,"num":n}`.
+    /// Sends an event that is to be acked, and waits for the answers for `timeout` milliseconds. Each comes by
+    /// [`App::answer`](crate::App::answer); [`App::asked`](crate::App::asked) says when there will be no more. Whoever owes
+    /// [`Config::max_asks`](crate::Config::max_asks) answers already is not asked, and counts as silent.
     ///
-    /// `args` is not checked: it is meant for what [`Received::args`](crate::Received::args) gave, or serde_json wrote.
-    pub fn emit_json(&mut self, to: Target<'_>, name: &str, args: &str, attachments: &[Bytes]) {
-        self.send(to, |nsp| packet::event(nsp, &json(name), args, attachments));
+    /// Such an event is not kept for those who come back.
+    pub fn ask(&mut self, to: Target<'_>, event: &Emit<'_>, timeout: u64) -> AskId {
+        let number = self.state.next_ask;
+        self.state.next_ask += 1;
+        let (mut waiting, mut silent) = (BTreeSet::new(), Vec::new());
+        let recipients = self.recipients(to);
+        for who in &recipients {
+            let Some(seat) = self.state.seats.get_mut(who) else { continue };
+            let asks = &mut seat.extra().asks;
+            if asks.len() < self.state.config.max_asks {
+                asks.push(number);
+                waiting.insert(*who);
+            } else {
+                silent.push(*who);
+            }
+        }
+        if waiting.is_empty() {
+            self.state.decided.push_back(Decision::Asked(number));
+        } else if let Some(nsp) = self.nsp_of(to) {
+            let frame = self.frame(&nsp, event, Some(number), None);
+            let asked: Vec<SocketId> = waiting.iter().copied().collect();
+            self.deliver(&asked, &frame);
+        }
+        let deadline = self.now.after(timeout);
+        self.state.deadlines.insert((deadline, Deadline::Ask(number)));
+        self.state.asks.insert(number, Ask { waiting, silent, deadline });
+        AskId(number)
     }
 
-    /// Encodes once, if there is anybody to send it to.
-    fn send(&mut self, to: Target<'_>, encode: impl FnOnce(&Nsp) -> Frame) {
-        let state = &mut *self.state;
-        let (nsp, members) = match to {
-            Target::Socket(who) => {
-                if let Some(seat) = state.seats.get(&who) {
-                    state.out.push_back((who, Delivery::Emit(encode(&seat.nsp))));
-                }
-                return;
-            }
-            Target::Namespace(nsp) => (nsp, state.rooms.everybody(nsp)),
-            Target::Room(nsp, room) => (nsp, state.rooms.members(nsp, room)),
-        };
-        if let Some(members) = members {
-            let frame = encode(nsp);
-            state.out.extend(members.iter().map(|who| (*who, Delivery::Emit(frame.clone()))));
+    /// Sends text, where Engine.IO is alone.
+    pub fn send_text(&mut self, to: Target<'_>, text: &str) {
+        let recipients = self.recipients(to);
+        self.deliver(&recipients, &Frame::new(format!("4{text}"), &[]));
+    }
+
+    /// Sends bytes, where Engine.IO is alone.
+    pub fn send_binary(&mut self, to: Target<'_>, data: Bytes) {
+        let recipients = self.recipients(to);
+        self.deliver(&recipients, &Frame::binary(data));
+    }
+
+    fn frame(&self, nsp: &Nsp, event: &Emit<'_>, id: Option<u64>, offset: Option<&str>) -> Frame {
+        let Emit { name, args, attachments, .. } = event;
+        let parts = Parts { name, args, attachments, id, offset };
+        let mut frame = encode::event(self.protocol(), nsp, parts);
+        if event.volatile {
+            frame = frame.volatile();
+        }
+        if event.compress { frame } else { frame.uncompressed() }
+    }
+
+    fn protocol(&self) -> Protocol {
+        self.state.config.protocol
+    }
+
+    fn nsp_of(&self, to: Target<'_>) -> Option<Nsp> {
+        match to {
+            Target::Socket(who) => Some(self.state.seats.get(&who)?.nsp.clone()),
+            Target::Namespace(nsp) | Target::Room(nsp, _) => Some(nsp.clone()),
+            Target::Among(among) => Some(among.nsp.clone()),
+        }
+    }
+
+    fn deliver(&mut self, to: &[SocketId], frame: &Frame) {
+        self.state.out.extend(to.iter().map(|who| (*who, Delivery::Emit(frame.clone()))));
+    }
+
+    /// The sockets that a target is, each once, in the order of their keys.
+    #[must_use]
+    pub fn recipients(&self, target: Target<'_>) -> Vec<SocketId> {
+        let rooms = &self.state.rooms;
+        match target {
+            Target::Socket(who) => self.state.seats.contains_key(&who).then_some(who).into_iter().collect(),
+            Target::Namespace(nsp) => rooms.everybody(nsp).into_iter().flatten().copied().collect(),
+            Target::Room(nsp, room) => match rooms.members(nsp, room) {
+                Some(members) => members.iter().copied().collect(),
+                None => rooms.by_id(nsp, room).into_iter().collect(),
+            },
+            Target::Among(among) => rooms.among(&among),
         }
     }
 
     /// Answers an event that asked for an ack, with one argument.
-    pub fn ack(&mut self, who: SocketId, ack: AckId, argument: &impl Serialize) {
+    pub fn ack(&mut self, who: SocketId, ack: AckId, argument: &(impl Serialize + ?Sized)) {
         self.ack_json(who, ack, &json(argument), &[]);
     }
 
-    /// Answers with `args`, JSON values with commas between them, and attachments, as [`Effects::emit_json`].
+    /// Answers with `args`, JSON values with commas between them, and attachments, as [`Emit::args_json`].
     pub fn ack_json(&mut self, who: SocketId, ack: AckId, args: &str, attachments: &[Bytes]) {
         if let Some(seat) = self.state.seats.get(&who) {
-            let frame = packet::ack(&seat.nsp, ack.0, args, attachments);
+            let frame = encode::ack(self.protocol(), &seat.nsp, ack.0, args, attachments);
             self.state.out.push_back((who, Delivery::Emit(frame)));
         }
     }
@@ -102,17 +177,21 @@ impl<'a> Effects<'a> {
     ///
     /// # Errors
     ///
-    /// [`RoomFull`] when it is in as many rooms as it may be.
-    pub fn join(&mut self, who: SocketId, room: &str) -> Result<bool, RoomFull> {
+    /// See [`JoinError`].
+    pub fn join(&mut self, who: SocketId, room: &str) -> Result<bool, JoinError> {
         let state = &mut *self.state;
         let Some(seat) = state.seats.get_mut(&who) else { return Ok(false) };
-        if seat.rooms.iter().any(|name| **name == *room) {
+        if seat.rooms.iter().any(|stay| *stay.room == *room) {
             return Ok(false);
         }
-        if seat.rooms.len() >= state.config.max_rooms {
-            return Err(RoomFull);
+        if room.len() > state.config.max_room_name {
+            return Err(JoinError::Name);
         }
-        seat.rooms.push(room.into());
+        if seat.rooms.len() >= state.config.max_rooms {
+            return Err(JoinError::TooMany);
+        }
+        let since = state.recovery.as_ref().map_or(0, super::recovery::Recovery::next);
+        seat.rooms.push(Stay { room: room.into(), since, until: STAYS });
         Ok(state.rooms.join(&seat.nsp, room, who))
     }
 
@@ -120,30 +199,115 @@ impl<'a> Effects<'a> {
     pub fn leave(&mut self, who: SocketId, room: &str) -> bool {
         let state = &mut *self.state;
         let Some(seat) = state.seats.get_mut(&who) else { return false };
-        let Some(index) = seat.rooms.iter().position(|name| **name == *room) else { return false };
-        seat.rooms.swap_remove(index);
+        let Some(index) = seat.rooms.iter().position(|stay| *stay.room == *room) else { return false };
+        let mut stay = seat.rooms.swap_remove(index);
+        if let (Some(recovery), Some(extra)) = (&state.recovery, &mut seat.extra)
+            && let Some(lineage) = &mut extra.lineage
+        {
+            stay.until = recovery.next();
+            lineage.remember(stay, recovery.first(), state.config.max_rooms);
+        }
         state.rooms.leave(&seat.nsp, room, who)
     }
 
-    /// The sockets in a room, in the order of their keys.
-    #[must_use]
-    pub fn members(&self, nsp: &Nsp, room: &str) -> Vec<SocketId> {
-        self.state.rooms.members(nsp, room).into_iter().flatten().copied().collect()
+    /// Puts everybody that `target` is into a room. How many could not join it.
+    pub fn join_all(&mut self, target: Target<'_>, room: &str) -> usize {
+        self.recipients(target).into_iter().filter(|who| self.join(*who, room).is_err()).count()
+    }
+
+    /// Takes everybody that `target` is out of a room.
+    pub fn leave_all(&mut self, target: Target<'_>, room: &str) {
+        for who in self.recipients(target) {
+            self.leave(who, room);
+        }
+    }
+
+    /// Takes a socket out of its namespace (`close` false), or closes its client's connection. It happens when this call
+    /// of the application returns; [`App::disconnect`](crate::App::disconnect) is called at once after that.
+    pub fn disconnect(&mut self, who: SocketId, close: bool) {
+        let reason = Reason::ServerNamespaceDisconnect;
+        if !close {
+            self.state.out.push_back((who, Delivery::Disconnect));
+            self.state.decided.push_back(Decision::Leave(who, reason));
+            return;
+        }
+        self.state.out.push_back((who, Delivery::Close(reason)));
+        let (first, last) = (SocketId { key: who.key, serial: 0 }, SocketId { key: who.key, serial: u32::MAX });
+        let everywhere = self.state.seats.range(first..=last).map(|(who, _)| Decision::Leave(*who, reason));
+        self.state.decided.extend(everywhere);
+    }
+
+    /// The same with everybody that `target` is.
+    pub fn disconnect_all(&mut self, target: Target<'_>, close: bool) {
+        for who in self.recipients(target) {
+            self.disconnect(who, close);
+        }
+    }
+
+    /// Says of a socket whose admission was [`Admission::Later`] whether it is let in. Nothing happens if it is gone, or has
+    /// been told already.
+    pub fn admit(&mut self, who: SocketId, admission: Admission) {
+        self.state.decided.push_back(Decision::Admit(who, admission));
     }
 
     /// How many sockets are in a namespace.
     #[must_use]
     pub fn count(&self, nsp: &Nsp) -> usize {
-        self.state.rooms.everybody(nsp).map_or(0, alloc::collections::BTreeSet::len)
+        self.state.rooms.everybody(nsp).map_or(0, BTreeSet::len)
     }
 
-    /// Takes a socket out of its namespace (`close` false), or closes its client's connection.
-    pub fn disconnect(&mut self, who: SocketId, close: bool) {
-        let delivery = if close { Delivery::Close(Reason::ServerNamespaceDisconnect) } else { Delivery::Disconnect };
-        self.state.out.push_back((who, delivery));
+    /// The namespaces that somebody is in. What nobody is in does not exist.
+    #[must_use]
+    pub fn namespaces(&self) -> Vec<&Nsp> {
+        self.state.rooms.namespaces().collect()
     }
-}
 
-fn json(value: &(impl Serialize + ?Sized)) -> String {
-    serde_json::to_string(value).unwrap_or_else(|_| "null".into())
+    /// The namespace that a socket is in.
+    #[must_use]
+    pub fn nsp(&self, who: SocketId) -> Option<&Nsp> {
+        Some(&self.state.seats.get(&who)?.nsp)
+    }
+
+    /// A socket's id, as its client knows it; see [`Connect::id`](crate::Connect::id) for who else may.
+    #[must_use]
+    pub fn id(&self, who: SocketId) -> Option<String> {
+        Some(self.state.seats.get(&who)?.id())
+    }
+
+    /// The socket of this id.
+    #[must_use]
+    pub fn find(&self, nsp: &Nsp, id: &str) -> Option<SocketId> {
+        self.state.rooms.by_id(nsp, id)
+    }
+
+    /// The rooms that a socket is in, its own not among them.
+    #[must_use]
+    pub fn rooms(&self, who: SocketId) -> Vec<&str> {
+        self.state.seats.get(&who).into_iter().flat_map(|seat| &seat.rooms).map(|stay| &*stay.room).collect()
+    }
+
+    /// What the application has attached to a socket, as JSON. Comes back with whoever comes back.
+    #[must_use]
+    pub fn data(&self, who: SocketId) -> Option<&str> {
+        self.state.seats.get(&who)?.data()
+    }
+
+    /// Attaches something to a socket.
+    pub fn set_data(&mut self, who: SocketId, data: &(impl Serialize + ?Sized)) {
+        if let Some(seat) = self.state.seats.get_mut(&who) {
+            seat.extra().data = Some(json(data).into());
+        }
+    }
+
+    /// Whether sockets can come back at all: there is [`Config::recovery`](crate::Config::recovery).
+    #[must_use]
+    pub fn can_recover(&self) -> bool {
+        self.state.recovery.is_some()
+    }
+
+    /// Whether a socket has taken up where an earlier connection of its client broke.
+    #[must_use]
+    pub fn was_recovered(&self, who: SocketId) -> bool {
+        self.state.seats.get(&who).is_some_and(|seat| seat.recovered)
+    }
 }

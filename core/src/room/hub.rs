@@ -2,19 +2,20 @@
 //! out. There is one for a whole server, whatever the number of shards, which is what gives every room one order of
 //! events.
 
-use super::app::{Admission, App, Refusal};
-use super::effects::Effects;
-use super::rooms::Rooms;
-use crate::config::Config;
+use super::app::{Admission, App, Earlier, Refusal};
+use super::effects::{AskId, Effects};
+use super::recovery::{Absent, Stay, Whereabouts};
+use super::state::{Deadline, Decision, Seat, State};
+use crate::config::{Config, Protocol};
 use crate::engine::Reason;
-use crate::frame::Revision;
-use crate::id::SocketId;
-use crate::socket::{Connect, Delivery, Event, Nsp, Received};
+use crate::frame::{Frame, Revision};
+use crate::id::{Sid, SocketId};
+use crate::socket::{Connect, Delivery, Event, Nsp, Received, encode};
 use crate::time::Time;
-use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use serde::Deserialize;
 
 /// The hub of a server and its application.
 #[derive(Debug)]
@@ -24,29 +25,19 @@ pub struct Hub<A> {
     now: Time,
 }
 
-/// What effects work on.
-#[derive(Debug)]
-pub(crate) struct State {
-    pub(crate) config: Arc<Config>,
-    pub(crate) seats: BTreeMap<SocketId, Seat>,
-    pub(crate) rooms: Rooms,
-    pub(crate) out: VecDeque<(SocketId, Delivery)>,
-    pub(crate) wake: Time,
-}
-
-/// A socket in its namespace.
-#[derive(Debug)]
-pub(crate) struct Seat {
-    pub(crate) nsp: Nsp,
-    pub(crate) rooms: Vec<Box<str>>,
+/// What a client says that wants to take up where it was: members of its `auth`.
+#[derive(Deserialize)]
+struct Claim<'a> {
+    #[serde(borrow)]
+    pid: Cow<'a, str>,
+    #[serde(borrow)]
+    offset: Option<Cow<'a, str>>,
 }
 
 impl<A: App> Hub<A> {
     /// A hub without sockets.
     pub fn new(app: A, config: Arc<Config>) -> Self {
-        let state =
-            State { config, seats: BTreeMap::new(), rooms: Rooms::default(), out: VecDeque::new(), wake: Time::NEVER };
-        Self { app, state, now: Time::default() }
+        Self { app, state: State::new(config), now: Time::default() }
     }
 
     /// The application.
@@ -69,30 +60,68 @@ impl<A: App> Hub<A> {
         self.state.rooms.names(nsp)
     }
 
+    /// How many sockets whose connection is gone may come back, and how many bytes of events are kept for them.
+    pub fn kept(&self) -> (usize, usize) {
+        self.state.recovery.as_ref().map_or((0, 0), |recovery| (recovery.absent(), recovery.bytes()))
+    }
+
     /// Takes an event of a client. Events of one client must come in order.
     pub fn handle(&mut self, from: SocketId, event: Event, now: Time) {
         self.now = self.now.max(now);
         match event {
-            Event::Connect(connect) => self.connect(from, &connect),
+            Event::Connect(connect) => self.knock(from, connect),
             Event::Received(received) => self.received(from, received),
-            // Nothing asks for acks yet, so none is awaited; the reference ignores unknown ones too.
-            Event::Acked { .. } => {}
-            Event::Disconnect(reason) => self.disconnect(from, reason),
+            Event::Said(said) => {
+                if self.state.seats.contains_key(&from) {
+                    let (app, mut fx) = self.parts();
+                    app.message(from, &said, &mut fx);
+                }
+            }
+            Event::Acked { id, answer } => self.acked(from, id, &answer),
+            Event::Disconnect(reason) => {
+                self.state.waiting.remove(&from);
+                self.disconnect(from, reason);
+            }
         }
+        self.carry_out();
     }
 
-    /// Wakes the application if it is time.
+    /// Lets somebody outside have the application and its effects: a task that has looked something up, another server, an
+    /// operator.
+    pub fn apply<R>(&mut self, now: Time, work: impl FnOnce(&mut A, &mut Effects<'_>) -> R) -> R {
+        self.now = self.now.max(now);
+        let (app, mut fx) = self.parts();
+        let result = work(app, &mut fx);
+        self.carry_out();
+        result
+    }
+
+    /// Sees to everything that is due, and wakes the application if it is time.
     pub fn handle_timeout(&mut self, now: Time) {
         self.now = self.now.max(now);
+        while let Some((at, deadline)) = self.state.deadlines.first().copied()
+            && at <= self.now
+        {
+            self.state.deadlines.pop_first();
+            match deadline {
+                Deadline::Ask(number) => self.asked(number),
+                Deadline::Admission(who) => self.admit(who, Admission::Refuse(Refusal::new("Timed out"))),
+            }
+        }
+        if let Some(recovery) = &mut self.state.recovery {
+            recovery.handle_timeout(self.now);
+        }
         if self.state.wake <= self.now {
             self.state.wake = Time::NEVER;
-            self.app.wake(&mut Effects::new(&mut self.state, self.now));
+            let (app, mut fx) = self.parts();
+            app.wake(&mut fx);
         }
+        self.carry_out();
     }
 
     /// When [`Hub::handle_timeout`] wants to be called next.
     pub fn poll_timeout(&self) -> Option<Time> {
-        Some(self.state.wake).filter(|at| *at != Time::NEVER)
+        Some(self.state.poll_timeout()).filter(|at| *at != Time::NEVER)
     }
 
     /// What is to be delivered, in order.
@@ -105,38 +134,184 @@ impl<A: App> Hub<A> {
         self.state.out.len()
     }
 
-    fn connect(&mut self, who: SocketId, connect: &Connect) {
-        match self.app.admit(who, connect, &mut Effects::new(&mut self.state, self.now)) {
-            Admission::Accept => {
-                self.state.seats.insert(who, Seat { nsp: connect.nsp.clone(), rooms: Vec::new() });
-                self.state.rooms.enter(&connect.nsp, who);
-                self.state.out.push_back((who, Delivery::Accept));
-                self.app.connect(who, &mut Effects::new(&mut self.state, self.now));
-            }
-            Admission::Refuse(refusal) => {
-                self.state.out.push_back((who, Delivery::Refuse(refusal.to_json(connect.revision))));
-            }
-            Admission::NoSuchNamespace => {
-                let refusal = Refusal::new("Invalid namespace");
-                // An object for clients of either revision, other than what an application refuses with.
-                self.state.out.push_back((who, Delivery::Refuse(refusal.to_json(Revision::V4))));
+    fn parts(&mut self) -> (&mut A, Effects<'_>) {
+        (&mut self.app, Effects::new(&mut self.state, self.now))
+    }
+
+    /// Does what the application has decided, and what it decides because of that.
+    fn carry_out(&mut self) {
+        while let Some(decision) = self.state.decided.pop_front() {
+            match decision {
+                Decision::Admit(who, admission) => self.admit(who, admission),
+                Decision::Leave(who, reason) => self.disconnect(who, reason),
+                Decision::Asked(number) => self.asked(number),
             }
         }
+    }
+
+    fn knock(&mut self, who: SocketId, connect: Connect) {
+        let Some(connect) = self.recover(who, connect) else { return };
+        let (app, mut fx) = self.parts();
+        match app.admit(who, &connect, &mut fx) {
+            Admission::Later => {
+                let deadline = self.now.after(self.state.config.connect_timeout);
+                self.state.deadlines.insert((deadline, Deadline::Admission(who)));
+                self.state.waiting.insert(who, connect.into());
+            }
+            admission => self.answer(who, &connect, admission),
+        }
+    }
+
+    fn admit(&mut self, who: SocketId, admission: Admission) {
+        if admission == Admission::Later {
+            return;
+        }
+        if let Some(connect) = self.state.waiting.remove(&who) {
+            self.answer(who, &connect, admission);
+        }
+    }
+
+    fn answer(&mut self, who: SocketId, connect: &Connect, admission: Admission) {
+        let protocol = self.state.config.protocol;
+        let payload = match admission {
+            Admission::Accept => {
+                let mut seat = seat(connect.nsp.clone(), connect.public, connect.revision);
+                let mut pid = None;
+                // EIO=3 clients do not come back.
+                if let (Some(recovery), Revision::V4) = (&mut self.state.recovery, connect.revision) {
+                    seat.extra().lineage = Some(recovery.enter(who, connect.private));
+                    pid = Some(connect.private);
+                }
+                let hello = self.hello(&seat, pid);
+                self.state.sit(who, seat);
+                self.state.out.push_back((who, Delivery::Accept(hello)));
+                let (app, mut fx) = self.parts();
+                return app.connect(who, connect, &mut fx);
+            }
+            Admission::Refuse(refusal) => refusal.to_json(connect.revision),
+            // An object for clients of either revision, other than what an application refuses with.
+            Admission::NoSuchNamespace | Admission::Later => Refusal::new("Invalid namespace").to_json(Revision::V4),
+        };
+        let refusal = encode::connect_error(protocol, &connect.nsp, &payload);
+        self.state.out.push_back((who, Delivery::Refuse(refusal)));
+    }
+
+    /// The answer to a CONNECT.
+    fn hello(&self, seat: &Seat, pid: Option<Sid>) -> Option<Frame> {
+        let protocol = self.state.config.protocol;
+        (protocol != Protocol::EngineIo).then(|| encode::connect(protocol, seat.revision, &seat.nsp, seat.public, pid))
+    }
+
+    /// Lets a client take up where it was, if it can say so and nothing that it missed is forgotten. Otherwise it is
+    /// somebody new, and the CONNECT is given back; who it was is gone for good.
+    fn recover(&mut self, who: SocketId, connect: Connect) -> Option<Connect> {
+        let Some(recovery) = &mut self.state.recovery else { return Some(connect) };
+        let Ok(claim) = serde_json::from_str::<Claim<'_>>(&connect.auth) else { return Some(connect) };
+        let Some(pid) = Sid::parse(&claim.pid).filter(|_| connect.revision == Revision::V4) else {
+            return Some(connect);
+        };
+        let (earlier, mut seat) = match recovery.find(pid) {
+            Some(Whereabouts::Gone(absent)) if absent.nsp == connect.nsp => {
+                let Some(absent) = recovery.come_back(pid, who) else { return Some(connect) };
+                (Earlier { was: absent.was, connected: false }, seat_of(*absent))
+            }
+            Some(Whereabouts::Here(was)) => {
+                let was = *was;
+                if self.state.seats.get(&was).is_none_or(|seat| seat.nsp != connect.nsp) {
+                    return Some(connect);
+                }
+                let Some(seat) = self.state.stand_up(was) else { return Some(connect) };
+                self.state.out.push_back((was, Delivery::Detach));
+                (Earlier { was, connected: true }, seat)
+            }
+            Some(Whereabouts::Gone(_)) | None => return Some(connect),
+        };
+        let Some(missed) = self.state.missed(&seat, claim.offset.as_deref()) else {
+            if let Some(recovery) = &mut self.state.recovery {
+                recovery.forget(pid);
+            }
+            if earlier.connected {
+                let (app, mut fx) = self.parts();
+                app.disconnect(earlier.was, Reason::TransportClose, &mut fx);
+            }
+            return Some(connect);
+        };
+        if let Some(recovery) = &mut self.state.recovery {
+            recovery.come_back(pid, who);
+        }
+        seat.recovered = true;
+        let hello = self.hello(&seat, Some(pid));
+        self.state.sit(who, seat);
+        self.state.out.push_back((who, Delivery::Accept(hello)));
+        self.state.out.extend(missed.into_iter().map(|frame| (who, Delivery::Emit(frame))));
+        let (app, mut fx) = self.parts();
+        app.recover(who, earlier, &connect, &mut fx);
+        None
     }
 
     fn received(&mut self, who: SocketId, mut received: Received) {
         if self.state.seats.contains_key(&who) {
             let ack = received.take_ack();
-            self.app.event(who, &received, ack, &mut Effects::new(&mut self.state, self.now));
+            let (app, mut fx) = self.parts();
+            app.event(who, &received, ack, &mut fx);
         }
     }
 
-    fn disconnect(&mut self, who: SocketId, reason: Reason) {
-        let Some(seat) = self.state.seats.remove(&who) else { return };
-        for room in &seat.rooms {
-            self.state.rooms.leave(&seat.nsp, room, who);
+    /// An answer to an ask. One that nobody waits for is ignored, as in the reference.
+    fn acked(&mut self, who: SocketId, number: u64, answer: &Received) {
+        let Some(ask) = self.state.asks.get_mut(&number) else { return };
+        if !ask.waiting.remove(&who) {
+            return;
         }
-        self.state.rooms.exit(&seat.nsp, who);
-        self.app.disconnect(who, reason, &mut Effects::new(&mut self.state, self.now));
+        if ask.waiting.is_empty() {
+            self.state.decided.push_back(Decision::Asked(number));
+        }
+        if let Some(seat) = self.state.seats.get_mut(&who) {
+            seat.extra().asks.retain(|ask| *ask != number);
+        }
+        let (app, mut fx) = self.parts();
+        app.answer(AskId(number), who, answer, &mut fx);
     }
+
+    /// No more answers to an ask are waited for.
+    fn asked(&mut self, number: u64) {
+        let Some(ask) = self.state.asks.remove(&number) else { return };
+        self.state.deadlines.remove(&(ask.deadline, Deadline::Ask(number)));
+        for who in &ask.waiting {
+            if let Some(seat) = self.state.seats.get_mut(who) {
+                seat.extra().asks.retain(|ask| *ask != number);
+            }
+        }
+        let mut silent = ask.silent;
+        silent.extend(ask.waiting);
+        let (app, mut fx) = self.parts();
+        app.asked(AskId(number), &silent, &mut fx);
+    }
+
+    fn disconnect(&mut self, who: SocketId, reason: Reason) {
+        if !self.state.seats.contains_key(&who) {
+            return;
+        }
+        let (app, mut fx) = self.parts();
+        app.disconnecting(who, reason, &mut fx);
+        if let Some(seat) = self.state.stand_up(who) {
+            self.state.remember(who, seat, reason, self.now);
+            let (app, mut fx) = self.parts();
+            app.disconnect(who, reason, &mut fx);
+        }
+    }
+}
+
+fn seat(nsp: Nsp, public: Sid, revision: Revision) -> Seat {
+    Seat { nsp, public, revision, recovered: false, rooms: Vec::<Stay>::new(), extra: None }
+}
+
+/// The seat of somebody who has come back.
+fn seat_of(absent: Absent) -> Seat {
+    let mut seat = seat(absent.nsp, absent.public, Revision::V4);
+    seat.rooms = absent.rooms;
+    let extra = seat.extra();
+    extra.data = absent.data;
+    extra.lineage = Some(absent.lineage);
+    seat
 }

@@ -3,10 +3,14 @@
 
 pub(crate) mod app;
 pub(crate) mod effects;
+pub(crate) mod emit;
 pub(crate) mod hub;
+pub(crate) mod recovery;
 pub(crate) mod rooms;
+pub(crate) mod state;
 
-pub use app::{Admission, App, Refusal};
-pub use effects::{Effects, Target};
+pub use app::{Admission, App, Earlier, Refusal};
+pub use effects::{AskId, Effects};
+pub use emit::{Among, Emit, Target};
 pub use hub::Hub;
-pub use rooms::RoomFull;
+pub use rooms::JoinError;

@@ -1,24 +1,34 @@
 //! Namespaces, rooms and their members. Members are kept in the order of their keys, which is the order of shards and slots:
 //! the same for every run, and the fastest to deliver in. Knows nothing of what is said in a room.
 
-use crate::id::SocketId;
+use super::emit::Among;
+use crate::id::{Sid, SocketId};
 use crate::socket::Nsp;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::fmt;
 
-/// A socket is in as many rooms as it may be: [`Config::max_rooms`](crate::Config::max_rooms).
+/// Why a socket can not join a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RoomFull;
+#[non_exhaustive]
+pub enum JoinError {
+    /// It is in as many rooms as it may be: [`Config::max_rooms`](crate::Config::max_rooms).
+    TooMany,
+    /// The name is too long: [`Config::max_room_name`](crate::Config::max_room_name).
+    Name,
+}
 
-impl fmt::Display for RoomFull {
+impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the socket is in too many rooms")
+        f.write_str(match self {
+            Self::TooMany => "the socket is in too many rooms",
+            Self::Name => "the room's name is too long",
+        })
     }
 }
 
-impl core::error::Error for RoomFull {}
+impl core::error::Error for JoinError {}
 
 /// The members of every namespace and of its rooms. What nobody is in does not exist.
 #[derive(Debug, Default)]
@@ -28,17 +38,36 @@ pub(crate) struct Rooms(BTreeMap<Nsp, Namespace>);
 struct Namespace {
     everybody: BTreeSet<SocketId>,
     rooms: BTreeMap<Box<str>, BTreeSet<SocketId>>,
+    ids: BTreeMap<Sid, SocketId>,
+}
+
+impl Namespace {
+    /// Whoever has this public id. EIO=3 clients put the namespace before it.
+    fn by_id(&self, nsp: &Nsp, id: &str) -> Option<SocketId> {
+        let bare = id.strip_prefix(nsp.as_str()).and_then(|id| id.strip_prefix('#')).unwrap_or(id);
+        self.ids.get(&Sid::parse(bare)?).copied()
+    }
+
+    fn is_in(&self, nsp: &Nsp, room: &str, who: SocketId) -> bool {
+        self.rooms.get(room).is_some_and(|members| members.contains(&who)) || self.by_id(nsp, room) == Some(who)
+    }
 }
 
 impl Rooms {
-    pub(crate) fn enter(&mut self, nsp: &Nsp, who: SocketId) {
-        self.0.entry(nsp.clone()).or_default().everybody.insert(who);
+    pub(crate) fn enter(&mut self, nsp: &Nsp, public: Sid, who: SocketId) {
+        let namespace = self.0.entry(nsp.clone()).or_default();
+        namespace.everybody.insert(who);
+        namespace.ids.insert(public, who);
     }
 
     /// Leaves the namespace. The rooms must have been left before.
-    pub(crate) fn exit(&mut self, nsp: &Nsp, who: SocketId) {
+    pub(crate) fn exit(&mut self, nsp: &Nsp, public: Sid, who: SocketId) {
         if let Some(namespace) = self.0.get_mut(nsp) {
             namespace.everybody.remove(&who);
+            // Somebody may have come back with it before this one was found to be gone.
+            if namespace.ids.get(&public) == Some(&who) {
+                namespace.ids.remove(&public);
+            }
             if namespace.everybody.is_empty() {
                 self.0.remove(nsp);
             }
@@ -72,6 +101,34 @@ impl Rooms {
 
     pub(crate) fn members(&self, nsp: &Nsp, room: &str) -> Option<&BTreeSet<SocketId>> {
         self.0.get(nsp)?.rooms.get(room)
+    }
+
+    pub(crate) fn by_id(&self, nsp: &Nsp, id: &str) -> Option<SocketId> {
+        self.0.get(nsp)?.by_id(nsp, id)
+    }
+
+    /// Everybody among some, once, in the order of their keys.
+    pub(crate) fn among(&self, among: &Among<'_>) -> Vec<SocketId> {
+        let Some(namespace) = self.0.get(among.nsp) else { return Vec::new() };
+        let mut who: Vec<SocketId> = if among.rooms.is_empty() {
+            namespace.everybody.iter().copied().collect()
+        } else {
+            let mut union: BTreeSet<SocketId> = BTreeSet::new();
+            for room in among.rooms {
+                union.extend(namespace.rooms.get(*room).into_iter().flatten());
+                union.extend(namespace.by_id(among.nsp, room));
+            }
+            union.into_iter().collect()
+        };
+        who.retain(|who| {
+            !among.except.contains(who) && !among.except_rooms.iter().any(|room| namespace.is_in(among.nsp, room, *who))
+        });
+        who
+    }
+
+    /// The names of the namespaces that somebody is in.
+    pub(crate) fn namespaces(&self) -> impl Iterator<Item = &Nsp> {
+        self.0.keys()
     }
 
     /// The names of a namespace's rooms.

@@ -2,21 +2,24 @@
 //! never fails: whatever a client sends becomes a state and outputs. Knows no rooms and no other client.
 
 use super::assembly::{Assembly, Purpose};
-use super::event::{Connect, Delivery, Event, Received};
+use super::encode;
+use super::event::{Connect, Delivery, Event, Received, Said};
 use super::incoming::{DecodeError, Incoming, Packets};
 use super::nsp::Nsp;
-use super::packet::{self, Kind, Packet, SocketMessage};
+use super::packet::{Kind, Packet, SocketMessage};
+use crate::config::Protocol;
 use crate::engine::output as engine;
 use crate::engine::session::Session;
 use crate::engine::timer::Timer;
-use crate::engine::{Opening, Reason, Response, Transport, WsEnd};
+use crate::engine::{Handshake, Message, NewSession, Reason, Response, Transport, WsEnd};
 use crate::frame::{Revision, WsMessage};
 use crate::id::{RequestId, Sid, SocketId};
 use crate::time::Time;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::string::{String, ToString as _};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use bytes::Bytes;
 
 /// What can happen to a client. Everything is decoded already, and a failure to decode is an input like any other.
 #[derive(Debug)]
@@ -69,8 +72,13 @@ pub(crate) struct Client {
     session: Session,
     /// The first of the family of public ids.
     public: Sid,
+    /// The first of the family of credentials for coming back.
+    private: Sid,
+    handshake: Option<Arc<Handshake>>,
     next_serial: u32,
     sockets: Vec<Socket>,
+    /// It has been let into a namespace.
+    joined: bool,
     assembly: Option<Box<Assembly>>,
 }
 
@@ -84,13 +92,23 @@ struct Socket {
 }
 
 impl Client {
-    pub(crate) fn open(sid: Sid, public: Sid, revision: Revision, opening: Opening, cx: &mut Context<'_>) -> Self {
-        let session = Session::open(sid, revision, opening, &mut cx.engine);
-        let mut client = Self { session, public, next_serial: 0, sockets: Vec::new(), assembly: None };
-        match revision {
-            // A client of this revision is in `/` without asking.
-            Revision::V3 => client.knock(Nsp::ROOT, "{}".into(), cx),
-            Revision::V4 => {
+    pub(crate) fn open(new: NewSession, cx: &mut Context<'_>) -> Self {
+        let session = Session::open(&new, &mut cx.engine);
+        let NewSession { public, private, revision, handshake, .. } = new;
+        let mut client = Self {
+            session,
+            public,
+            private,
+            handshake,
+            next_serial: 0,
+            sockets: Vec::new(),
+            joined: false,
+            assembly: None,
+        };
+        match (revision, cx.engine.config.protocol) {
+            // A client of this revision is in `/` without asking; where Engine.IO is alone, everybody is.
+            (Revision::V3, _) | (_, Protocol::EngineIo) => client.knock(Nsp::ROOT, "{}".into(), cx),
+            (Revision::V4, _) => {
                 client.session.set_timer(Timer::Connect, cx.engine.now.after(cx.engine.config.connect_timeout));
             }
         }
@@ -111,6 +129,11 @@ impl Client {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.session.is_closed()
+    }
+
+    /// Whether it has been let into a namespace, be it in one or not.
+    pub(crate) fn has_joined(&self) -> bool {
+        self.joined
     }
 
     pub(crate) fn queued(&self) -> usize {
@@ -161,18 +184,21 @@ impl Client {
             return;
         };
         match delivery {
-            Delivery::Accept => {
+            Delivery::Accept(frame) => {
                 self.session.stop_timer(Timer::Connect);
-                let socket = &mut self.sockets[index];
-                socket.accepted = true;
-                let nsp = socket.nsp.clone();
-                let id = self.public_id(&nsp, serial);
-                let frame = packet::connect(self.session.revision(), &nsp, &id);
-                self.session.send(frame, &mut cx.engine);
+                self.joined = true;
+                self.sockets[index].accepted = true;
+                if let Some(frame) = frame {
+                    self.session.send(frame, &mut cx.engine);
+                }
             }
-            Delivery::Refuse(payload) => {
-                let socket = self.sockets.swap_remove(index);
-                self.session.send(packet::connect_error(&socket.nsp, &payload), &mut cx.engine);
+            Delivery::Refuse(frame) => {
+                self.sockets.swap_remove(index);
+                if cx.engine.config.protocol == Protocol::EngineIo {
+                    self.session.shut(Reason::ForcedServerClose, &mut cx.engine);
+                } else {
+                    self.session.send(frame, &mut cx.engine);
+                }
             }
             Delivery::Emit(frame) => {
                 if self.sockets[index].accepted {
@@ -181,8 +207,18 @@ impl Client {
             }
             Delivery::Disconnect => {
                 let socket = self.sockets.swap_remove(index);
-                self.session.send(packet::disconnect(&socket.nsp), &mut cx.engine);
-                cx.event(serial, Event::Disconnect(Reason::ServerNamespaceDisconnect));
+                if cx.engine.config.protocol == Protocol::EngineIo {
+                    self.session.shut(Reason::ForcedServerClose, &mut cx.engine);
+                } else {
+                    let goodbye = encode::disconnect(cx.engine.config.protocol, &socket.nsp);
+                    self.session.send(goodbye, &mut cx.engine);
+                }
+            }
+            Delivery::Detach => {
+                self.sockets.swap_remove(index);
+                if self.sockets.is_empty() {
+                    self.session.abandon(&mut cx.engine);
+                }
             }
             Delivery::Close(reason) => self.session.shut(reason, &mut cx.engine),
         }
@@ -211,7 +247,14 @@ impl Client {
             return;
         }
         let legal = match packet {
-            Some(Incoming::Message(SocketMessage::Packet(packet))) => self.handle_socket_packet(packet, cx),
+            Some(Incoming::Message(SocketMessage::Packet(packet))) => self.handle_socket_packet(packet, Vec::new(), cx),
+            Some(Incoming::Message(SocketMessage::Whole(packet, attachments))) => {
+                self.handle_socket_packet(packet, attachments, cx)
+            }
+            Some(Incoming::Message(SocketMessage::Raw(message))) => {
+                self.handle_raw(message, cx);
+                Ok(())
+            }
             Some(Incoming::Message(SocketMessage::Attachment(data))) => self.handle_attachment(&data, cx),
             Some(Incoming::Message(SocketMessage::Malformed(_))) => Err(Reason::ParseError),
             _ => Ok(()),
@@ -221,25 +264,43 @@ impl Client {
         }
     }
 
-    /// `Err` where the client may not send this now: the reference closes the whole connection.
-    fn handle_socket_packet(&mut self, packet: Packet<'_>, cx: &mut Context<'_>) -> Result<(), Reason> {
+    /// What came where Engine.IO is alone. Before the socket is let in nobody listens, as in the reference.
+    fn handle_raw(&mut self, message: Message<'_>, cx: &mut Context<'_>) {
+        let Some(socket) = self.sockets.first() else { return };
+        let said = match message {
+            Message::Text(text) => Said::Text(text.into()),
+            Message::Binary(data) => Said::Binary(Bytes::copy_from_slice(&data)),
+        };
+        cx.event(socket.serial, Event::Said(said));
+    }
+
+    /// `attachments` are those that came with it. `Err` where the client may not send this now: the reference closes the
+    /// whole connection.
+    fn handle_socket_packet(
+        &mut self,
+        packet: Packet<'_>,
+        attachments: Vec<Bytes>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Reason> {
         if self.assembly.is_some() {
             // Text while attachments are owed (CVE-2026-48804).
             return Err(Reason::ParseError);
         }
         if let Kind::Connect { auth } = packet.kind {
-            return self.handle_connect(packet.nsp, &auth, cx);
+            return self.handle_connect(&packet.nsp, &auth, cx);
         }
-        let index = self.position(packet.nsp).ok_or(Reason::ForcedServerClose)?;
+        // Who has not been let in yet has not been told so either, and has nothing to say.
+        let index = self.position(&packet.nsp).filter(|index| self.sockets[*index].accepted);
+        let index = index.ok_or(Reason::ForcedServerClose)?;
         let serial = self.sockets[index].serial;
         match packet.kind {
-            Kind::Event { id, args, name, attachments } => {
-                let received = Received::event(args, name, id);
-                self.assemble(Assembly::new(serial, Purpose::Event, received, attachments), cx);
+            Kind::Event { id, args, name, attachments: owed } => {
+                let received = Received::event(args.into_owned().into(), name, id).with_attachments(attachments);
+                self.assemble(Assembly::new(serial, Purpose::Event, received, owed), cx);
             }
-            Kind::Ack { id, args, attachments } => {
-                let answer = Received::answer(args);
-                self.assemble(Assembly::new(serial, Purpose::Answer(id), answer, attachments), cx);
+            Kind::Ack { id, args, attachments: owed } => {
+                let answer = Received::answer(args.into_owned().into()).with_attachments(attachments);
+                self.assemble(Assembly::new(serial, Purpose::Answer(id), answer, owed), cx);
             }
             Kind::Disconnect => {
                 self.sockets.swap_remove(index);
@@ -255,7 +316,8 @@ impl Client {
         match self.position(name) {
             Some(_) => return Err(Reason::ForcedServerClose),
             None if self.sockets.len() >= cx.engine.config.max_namespaces => {
-                let refusal = packet::connect_error(&Nsp::new(name), r#"{"message":"Too many namespaces"}"#);
+                let (protocol, payload) = (cx.engine.config.protocol, r#"{"message":"Too many namespaces"}"#);
+                let refusal = encode::connect_error(protocol, &Nsp::new(name), payload);
                 self.session.send(refusal, &mut cx.engine);
             }
             None => self.knock(Nsp::new(name), auth.into(), cx),
@@ -294,21 +356,18 @@ impl Client {
     fn knock(&mut self, nsp: Nsp, auth: Box<str>, cx: &mut Context<'_>) {
         let serial = self.next_serial;
         self.next_serial = self.next_serial.wrapping_add(1);
-        let id = self.public_id(&nsp, serial).into_boxed_str();
         let revision = self.session.revision();
+        // EIO=4: unrelated to the session's id, which is a secret. EIO=3: what the client makes of the session's id itself.
+        // Where Engine.IO is alone, there is no other id.
+        let public = match (revision, cx.engine.config.protocol) {
+            (Revision::V3, _) | (_, Protocol::EngineIo) => self.session.sid(),
+            (Revision::V4, _) => self.public.sibling(serial),
+        };
+        let (private, handshake) = (self.private.sibling(serial), self.handshake.clone());
         // Most clients are in one namespace.
         self.sockets.reserve_exact(1);
         self.sockets.push(Socket { nsp: nsp.clone(), serial, accepted: false });
-        cx.event(serial, Event::Connect(Connect { nsp, auth, id, revision }));
-    }
-
-    /// EIO=4: unrelated to the session's id, which is a secret. EIO=3: what the client makes of the session's id itself.
-    fn public_id(&self, nsp: &Nsp, serial: u32) -> String {
-        match self.session.revision() {
-            Revision::V4 => self.public.sibling(serial).to_string(),
-            Revision::V3 if nsp.is_root() => self.session.sid().to_string(),
-            Revision::V3 => alloc::format!("{nsp}#{}", self.session.sid()),
-        }
+        cx.event(serial, Event::Connect(Connect { nsp, auth, revision, handshake, public, private }));
     }
 
     fn position(&self, nsp: &str) -> Option<usize> {

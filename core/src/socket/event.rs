@@ -3,10 +3,14 @@
 
 use super::nsp::Nsp;
 use super::packet::unquote;
-use crate::engine::Reason;
+use crate::engine::{Handshake, Reason};
 use crate::frame::{Frame, Revision};
+use crate::id::Sid;
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString as _};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::ops::Range;
@@ -20,6 +24,8 @@ pub enum Event {
     Connect(Connect),
     /// It sent an event.
     Received(Received),
+    /// It sent a message that is no packet: [`Protocol::EngineIo`](crate::Protocol::EngineIo).
+    Said(Said),
     /// It answered an event that asked for an ack.
     Acked {
         /// The event's id.
@@ -37,8 +43,10 @@ impl Event {
     pub fn cost(&self) -> usize {
         size_of::<Self>()
             + match self {
-                Self::Connect(connect) => connect.auth.len() + connect.id.len(),
+                Self::Connect(connect) => connect.auth.len(),
                 Self::Received(received) | Self::Acked { answer: received, .. } => received.cost(),
+                Self::Said(Said::Text(text)) => text.len(),
+                Self::Said(Said::Binary(data)) => data.len(),
                 Self::Disconnect(_) => 0,
             }
     }
@@ -52,11 +60,40 @@ pub struct Connect {
     /// The client's credentials, a JSON object. EIO=3 clients send them as a query after the namespace's name, and none for
     /// `/`.
     pub auth: Box<str>,
-    /// The socket's id, which the client knows too. EIO=4: public. EIO=3: made of the session's id, as those clients do, and
-    /// whoever knows that can speak for the client; it is not to be shown to others.
-    pub id: Box<str>,
     /// The client's revision.
     pub revision: Revision,
+    /// What is known of the request that opened the session, if the driver has kept it.
+    pub handshake: Option<Arc<Handshake>>,
+    /// What the socket's public id is made of, see [`public_id`].
+    pub(crate) public: Sid,
+    /// The socket's credential for coming back.
+    pub(crate) private: Sid,
+}
+
+impl Connect {
+    /// The socket's id, which the client knows too. EIO=4: public. EIO=3, and Engine.IO alone: made of the session's id, as
+    /// those clients do, and whoever knows that can speak for the client; it is not to be shown to others.
+    #[must_use]
+    pub fn id(&self) -> String {
+        public_id(self.revision, &self.nsp, self.public)
+    }
+}
+
+/// A socket's id as clients know it.
+pub(crate) fn public_id(revision: Revision, nsp: &Nsp, public: Sid) -> String {
+    match revision {
+        Revision::V3 if !nsp.is_root() => format!("{nsp}#{public}"),
+        _ => public.to_string(),
+    }
+}
+
+/// A message of Engine.IO alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// Text.
+    Text(Box<str>),
+    /// Bytes.
+    Binary(Bytes),
 }
 
 /// An event of a client, or its answer to one of ours. The arguments are the JSON text that the client sent, checked, not
@@ -77,15 +114,17 @@ pub struct AckId(pub(crate) u64);
 
 impl Received {
     /// `name` is the part of `json` that decoding has found to be the name.
-    pub(crate) fn event(json: &str, name: &str, ack: Option<u64>) -> Self {
-        // Where a part is in the whole is the distance between where they begin.
-        let start = (name.as_ptr() as usize).saturating_sub(json.as_ptr() as usize);
-        let name = start..start + name.len();
-        Self { json: json.into(), name, attachments: Vec::new(), ack: ack.map(AckId) }
+    pub(crate) fn event(json: Box<str>, name: Range<usize>, ack: Option<u64>) -> Self {
+        Self { json, name, attachments: Vec::new(), ack: ack.map(AckId) }
     }
 
-    pub(crate) fn answer(json: &str) -> Self {
-        Self { json: json.into(), name: 0..0, attachments: Vec::new(), ack: None }
+    pub(crate) fn answer(json: Box<str>) -> Self {
+        Self { json, name: 0..0, attachments: Vec::new(), ack: None }
+    }
+
+    pub(crate) fn with_attachments(mut self, attachments: Vec<Bytes>) -> Self {
+        self.attachments = attachments;
+        self
     }
 
     /// Copied to its own size, so that no read buffer is kept alive.
@@ -105,7 +144,7 @@ impl Received {
         unquote(self.json.get(self.name.clone()).unwrap_or_default())
     }
 
-    /// The arguments, JSON values with commas between them, as [`Effects::emit_json`](crate::Effects::emit_json) takes
+    /// The arguments, JSON values with commas between them, as [`Emit::args_json`](crate::Emit::args_json) takes
     /// them. Costs nothing.
     #[must_use]
     pub fn args_json(&self) -> &str {
@@ -159,14 +198,17 @@ impl Received {
 /// Something the hub wants of a client.
 #[derive(Clone, Debug)]
 pub enum Delivery {
-    /// The socket is let in: answer its CONNECT.
-    Accept,
-    /// The socket is not let in: answer CONNECT_ERROR (in EIO=3's words: ERROR) with this JSON.
-    Refuse(Box<str>),
+    /// The socket is let in, and gets this packet; none where Engine.IO is alone.
+    Accept(Option<Frame>),
+    /// The socket is not let in, and gets this packet. Where Engine.IO is alone the session ends.
+    Refuse(Frame),
     /// A packet for the socket.
     Emit(Frame),
     /// Out of the namespace.
     Disconnect,
+    /// Out of the namespace without a word: its client has come back over another connection. If it is in no other
+    /// namespace, the connection is closed.
+    Detach,
     /// Close the whole connection.
     Close(Reason),
 }

@@ -1,11 +1,12 @@
 //! Decoding all the way down: from a WebSocket message or a POST body to Socket.IO packets. Stateless, so that drivers
 //! can do it before they take any lock.
 
-use super::packet::{self, Kind, Packet, SocketMessage};
-use crate::config::Config;
+use super::packet::{self, Kind, Packet, PacketError, SocketMessage};
+use crate::config::{Config, Protocol};
 use crate::engine::packet::{Message, decode_binary, decode_text};
 use crate::engine::{self, BodyKind, PayloadError, decode_payload};
 use crate::frame::Revision;
+use alloc::borrow::Cow;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::fmt;
@@ -88,23 +89,41 @@ pub fn decode_message<'a>(
 /// Decodes the message in a packet. One that is no Socket.IO packet still is an Engine.IO message: the session takes it, and
 /// closes because of it once what is queued has gone out.
 fn further<'a>(revision: Revision, packet: engine::Packet<Message<'a>>, config: &Config) -> Incoming<'a> {
-    packet.map(|message| match message {
-        Message::Binary(bytes) => SocketMessage::Attachment(bytes),
-        Message::Text(text) => match packet::decode(text, config) {
+    packet.map(|message| match (config.protocol, message) {
+        (Protocol::EngineIo, message) => SocketMessage::Raw(message),
+        (Protocol::SocketIo, Message::Binary(bytes)) => SocketMessage::Attachment(bytes),
+        (Protocol::SocketIo, Message::Text(text)) => match packet::decode(text, config) {
             Ok(packet) if revision == Revision::V3 => SocketMessage::Packet(without_query(packet)),
             Ok(packet) => SocketMessage::Packet(packet),
             Err(error) => SocketMessage::Malformed(error),
         },
+        (Protocol::SocketIoMsgPack, Message::Binary(bytes)) => match packet::decode_msgpack(&bytes, config) {
+            Ok((packet, attachments)) if revision == Revision::V3 => {
+                SocketMessage::Whole(without_query(packet), attachments)
+            }
+            Ok((packet, attachments)) => SocketMessage::Whole(packet, attachments),
+            Err(error) => SocketMessage::Malformed(error),
+        },
+        (Protocol::SocketIoMsgPack, Message::Text(_)) => SocketMessage::Malformed(PacketError::Data),
     })
 }
 
 /// EIO=3 clients put a query behind the namespace's name. In a CONNECT it is what `auth` is in EIO=4; elsewhere it means
 /// nothing, as in the reference.
 fn without_query(packet: Packet<'_>) -> Packet<'_> {
-    let (nsp, query) = packet.nsp.split_once('?').unwrap_or((packet.nsp, ""));
-    let kind = match packet.kind {
+    let Packet { nsp, kind } = packet;
+    let (name, query) = nsp.split_once('?').unwrap_or((&nsp, ""));
+    let kind = match kind {
         Kind::Connect { .. } => Kind::Connect { auth: query_as_json(query).into() },
         other => other,
+    };
+    let end = name.len();
+    let nsp = match nsp {
+        Cow::Borrowed(nsp) => nsp[..end].into(),
+        Cow::Owned(mut nsp) => {
+            nsp.truncate(end);
+            nsp.into()
+        }
     };
     Packet { nsp, kind }
 }

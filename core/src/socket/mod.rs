@@ -1,17 +1,20 @@
 //! Socket.IO on top of an Engine.IO session: namespaces, events, acks, attachments.
 //!
-//! `packet` and `incoming` are functions that remember nothing; `assembly` collects the attachments that are still
+//! `packet`, `encode` and `incoming` are functions that remember nothing; `assembly` collects the attachments that are still
 //! owed; `client` is the machine that a shard holds one of for each session.
 
 pub(crate) mod assembly;
 pub(crate) mod client;
+pub(crate) mod encode;
 pub(crate) mod event;
 pub(crate) mod incoming;
+pub(crate) mod json;
+pub(crate) mod msgpack;
 pub(crate) mod nsp;
 pub(crate) mod packet;
 
 pub use client::Input;
-pub use event::{AckId, Connect, Delivery, Event, Received};
+pub use event::{AckId, Connect, Delivery, Event, Received, Said};
 pub use incoming::{DecodeError, Incoming, Packets, RawMessage, decode_body, decode_message};
 pub use nsp::Nsp;
 pub use packet::{Kind, Packet, PacketError, SocketMessage, decode as decode_socket_packet};

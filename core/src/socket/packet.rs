@@ -1,14 +1,16 @@
 //! One Socket.IO packet: `<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]`. Decoding borrows and checks the JSON
 //! in one pass, without recursion; arguments stay the text that they are, so that lone surrogates, big numbers and the
-//! order of keys come back as they were sent. Holds nothing; attachments that are owed are `assembly`'s.
+//! order of keys come back as they were sent. Decodes only, and holds nothing: attachments that are owed are `assembly`'s.
 
-use super::nsp::Nsp;
+use super::json;
+use super::msgpack::{self, Decoded};
 use crate::config::Config;
-use crate::frame::{Frame, Revision};
+use crate::engine::packet::Message;
 use alloc::borrow::Cow;
-use alloc::string::String;
+use alloc::vec::Vec;
 use bytes::Bytes;
-use core::fmt::{self, Write as _};
+use core::fmt;
+use core::ops::Range;
 use serde::Deserializer as _;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -17,7 +19,7 @@ use serde_json::value::RawValue;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet<'a> {
     /// The namespace as it was written; `/` where it was left out. As EIO=3 clients write it, it may end in a query.
-    pub nsp: &'a str,
+    pub nsp: Cow<'a, str>,
     /// What it is.
     pub kind: Kind<'a>,
 }
@@ -37,9 +39,9 @@ pub enum Kind<'a> {
         /// Set where the client asks for an ack.
         id: Option<u64>,
         /// A JSON array; its first element is a string or a number, the event's name.
-        args: &'a str,
-        /// The first element, as JSON.
-        name: &'a str,
+        args: Cow<'a, str>,
+        /// Where in `args` the first element is.
+        name: Range<usize>,
         /// How many binary messages follow.
         attachments: usize,
     },
@@ -48,7 +50,7 @@ pub enum Kind<'a> {
         /// The event that is acked. One without an id is no error, and acks nothing.
         id: Option<u64>,
         /// A JSON array.
-        args: &'a str,
+        args: Cow<'a, str>,
         /// How many binary messages follow.
         attachments: usize,
     },
@@ -59,11 +61,15 @@ pub enum Kind<'a> {
 /// What an Engine.IO message turns out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SocketMessage<'a> {
-    /// A packet.
+    /// A packet, whose attachments follow.
     Packet(Packet<'a>),
     /// An attachment of the packet before it.
     Attachment(Cow<'a, [u8]>),
-    /// Text that is no packet.
+    /// A packet with its attachments: [`Protocol::SocketIoMsgPack`](crate::Protocol::SocketIoMsgPack).
+    Whole(Packet<'a>, Vec<Bytes>),
+    /// No packet, but what the application wants as it is: [`Protocol::EngineIo`](crate::Protocol::EngineIo).
+    Raw(Message<'a>),
+    /// Something that is no packet.
     Malformed(PacketError),
 }
 
@@ -81,6 +87,10 @@ pub enum PacketError {
     Namespace,
     /// The data is no JSON, or not what the type wants: an object for CONNECT, an array for events and acks.
     Data,
+    /// Arrays and objects are nested deeper than [`Config::max_depth`](crate::Config::max_depth).
+    Depth,
+    /// A placeholder for an attachment that the packet does not have (CVE-2022-2421).
+    Placeholder,
     /// An event's name is neither a string nor a number (CVE-2023-32695), or one that means something to the
     /// application's side (`connect`, `disconnect` and the like).
     Name,
@@ -94,12 +104,26 @@ impl fmt::Display for PacketError {
             Self::Id => "bad ack id",
             Self::Namespace => "the namespace's name is too long",
             Self::Data => "bad data in Socket.IO packet",
+            Self::Depth => "data is nested too deep",
+            Self::Placeholder => "placeholder without attachment",
             Self::Name => "bad event name",
         })
     }
 }
 
 impl core::error::Error for PacketError {}
+
+impl From<msgpack::Error> for PacketError {
+    fn from(error: msgpack::Error) -> Self {
+        use msgpack::Error;
+        match error {
+            Error::Depth => Self::Depth,
+            Error::Attachments => Self::Attachments,
+            Error::Placeholder => Self::Placeholder,
+            Error::Truncated | Error::Trailing | Error::Type | Error::Utf8 | Error::Shape => Self::Data,
+        }
+    }
+}
 
 /// Names that applications listen to for what is not an event of a client.
 const RESERVED: [&str; 6] =
@@ -131,6 +155,9 @@ pub fn decode<'a>(text: &'a str, config: &Config) -> Result<Packet<'a>, PacketEr
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     let (id, data) = rest.split_at(digits);
     let id = if id.is_empty() { None } else { Some(id.parse().map_err(|_| PacketError::Id)?) };
+    if !json::depth_within(data, config.max_depth) {
+        return Err(PacketError::Depth);
+    }
     let kind = match kind {
         '0' => Kind::Connect { auth: check_object(data)?.into() },
         '1' if data.is_empty() => Kind::Disconnect,
@@ -138,16 +165,64 @@ pub fn decode<'a>(text: &'a str, config: &Config) -> Result<Packet<'a>, PacketEr
         '2' | '5' => {
             let name = check_array(data)?.ok_or(PacketError::Name)?;
             check_name(name)?;
-            Kind::Event { id, args: data, name, attachments }
+            check_placeholders(data, attachments)?;
+            Kind::Event { id, args: data.into(), name: part_of(data, name), attachments }
         }
         '3' | '6' => {
             check_array(data)?;
-            Kind::Ack { id, args: data, attachments }
+            check_placeholders(data, attachments)?;
+            Kind::Ack { id, args: data.into(), attachments }
         }
         '4' => Kind::ConnectError,
         _ => return Err(PacketError::Type),
     };
-    Ok(Packet { nsp, kind })
+    Ok(Packet { nsp: nsp.into(), kind })
+}
+
+/// Decodes a binary message that is a whole packet: [`Protocol::SocketIoMsgPack`](crate::Protocol::SocketIoMsgPack).
+///
+/// # Errors
+///
+/// See [`PacketError`].
+pub(crate) fn decode_msgpack(bytes: &[u8], config: &Config) -> Result<(Packet<'static>, Vec<Bytes>), PacketError> {
+    let limits = msgpack::Limits { max_depth: config.max_depth, max_attachments: config.max_attachments };
+    let Decoded { kind, nsp, id, data, attachments } = msgpack::decode(bytes, &limits).map_err(PacketError::from)?;
+    if nsp.len() > config.max_namespace_name {
+        return Err(PacketError::Namespace);
+    }
+    let data = data.unwrap_or_default();
+    let owed = attachments.len();
+    let kind = match kind {
+        0 => {
+            check_object(&data)?;
+            Kind::Connect { auth: data.into() }
+        }
+        1 => Kind::Disconnect,
+        2 => {
+            let name = check_array(&data)?.ok_or(PacketError::Name)?;
+            check_name(name)?;
+            let name = part_of(&data, name);
+            Kind::Event { id, args: data.into(), name, attachments: owed }
+        }
+        3 => {
+            check_array(&data)?;
+            Kind::Ack { id, args: data.into(), attachments: owed }
+        }
+        _ => Kind::ConnectError,
+    };
+    Ok((Packet { nsp: nsp.into(), kind }, attachments))
+}
+
+/// Where a part is in the whole: the distance between where they begin.
+fn part_of(whole: &str, part: &str) -> Range<usize> {
+    let start = (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize);
+    start..start + part.len()
+}
+
+/// Without attachments, what looks like a placeholder is data like any other.
+fn check_placeholders(data: &str, attachments: usize) -> Result<(), PacketError> {
+    let fit = attachments == 0 || json::placeholders_fit(data, attachments);
+    if fit { Ok(()) } else { Err(PacketError::Placeholder) }
 }
 
 /// A small decimal number, digits only.
@@ -204,67 +279,6 @@ pub(crate) fn unquote(json: &str) -> Cow<'_, str> {
     serde_json::from_str(json).map_or(Cow::Borrowed(inner), Cow::Owned)
 }
 
-/// Begins a packet: Engine.IO's `4`, then type, attachments and namespace.
-fn begin(kind: char, binary: char, nsp: &Nsp, attachments: usize, capacity: usize) -> String {
-    let mut text = String::with_capacity(capacity + nsp.as_str().len() + 24);
-    text.push('4');
-    if attachments == 0 {
-        text.push(kind);
-    } else {
-        text.push(binary);
-        // Writing to a `String` does not fail.
-        let _ = write!(text, "{attachments}-");
-    }
-    if !nsp.is_root() {
-        text.push_str(nsp.as_str());
-        text.push(',');
-    }
-    text
-}
-
-/// An EVENT. `name` and `args` are JSON: a string, and values with commas between them.
-pub(crate) fn event(nsp: &Nsp, name: &str, args: &str, attachments: &[Bytes]) -> Frame {
-    let mut text = begin('2', '5', nsp, attachments.len(), name.len() + args.len());
-    text.push('[');
-    text.push_str(name);
-    if !args.is_empty() {
-        text.push(',');
-        text.push_str(args);
-    }
-    text.push(']');
-    Frame::new(text, attachments)
-}
-
-/// An ACK. `args` is JSON values with commas between them.
-pub(crate) fn ack(nsp: &Nsp, id: u64, args: &str, attachments: &[Bytes]) -> Frame {
-    let mut text = begin('3', '6', nsp, attachments.len(), args.len());
-    // Writing to a `String` does not fail.
-    let _ = write!(text, "{id}[{args}]");
-    Frame::new(text, attachments)
-}
-
-/// The answer to a CONNECT. EIO=3 clients work their ids out by themselves.
-pub(crate) fn connect(revision: Revision, nsp: &Nsp, id: &str) -> Frame {
-    let mut text = begin('0', '0', nsp, 0, id.len());
-    if revision == Revision::V4 {
-        // An id is URL-safe base64, nothing to escape.
-        let _ = write!(text, r#"{{"sid":"{id}"}}"#);
-    }
-    Frame::new(text, &[])
-}
-
-/// The refusal of a CONNECT. `payload` is JSON.
-pub(crate) fn connect_error(nsp: &Nsp, payload: &str) -> Frame {
-    let mut text = begin('4', '4', nsp, 0, payload.len());
-    text.push_str(payload);
-    Frame::new(text, &[])
-}
-
-/// A DISCONNECT.
-pub(crate) fn disconnect(nsp: &Nsp) -> Frame {
-    Frame::new(begin('1', '1', nsp, 0, 0), &[])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,20 +289,21 @@ mod tests {
 
     #[test]
     fn packets_of_every_shape() {
-        let event = |id, args, attachments| Ok(Kind::Event { id, args, name: "\"a\"", attachments });
+        let event =
+            |id, args: &'static str, attachments| Ok(Kind::Event { id, args: args.into(), name: 1..4, attachments });
         assert_eq!(kind("0"), Ok(Kind::Connect { auth: "".into() }));
         assert_eq!(
             decode("0/x?a=b,{\"t\":1}", &Config::default()),
-            Ok(Packet { nsp: "/x?a=b", kind: Kind::Connect { auth: "{\"t\":1}".into() } })
+            Ok(Packet { nsp: "/x?a=b".into(), kind: Kind::Connect { auth: "{\"t\":1}".into() } })
         );
-        assert_eq!(decode("1/x", &Config::default()), Ok(Packet { nsp: "/x", kind: Kind::Disconnect }));
+        assert_eq!(decode("1/x", &Config::default()), Ok(Packet { nsp: "/x".into(), kind: Kind::Disconnect }));
         assert_eq!(kind(r#"2["a"]"#), event(None, r#"["a"]"#, 0));
         assert_eq!(kind(r#"212["a",1]"#), event(Some(12), r#"["a",1]"#, 0));
         assert_eq!(
             kind(r#"51-/x,7["a",{"_placeholder":true,"num":0}]"#),
             event(Some(7), r#"["a",{"_placeholder":true,"num":0}]"#, 1)
         );
-        assert_eq!(kind("30[]"), Ok(Kind::Ack { id: Some(0), args: "[]", attachments: 0 }));
+        assert_eq!(kind("30[]"), Ok(Kind::Ack { id: Some(0), args: "[]".into(), attachments: 0 }));
     }
 
     #[test]
@@ -315,6 +330,10 @@ mod tests {
             ("2[\"connect\"]", E::Name),
             ("2[\"dis\\u0063onnect\"]", E::Name),
             ("299999999999999999999999[\"a\"]", E::Id),
+            (r#"51-["a",{"_placeholder":true,"num":1}]"#, E::Placeholder),
+            (r#"51-["a",{"_placeholder":true,"num":"0"}]"#, E::Placeholder),
+            (r#"51-["a",{"_placeholder":true}]"#, E::Placeholder),
+            (r#"61-1[{"num":-1,"_placeholder":true}]"#, E::Placeholder),
         ] {
             assert_eq!(kind(text), Err(error), "{text}");
         }
@@ -327,5 +346,7 @@ mod tests {
         assert!(matches!(kind(&text), Ok(Kind::Event { args: got, .. }) if got == args));
         let deep = alloc::format!("2[\"a\",{}{}]", "[".repeat(5_000), "]".repeat(5_000));
         assert!(kind(&deep).is_ok());
+        let deeper = alloc::format!("2[\"a\",{}{}]", "[".repeat(500_000), "]".repeat(500_000));
+        assert_eq!(kind(&deeper), Err(PacketError::Depth));
     }
 }

@@ -9,7 +9,7 @@ use async_tungstenite::tungstenite::Error;
 use futures_lite::AsyncWriteExt as _;
 use sanket::{Chat, ChatConfig, Config, Reason};
 use sanket_async_std::front::Front;
-use sanket_async_std::{Origins, Server};
+use sanket_async_std::{Options, Origins, Server};
 use std::time::Duration;
 use tide::listener::Listener as _;
 
@@ -60,7 +60,7 @@ fn an_application_that_panics_ends_the_server_and_keeps_nobody_waiting() {
 fn a_server_lives_as_long_as_it_is_mounted() {
     block_on(async {
         let mut app = tide::new();
-        Server::start(Chat::new(ChatConfig::default(), 7), Config::default(), Origins::same())
+        Server::start(Chat::new(ChatConfig::default(), 7), Config::default(), Options::default())
             .mount(&mut app, "/socket.io");
         let front = Front::bind_to([([127, 0, 0, 1], 0)]);
         let handle = front.handle();

@@ -1,21 +1,21 @@
 //! A server with an application that floods whoever asks for it, and remembers who left and why.
 
 use async_std::task::{spawn, spawn_blocking};
-use sanket::{AckId, App, Config, Effects, Nsp, Reason, Received, SocketId, Target};
+use sanket::{AckId, App, Config, Connect, Effects, Emit, Nsp, Reason, Received, SocketId, Target};
 use sanket_async_std::front::{Front, FrontHandle};
-use sanket_async_std::{Origins, Server};
+use sanket_async_std::{Options, Origins, Server};
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::time::Duration;
 
 /// `flood` [count, bytes] sends everybody that many events of that size; `say` passes its argument on to everybody; `panic`
 /// panics.
-struct Floods {
+pub(crate) struct Floods {
     left: mpsc::Sender<Reason>,
 }
 
 impl App for Floods {
-    fn connect(&mut self, who: SocketId, fx: &mut Effects<'_>) {
+    fn connect(&mut self, who: SocketId, _: &Connect, fx: &mut Effects<'_>) {
         fx.emit(Target::Socket(who), "welcome", &1);
     }
 
@@ -29,7 +29,7 @@ impl App for Floods {
                 }
             }
             "panic" => panic!("this is what the test is about"),
-            "say" => fx.emit_json(Target::Namespace(&Nsp::ROOT), "said", &event.args().join(","), &[]),
+            "say" => fx.send(Target::Namespace(&Nsp::ROOT), &Emit::new("said").args_json(event.args_json())),
             _ => {}
         }
         if let Some(ack) = ack {
@@ -45,7 +45,7 @@ impl App for Floods {
 
 pub(crate) struct House {
     pub(crate) address: SocketAddr,
-    pub(crate) server: Server,
+    pub(crate) server: Server<Floods>,
     pub(crate) front: FrontHandle,
     left: Option<mpsc::Receiver<Reason>>,
 }
@@ -53,7 +53,7 @@ pub(crate) struct House {
 impl House {
     pub(crate) async fn open(config: Config, origins: Origins) -> Self {
         let (sender, left) = mpsc::channel();
-        let server = Server::start(Floods { left: sender }, config, origins);
+        let server = Server::start(Floods { left: sender }, config, Options::default().origins(origins));
         let mut app = tide::new();
         app.at("/").get(|_| async { Ok("hello") });
         server.mount(&mut app, "/socket.io");

@@ -6,20 +6,20 @@ use async_std::net::TcpStream;
 use async_std::task::{block_on, spawn};
 use sanket::{Chat, ChatConfig, Config};
 use sanket_async_std::front::Front;
-use sanket_async_std::{Origins, Server};
+use sanket_async_std::{Options, Server};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tide::listener::{Listener, ToListener};
 
-fn application() -> (Server, tide::Server<()>) {
+fn application() -> (Server<Chat>, tide::Server<()>) {
     let mut app = tide::new();
     app.at("/").get(|_| async { Ok("the application") });
-    let server = Server::start(Chat::new(ChatConfig::default(), 7), Config::default(), Origins::same());
+    let server = Server::start(Chat::new(ChatConfig::default(), 7), Config::default(), Options::default());
     server.mount(&mut app, "/socket.io/");
     (server, app)
 }
 
-async fn serves_both(server: &Server, address: SocketAddr) {
+async fn serves_both(server: &Server<Chat>, address: SocketAddr) {
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     let request = format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("the server takes it");

@@ -1,0 +1,120 @@
+//! What an application says, and to whom: data, until `effects` makes deliveries of it.
+
+use crate::id::SocketId;
+use crate::socket::Nsp;
+use alloc::string::String;
+use bytes::Bytes;
+use serde::Serialize;
+
+/// Who is to get an event, to join a room, to be disconnected. Each socket counts once, in however many of the rooms it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// One socket.
+    Socket(SocketId),
+    /// Everybody in a namespace.
+    Namespace(&'a Nsp),
+    /// Everybody in a room of a namespace. A socket's id is a room that only this socket is in, as in the reference.
+    Room(&'a Nsp, &'a str),
+    /// Everybody in one of several rooms, but for some.
+    Among(Among<'a>),
+}
+
+/// Everybody in one of several rooms of a namespace, but for some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Among<'a> {
+    /// The namespace.
+    pub nsp: &'a Nsp,
+    /// The rooms, or ids of sockets. Without any, everybody in the namespace.
+    pub rooms: &'a [&'a str],
+    /// Nobody in one of these rooms, ids of sockets again among them.
+    pub except_rooms: &'a [&'a str],
+    /// None of these.
+    pub except: &'a [SocketId],
+}
+
+impl<'a> Among<'a> {
+    /// Everybody in a namespace, to begin with.
+    #[must_use]
+    pub fn of(nsp: &'a Nsp) -> Self {
+        Self { nsp, rooms: &[], except_rooms: &[], except: &[] }
+    }
+}
+
+/// An event that is to be sent: a name, arguments, attachments, and how much it matters.
+#[derive(Clone, Debug)]
+pub struct Emit<'a> {
+    pub(crate) name: String,
+    pub(crate) args: String,
+    pub(crate) attachments: &'a [Bytes],
+    pub(crate) volatile: bool,
+    pub(crate) passing: bool,
+    pub(crate) compress: bool,
+}
+
+impl<'a> Emit<'a> {
+    /// An event without arguments.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let name = json(name);
+        Self { name, args: String::new(), attachments: &[], volatile: false, passing: false, compress: true }
+    }
+
+    /// The same with one more argument. A value that can not be JSON (a map whose keys are no strings) is sent as `null`.
+    #[must_use]
+    pub fn arg(self, value: &(impl Serialize + ?Sized)) -> Self {
+        self.args_json(&json(value))
+    }
+
+    /// The same with more arguments: JSON values with commas between them, in which attachment `n` stands as
+    /// `{"_placeholder":true,"num":n}`.
+    ///
+    /// They are not checked: it is meant for what [`Received::args_json`](crate::Received::args_json) gave, or serde_json
+    /// wrote.
+    #[must_use]
+    pub fn args_json(mut self, args: &str) -> Self {
+        if !self.args.is_empty() && !args.is_empty() {
+            self.args.push(',');
+        }
+        self.args.push_str(args);
+        self
+    }
+
+    /// The same with attachments.
+    #[must_use]
+    pub fn attachments(mut self, attachments: &'a [Bytes]) -> Self {
+        self.attachments = attachments;
+        self
+    }
+
+    /// The same, but whoever can not take it at once (no poll waiting, or something still unsent) does without it, and nobody
+    /// gets it later.
+    #[must_use]
+    pub fn volatile(mut self) -> Self {
+        self.volatile = true;
+        self
+    }
+
+    /// The same, but for those who are here now: who comes back later is not told. For what will be out of date then, like
+    /// who has come and gone. Without [recovery](crate::Config::recovery) there is no difference.
+    #[must_use]
+    pub fn passing(mut self) -> Self {
+        self.passing = true;
+        self
+    }
+
+    /// The same, not worth compressing in the answer to a poll.
+    #[must_use]
+    pub fn uncompressed(mut self) -> Self {
+        self.compress = false;
+        self
+    }
+
+    /// Whether a client could take the last argument for an offset: it is a string.
+    pub(crate) fn ends_in_string(&self) -> bool {
+        self.args.trim_end().ends_with('"')
+    }
+}
+
+pub(crate) fn json(value: &(impl Serialize + ?Sized)) -> String {
+    serde_json::to_string(value).unwrap_or_else(|_| "null".into())
+}

@@ -1,0 +1,84 @@
+//! Engine.IO alone: the official suites, and the test folder of engine.io-client 6.
+
+use crate::Suite;
+use sanket::{App, Connect, Effects, Reason, Said, SocketId, Target};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tide::http::Method;
+
+/// Sends everything back.
+#[derive(Debug, Default)]
+pub(crate) struct Echo;
+
+impl Suite for Echo {}
+
+impl App for Echo {
+    fn connect(&mut self, _: SocketId, _: &Connect, _: &mut Effects<'_>) {}
+
+    fn message(&mut self, who: SocketId, message: &Said, fx: &mut Effects<'_>) {
+        echo(who, message, fx);
+    }
+
+    fn disconnect(&mut self, _: SocketId, _: Reason, _: &mut Effects<'_>) {}
+}
+
+fn echo(who: SocketId, message: &Said, fx: &mut Effects<'_>) {
+    match message {
+        Said::Text(text) => fx.send_text(Target::Socket(who), text),
+        Said::Binary(data) => fx.send_binary(Target::Socket(who), data.clone()),
+    }
+}
+
+/// The headers of the last POST of each session, by its id, as JSON.
+type Headers = Arc<Mutex<HashMap<String, String>>>;
+
+/// Sends everything back, but for what it has a special answer to.
+#[derive(Debug, Default)]
+pub(crate) struct Talk {
+    headers: Headers,
+}
+
+impl Suite for Talk {
+    /// Takes down the headers of POSTs: what an application wants to know of requests, tide's middleware can tell it.
+    fn prepare(&self, app: &mut tide::Server<()>) {
+        let posts = self.headers.clone();
+        app.with(tide::utils::Before(move |request: tide::Request<()>| {
+            let sid = request.url().query_pairs().find(|(name, _)| name == "sid").map(|(_, sid)| sid.into_owned());
+            if let (Method::Post, Some(sid)) = (request.method(), sid) {
+                let headers: serde_json::Map<_, _> =
+                    request.iter().map(|(name, value)| (name.to_string(), value.to_string().into())).collect();
+                let json = serde_json::Value::from(headers).to_string();
+                posts.lock().unwrap_or_else(PoisonError::into_inner).insert(sid, json);
+            }
+            async move { request }
+        }));
+    }
+}
+
+impl App for Talk {
+    fn connect(&mut self, who: SocketId, _: &Connect, fx: &mut Effects<'_>) {
+        fx.send_text(Target::Socket(who), "hi");
+    }
+
+    fn message(&mut self, who: SocketId, message: &Said, fx: &mut Effects<'_>) {
+        let to = Target::Socket(who);
+        match message {
+            Said::Text(text) if &**text == "give binary" => fx.send_binary(to, vec![0, 1, 2, 3, 4].into()),
+            Said::Text(text) if &**text == "give utf8" => fx.send_text(to, "пойду спать всем спокойной ночи"),
+            Said::Text(text) if &**text == "sendHeaders" => {
+                let headers = self.headers.lock().unwrap_or_else(PoisonError::into_inner);
+                let json = fx.id(who).and_then(|sid| headers.get(&sid).cloned());
+                fx.send_text(to, &json.unwrap_or_default());
+            }
+            message => echo(who, message, fx),
+        }
+    }
+
+    fn disconnecting(&mut self, who: SocketId, _: Reason, fx: &mut Effects<'_>) {
+        if let Some(sid) = fx.id(who) {
+            self.headers.lock().unwrap_or_else(PoisonError::into_inner).remove(&sid);
+        }
+    }
+
+    fn disconnect(&mut self, _: SocketId, _: Reason, _: &mut Effects<'_>) {}
+}

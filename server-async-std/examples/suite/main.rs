@@ -1,0 +1,210 @@
+//! The servers that the protocol's official suites, and the test folders of the official clients, talk to:
+//!
+//! `cargo run --release --example suite -- KIND [--port N] …`
+//!
+//! Written with nothing but the public interface, so that it shows what can be said with it. `rooms` is a kind of our own, for
+//! what the others have no use for.
+
+mod engine;
+mod rooms;
+mod sio;
+mod sio_client;
+
+use async_std::task::{block_on, sleep};
+use clap::{Parser, ValueEnum};
+use sanket::{App, Config, Handshake, Protocol, Recovery};
+use sanket_async_std::front::Front;
+use sanket_async_std::{Cookie, Denial, Options, Origin, Origins, Server, Welcome};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// The official Socket.IO suite: `/`, `/custom` and `/echo`
+    Sio,
+    /// The official Engine.IO suites: everything comes back
+    Eio,
+    /// The test folder of socket.io-client 4
+    SioClient,
+    /// The test folder of engine.io-client 6
+    EioClient,
+    /// Rooms, acks, data and recovery
+    Rooms,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Way {
+    Polling,
+    Websocket,
+}
+
+/// The servers that outside suites talk to
+#[derive(Debug, Parser)]
+struct Args {
+    kind: Kind,
+
+    /// TCP port, on 127.0.0.1 and ::1; 0 lets the system choose one [default: 3000, or 3210 for sio-client]
+    #[arg(long, env)]
+    port: Option<u16>,
+
+    #[arg(long, value_name = "MS")]
+    ping_interval: Option<u64>,
+
+    #[arg(long, value_name = "MS")]
+    ping_timeout: Option<u64>,
+
+    #[arg(long, value_name = "MS")]
+    connect_timeout: Option<u64>,
+
+    #[arg(long, value_name = "MS")]
+    upgrade_timeout: Option<u64>,
+
+    #[arg(long, value_name = "BYTES")]
+    max_payload: Option<usize>,
+
+    /// Connection state recovery
+    #[arg(long)]
+    recovery: bool,
+
+    /// Packets in MessagePack
+    #[arg(long)]
+    msgpack: bool,
+
+    /// A cookie with the session's id
+    #[arg(long, value_name = "NAME")]
+    cookie: Option<String>,
+
+    /// A page's origin that may connect from elsewhere; may be repeated; * lets in any
+    #[arg(long, value_name = "ORIGIN")]
+    allow_origin: Vec<Origin>,
+
+    /// Answers to polls of so many bytes are compressed
+    #[arg(long, value_name = "BYTES", default_value_t = 1_024)]
+    compression_threshold: usize,
+
+    /// Offer no upgrades
+    #[arg(long)]
+    no_upgrades: bool,
+
+    /// Let in no EIO=3 clients
+    #[arg(long)]
+    no_eio3: bool,
+
+    #[arg(long, value_delimiter = ',', default_value = "polling,websocket")]
+    transports: Vec<Way>,
+}
+
+fn main() -> std::io::Result<()> {
+    env_logger::Builder::new().filter_level(log::LevelFilter::Warn).format_target(false).init();
+    let args = Args::parse();
+    match args.kind {
+        Kind::Sio => serve(&args, sio::Sio, Options::default()),
+        Kind::SioClient => serve(&args, sio_client::SioClient::default(), Options::default().admit(late)),
+        Kind::Rooms => serve(&args, rooms::Rooms::default(), Options::default()),
+        Kind::Eio => serve(&args, engine::Echo, Options::default()),
+        Kind::EioClient => {
+            let talk = engine::Talk::default();
+            let options = Options::default().admit(|handshake| async move { greet(&handshake) });
+            serve(&args, talk, options)
+        }
+    }
+}
+
+/// Everybody is let in, but not at once.
+async fn late(_: std::sync::Arc<Handshake>) -> Result<Welcome, Denial> {
+    sleep(Duration::from_millis(10)).await;
+    Ok(Welcome::default())
+}
+
+/// What the engine.io-client suite wants to see of cookies, and of a refusal.
+fn greet(handshake: &Handshake) -> Result<Welcome, Denial> {
+    if handshake.query_value("deny").is_some() {
+        return Err(Denial::default());
+    }
+    let now = jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT");
+    Ok(Welcome::default()
+        .header("Set-Cookie", "1=1; Max-Age=86400")
+        .header("Set-Cookie", "2=2; Path=/; HttpOnly; Secure; SameSite=Strict")
+        .header("Set-Cookie", "3=3; Max-Age=0")
+        .header("Set-Cookie", &format!("4=4; Expires={now}")))
+}
+
+/// An application that may have something to say about the tide application that it is mounted on.
+trait Suite: App + Send + 'static {
+    fn prepare(&self, app: &mut tide::Server<()>) {
+        let _ = app;
+    }
+}
+
+fn serve(args: &Args, app: impl Suite, options: Options) -> std::io::Result<()> {
+    let is_engine = matches!(args.kind, Kind::Eio | Kind::EioClient);
+    let config = config(args, is_engine);
+    let origins = if args.kind == Kind::Sio && args.allow_origin.is_empty() {
+        Origins::any()
+    } else {
+        Origins::listed(args.allow_origin.clone())
+    };
+    let mut options = options.origins(origins).compression(Some(args.compression_threshold));
+    if let Some(name) = &args.cookie {
+        options = options.cookie(Cookie::new(name));
+    }
+    block_on(async {
+        let mut tide = tide::new();
+        app.prepare(&mut tide);
+        let server = Server::start(app, config, options);
+        server.mount(&mut tide, if is_engine { "/engine.io" } else { "/socket.io" });
+        let port = args.port.unwrap_or(if args.kind == Kind::SioClient { 3_210 } else { 3_000 });
+        listen(&server, tide, port).await
+    })
+}
+
+fn config(args: &Args, is_engine: bool) -> Config {
+    let usual = Config::default();
+    let (interval, payload) = match args.kind {
+        Kind::SioClient => (2_000, usual.max_payload),
+        Kind::EioClient => (500, 100),
+        Kind::Sio | Kind::Eio | Kind::Rooms => (usual.ping_interval, usual.max_payload),
+    };
+    Config {
+        protocol: match (is_engine, args.msgpack) {
+            (true, _) => Protocol::EngineIo,
+            (false, true) => Protocol::SocketIoMsgPack,
+            (false, false) => Protocol::SocketIo,
+        },
+        ping_interval: args.ping_interval.unwrap_or(interval),
+        ping_timeout: args.ping_timeout.unwrap_or(usual.ping_timeout),
+        connect_timeout: args.connect_timeout.unwrap_or(usual.connect_timeout),
+        upgrade_timeout: args.upgrade_timeout.unwrap_or(usual.upgrade_timeout),
+        max_payload: args.max_payload.unwrap_or(payload),
+        recovery: (args.recovery || args.kind == Kind::SioClient).then(Recovery::default),
+        eio3: !args.no_eio3,
+        upgrades: !args.no_upgrades,
+        polling: args.transports.contains(&Way::Polling),
+        websocket: args.transports.contains(&Way::Websocket),
+        ..usual
+    }
+}
+
+/// Listens until it is told to end.
+async fn listen<A: Suite>(server: &Server<A>, tide: tide::Server<()>, port: u16) -> std::io::Result<()> {
+    use async_signal::{Signal, Signals};
+    use futures_lite::{FutureExt as _, StreamExt as _};
+    let mut signals = Signals::new([Signal::Term, Signal::Int])?;
+    // Of two addresses the second takes the port that the first was given.
+    let port = if port == 0 { std::net::TcpListener::bind(("::1", 0))?.local_addr()?.port() } else { port };
+    let addresses = ["127.0.0.1", "::1"].map(|ip| ip.parse().map(|ip| SocketAddr::new(ip, port)));
+    let front = Front::bind_to(addresses.into_iter().flatten());
+    let handle = front.handle();
+    let mut listener = tide.bind(front).await?;
+    for address in handle.local_addrs() {
+        eprintln!("listening on http://{address}");
+    }
+    let told = async {
+        signals.next().await;
+        Ok(())
+    };
+    tide::listener::Listener::<()>::accept(&mut listener).or(told).await?;
+    server.close(Duration::from_secs(2)).await;
+    handle.shutdown();
+    Ok(())
+}

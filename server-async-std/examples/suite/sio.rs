@@ -1,0 +1,52 @@
+//! The official Socket.IO suite: what is said comes back, as an event or as an ack.
+
+use crate::Suite;
+use sanket::{AckId, Admission, App, AskId, Connect, Effects, Emit, Nsp, Reason, Received, SocketId, Target};
+
+/// How long answers are waited for.
+const PATIENCE: u64 = 10_000;
+
+#[derive(Debug, Default)]
+pub(crate) struct Sio;
+
+impl Suite for Sio {}
+
+impl App for Sio {
+    fn admit(&mut self, _: SocketId, connect: &Connect, _: &mut Effects<'_>) -> Admission {
+        match connect.nsp.as_str() {
+            "/" | "/custom" | "/echo" => Admission::Accept,
+            _ => Admission::NoSuchNamespace,
+        }
+    }
+
+    fn connect(&mut self, who: SocketId, connect: &Connect, fx: &mut Effects<'_>) {
+        if connect.nsp.as_str() != "/echo" {
+            fx.send(Target::Socket(who), &Emit::new("auth").args_json(&connect.auth));
+        }
+    }
+
+    fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
+        let (args, attachments) = (event.args_json(), event.attachments());
+        let is_echo = fx.nsp(who).map(Nsp::as_str) == Some("/echo");
+        match (&*event.name(), ack) {
+            ("echo", Some(ack)) if is_echo => fx.ack_json(who, ack, args, attachments),
+            _ if is_echo => {}
+            ("message-with-ack", Some(ack)) => fx.ack_json(who, ack, args, attachments),
+            ("message", _) => {
+                fx.send(Target::Socket(who), &Emit::new("message-back").args_json(args).attachments(attachments));
+            }
+            ("emit-with-ack", _) => {
+                let question = Emit::new("emit-with-ack").args_json(args).attachments(attachments);
+                fx.ask(Target::Socket(who), &question, PATIENCE);
+            }
+            _ => {}
+        }
+    }
+
+    fn answer(&mut self, _: AskId, who: SocketId, answer: &Received, fx: &mut Effects<'_>) {
+        let (args, attachments) = (answer.args_json(), answer.attachments());
+        fx.send(Target::Socket(who), &Emit::new("emit-with-ack").args_json(args).attachments(attachments));
+    }
+
+    fn disconnect(&mut self, _: SocketId, _: Reason, _: &mut Effects<'_>) {}
+}
