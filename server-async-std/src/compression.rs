@@ -12,11 +12,15 @@ const LONG: usize = 32 << 10;
 
 /// What `headers` ask for, if anything that we have.
 pub(crate) fn wanted(headers: &Headers) -> Option<Encoding> {
-    headers.get(tide::http::headers::ACCEPT_ENCODING)?;
-    let mut accepted = AcceptEncoding::from_headers(headers).ok()??;
-    // What is not named is accepted too, as far as negotiation goes; the reference compresses for those who name it.
-    let chosen = accepted.negotiate(&[Encoding::Gzip, Encoding::Deflate]).ok()?;
-    [Encoding::Gzip, Encoding::Deflate].into_iter().find(|encoding| chosen == *encoding)
+    let accepted = AcceptEncoding::from_headers(headers).ok()??;
+    // Its own negotiation overlooks that a weight of zero is a refusal.
+    let weight = |wanted: Encoding| {
+        let proposal = accepted.iter().find(|proposal| **proposal == wanted);
+        proposal.map_or(f32::from(u8::from(accepted.wildcard())), |proposal| proposal.weight().unwrap_or(1.0))
+    };
+    let (gzip, deflate) = (weight(Encoding::Gzip), weight(Encoding::Deflate));
+    let best = if gzip >= deflate { (Encoding::Gzip, gzip) } else { (Encoding::Deflate, deflate) };
+    Some(best).filter(|(_, weight)| *weight > 0.0).map(|(encoding, _)| encoding)
 }
 
 /// `body` in that encoding.

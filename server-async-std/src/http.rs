@@ -85,6 +85,13 @@ impl Browser {
     }
 }
 
+/// Whoever may open a session.
+struct Guest {
+    revision: Revision,
+    handshake: Arc<Handshake>,
+    welcome: Welcome,
+}
+
 /// Why a request is not served.
 enum Refused {
     Error(RequestError),
@@ -153,24 +160,27 @@ impl Endpoint {
         let upgrade = Browser::of(request).upgrades;
         let query = request.url().query().unwrap_or_default();
         match Asked::parse(method, query, upgrade, &self.shared.config)? {
-            Asked::Handshake { revision, transport: Transport::Polling, base64 } => {
-                self.handshake(request, revision, base64).await
-            }
-            Asked::Handshake { revision, transport: Transport::WebSocket, .. } => {
-                self.open_websocket(request, revision).await
+            Asked::Handshake { revision, transport, base64 } => {
+                let handshake = handshake_of(request);
+                let welcome = self.admit(&handshake).await?;
+                let revision = revision.ok_or(RequestError::UnsupportedRevision)?;
+                let guest = Guest { revision, handshake, welcome };
+                match transport {
+                    Transport::Polling => self.open_polling(request, guest, base64).await,
+                    Transport::WebSocket => self.open_websocket(request, guest).await,
+                }
             }
             Asked::Session { sid, revision, ask } => self.session(request, sid, revision, ask).await,
         }
     }
 
-    async fn handshake<State>(
+    async fn open_polling<State>(
         &self,
         request: &Request<State>,
-        revision: Revision,
+        guest: Guest,
         base64: bool,
     ) -> Result<Response, Refused> {
-        let handshake = handshake_of(request);
-        let welcome = self.admit(&handshake).await?;
+        let Guest { revision, handshake, welcome } = guest;
         let new = new_session(revision, Opening::Polling { base64 }, handshake)?;
         let (id, sid) = (self.shared.next_request(), new.sid);
         let cell = self.shared.cell_of(sid);
@@ -287,11 +297,10 @@ impl Endpoint {
     async fn open_websocket<State: Clone + Send + Sync + 'static>(
         &self,
         request: &Request<State>,
-        revision: Revision,
+        guest: Guest,
     ) -> Result<Response, Refused> {
         let accept = accept_key(request).map_err(Refused::NotWebSocket)?;
-        let handshake = handshake_of(request);
-        let welcome = self.admit(&handshake).await?;
+        let Guest { revision, handshake, welcome } = guest;
         let (id, line) = (self.shared.next_request(), Arc::new(Line::default()));
         let new = new_session(revision, Opening::WebSocket(id), handshake)?;
         let sid = new.sid;

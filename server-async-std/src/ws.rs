@@ -5,6 +5,7 @@ use crate::shared::{Line, Shared};
 use crate::turn::Turns;
 use async_std::task::{sleep, yield_now};
 use async_tungstenite::WebSocketStream;
+use async_tungstenite::tungstenite::error::ProtocolError;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use async_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use async_tungstenite::tungstenite::{Error, Message};
@@ -283,7 +284,11 @@ impl Drop for Socket {
 impl End {
     fn of(error: &Error) -> Self {
         match error {
-            Error::ConnectionClosed | Error::AlreadyClosed => Self::Closed,
+            // A connection that breaks off has closed, with less ceremony.
+            Error::ConnectionClosed
+            | Error::AlreadyClosed
+            | Error::Io(_)
+            | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Closed,
             Error::Capacity(_) => Self::Failed(Some(CloseCode::Size)),
             Error::Utf8(_) => Self::Failed(Some(CloseCode::Invalid)),
             Error::Protocol(_) | Error::AttackAttempt => Self::Failed(Some(CloseCode::Protocol)),

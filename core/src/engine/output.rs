@@ -26,7 +26,11 @@ pub enum Reason {
     ParseError,
     /// The client did not read what was sent to it. Not in the reference, which lets its memory grow.
     SlowConsumer,
-    /// The server closed the connection: because of what the client did, or because the application said so.
+    /// The server closed the connection because of what the client sent: a packet that makes no sense, or none that it may
+    /// send now.
+    ForcedClose,
+    /// The server closed the connection for reasons of its own: the client joined no namespace in time, or came back over
+    /// another connection.
     ForcedServerClose,
     /// The whole server is closing.
     ServerShuttingDown,
@@ -46,6 +50,7 @@ impl Reason {
             | Self::TransportClose
             | Self::PingTimeout
             | Self::SlowConsumer
+            | Self::ForcedClose
             | Self::ForcedServerClose
             | Self::ServerShuttingDown => true,
             Self::ParseError | Self::ClientNamespaceDisconnect | Self::ServerNamespaceDisconnect => false,
@@ -62,6 +67,7 @@ impl fmt::Display for Reason {
             Self::PingTimeout => "ping timeout",
             Self::ParseError => "parse error",
             Self::SlowConsumer => "slow consumer",
+            Self::ForcedClose => "forced close",
             Self::ForcedServerClose => "forced server close",
             Self::ServerShuttingDown => "server shutting down",
             Self::ClientNamespaceDisconnect => "client namespace disconnect",

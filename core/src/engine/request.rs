@@ -32,8 +32,9 @@ pub enum Transport {
 pub enum Request {
     /// No `sid`: a new session.
     Handshake {
-        /// From `EIO`.
-        revision: Revision,
+        /// From `EIO`. `None` for one that the server does not speak: the reference asks everybody else first, whether
+        /// the client is let in at all, before it answers [`RequestError::UnsupportedRevision`].
+        revision: Option<Revision>,
         /// From `transport`.
         transport: Transport,
         /// Whether the client can not take binary poll answers (`b64` or `j`; EIO=3 only).
@@ -136,8 +137,8 @@ impl Request {
     /// # Errors
     ///
     /// In the reference's order: transport; with `sid` the id's form (the rest is up to `Shard::route`); without it the
-    /// method, the missing upgrade, and the revision last. `EIO` must be exactly `3` or `4` (the reference takes
-    /// anything else for 3; the official suite wants it refused).
+    /// method and the missing upgrade. `EIO` must be exactly `3` or `4` (the reference takes anything else for 3; the
+    /// official suite wants it refused).
     pub fn parse(method: Method, query: &str, upgrade: bool, config: &Config) -> Result<Self, RequestError> {
         let (mut transport, mut eio, mut sid, mut base64) = (None, None, None, false);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -182,8 +183,8 @@ impl Request {
             return Err(RequestError::BadRequest);
         }
         let spoken = |revision: &Revision| config.eio3 || *revision == Revision::V4;
-        let revision = eio.filter(spoken).ok_or(RequestError::UnsupportedRevision)?;
-        Ok(Self::Handshake { revision, transport, base64: base64 && revision == Revision::V3 })
+        let revision = eio.filter(spoken);
+        Ok(Self::Handshake { revision, transport, base64: base64 && revision == Some(Revision::V3) })
     }
 }
 
@@ -200,7 +201,9 @@ mod tests {
 
     #[test]
     fn handshakes_of_both_revisions() {
-        let want = |revision, base64| Ok(Request::Handshake { revision, transport: Transport::Polling, base64 });
+        let want = |revision, base64| {
+            Ok(Request::Handshake { revision: Some(revision), transport: Transport::Polling, base64 })
+        };
         assert_eq!(get("EIO=4&transport=polling&t=abc"), want(Revision::V4, false));
         assert_eq!(get("transport=polling&EIO=3&b64=1"), want(Revision::V3, true));
         assert_eq!(get("EIO=4&transport=polling&b64=1"), want(Revision::V4, false));
@@ -221,17 +224,15 @@ mod tests {
             Err(E::BadHandshakeMethod)
         );
         assert_eq!(get("EIO=4&transport=websocket"), Err(E::BadRequest));
+        let unspoken = Ok(Request::Handshake { revision: None, transport: Transport::Polling, base64: false });
         for eio in ["", "EIO=", "EIO=abc", "EIO=03", "EIO=4.0", "EIO=2"] {
-            assert_eq!(get(&format!("{eio}&transport=polling")), Err(E::UnsupportedRevision), "{eio}");
+            assert_eq!(get(&format!("{eio}&transport=polling")), unspoken, "{eio}");
         }
         let none = Config { polling: false, websocket: false, eio3: false, ..Config::default() };
         assert_eq!(Request::parse(Method::Get, "EIO=4&transport=polling", false, &none), Err(E::UnknownTransport));
         assert_eq!(Request::parse(Method::Get, "EIO=4&transport=websocket", true, &none), Err(E::UnknownTransport));
         let only_new = Config { eio3: false, ..Config::default() };
-        assert_eq!(
-            Request::parse(Method::Get, "EIO=3&transport=polling", false, &only_new),
-            Err(E::UnsupportedRevision)
-        );
+        assert_eq!(Request::parse(Method::Get, "EIO=3&transport=polling", false, &only_new), unspoken);
         assert_eq!(E::UnsupportedRevision.body(), r#"{"code":5,"message":"Unsupported protocol version"}"#);
     }
 }

@@ -62,8 +62,10 @@ impl<'a> Effects<'a> {
         let scope = if kept && self.state.recovery.is_some() { self.state.scope_of(to) } else { None };
         let recipients = self.recipients(to);
         let Some(nsp) = self.nsp_of(to).filter(|_| scope.is_some() || !recipients.is_empty()) else { return };
-        // What is not kept says how far the client has got all the same, where it could take its last argument for that.
-        let offset = self.state.recovery.as_mut().filter(|_| kept || event.ends_in_string()).map(|recovery| {
+        // What is passing says how far the client has got all the same, where it could take the last argument for that. What
+        // is volatile does not, as in the reference.
+        let told = kept || (!event.volatile && event.ends_in_string());
+        let offset = self.state.recovery.as_mut().filter(|_| told).map(|recovery| {
             let number = recovery.next();
             recovery.offset(if scope.is_some() { number } else { number - 1 }, self.now)
         });

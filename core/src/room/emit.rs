@@ -87,7 +87,8 @@ impl<'a> Emit<'a> {
     }
 
     /// The same, but whoever can not take it at once (no poll waiting, or something still unsent) does without it, and nobody
-    /// gets it later.
+    /// gets it later. If its last argument is a string, clients of a server with recovery take that for their place: who is
+    /// cut off just then comes back as somebody new, as in the reference.
     #[must_use]
     pub fn volatile(mut self) -> Self {
         self.volatile = true;

@@ -18,6 +18,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
 
+/// What an offset begins with.
+const MARK: &str = "@";
+
 /// Who is to get an event, in words that outlast a connection.
 #[derive(Clone, Debug)]
 pub(crate) enum Scope {
@@ -133,7 +136,7 @@ impl Recovery {
         }
         let mut offset = String::new();
         // Writing to a `String` does not fail.
-        let _ = write!(offset, "{:x}.{number:x}", self.epoch);
+        let _ = write!(offset, "{MARK}{:x}.{number:x}", self.epoch);
         offset
     }
 
@@ -218,11 +221,13 @@ impl Recovery {
         Some(missed)
     }
 
-    /// The event's number; the inner `None` for an offset that another run of the server gave out.
+    /// The number in an offset; the inner `None` for one that another run of the server gave out.
     fn number_of(&self, offset: &str) -> Option<Option<u64>> {
-        let (epoch, number) = offset.split_once('.')?;
-        let [epoch, number] = [epoch, number].map(|digits| u64::from_str_radix(digits, 16).ok());
-        Some(number.filter(|_| epoch == Some(self.epoch)).filter(|_| epoch.is_some()))
+        // A volatile event's last argument, which clients take for an offset, does not look like one.
+        let (epoch, number) = offset.strip_prefix(MARK)?.split_once('.')?;
+        let epoch = u64::from_str_radix(epoch, 16).ok()?;
+        let number = u64::from_str_radix(number, 16).ok()?;
+        Some((epoch == self.epoch).then_some(number))
     }
 
     /// When something is to be forgotten next.

@@ -82,6 +82,10 @@ pub(crate) struct Client {
     assembly: Option<Box<Assembly>>,
 }
 
+/// What the client may not send, or not now. The reference closes the whole connection.
+#[derive(Clone, Copy, Debug)]
+struct Illegal;
+
 /// A client's place in a namespace, from CONNECT on.
 #[derive(Debug)]
 struct Socket {
@@ -107,7 +111,7 @@ impl Client {
         };
         match (revision, cx.engine.config.protocol) {
             // A client of this revision is in `/` without asking; where Engine.IO is alone, everybody is.
-            (Revision::V3, _) | (_, Protocol::EngineIo) => client.knock(Nsp::ROOT, "{}".into(), cx),
+            (Revision::V3, _) | (_, Protocol::EngineIo) => client.knock(Nsp::ROOT, "{}".into(), Vec::new(), cx),
             (Revision::V4, _) => {
                 client.session.set_timer(Timer::Connect, cx.engine.now.after(cx.engine.config.connect_timeout));
             }
@@ -161,7 +165,7 @@ impl Client {
 
     pub(crate) fn handle_timeout(&mut self, cx: &mut Context<'_>) {
         while let Some(timer) = self.session.handle_timeout(&mut cx.engine) {
-            let reason = if timer == Timer::Attachment { Reason::ParseError } else { Reason::ForcedServerClose };
+            let reason = if timer == Timer::Attachment { Reason::ForcedClose } else { Reason::ForcedServerClose };
             self.session.shut(reason, &mut cx.engine);
         }
         self.tell_end(cx);
@@ -220,7 +224,14 @@ impl Client {
                     self.session.abandon(&mut cx.engine);
                 }
             }
-            Delivery::Close(reason) => self.session.shut(reason, &mut cx.engine),
+            Delivery::Close(reason) => {
+                // Every namespace says goodbye first, as in the reference: else clients would come again.
+                for socket in self.sockets.iter().filter(|_| cx.engine.config.protocol != Protocol::EngineIo) {
+                    let goodbye = encode::disconnect(cx.engine.config.protocol, &socket.nsp);
+                    self.session.send(goodbye, &mut cx.engine);
+                }
+                self.session.shut(reason, &mut cx.engine);
+            }
         }
         self.tell_end(cx);
     }
@@ -256,11 +267,11 @@ impl Client {
                 Ok(())
             }
             Some(Incoming::Message(SocketMessage::Attachment(data))) => self.handle_attachment(&data, cx),
-            Some(Incoming::Message(SocketMessage::Malformed(_))) => Err(Reason::ParseError),
+            Some(Incoming::Message(SocketMessage::Malformed(_))) => Err(Illegal),
             _ => Ok(()),
         };
-        if let Err(reason) = legal {
-            self.session.shut(reason, &mut cx.engine);
+        if let Err(Illegal) = legal {
+            self.session.shut(Reason::ForcedClose, &mut cx.engine);
         }
     }
 
@@ -274,24 +285,23 @@ impl Client {
         cx.event(socket.serial, Event::Said(said));
     }
 
-    /// `attachments` are those that came with it. `Err` where the client may not send this now: the reference closes the
-    /// whole connection.
+    /// `attachments` are those that came with it.
     fn handle_socket_packet(
         &mut self,
         packet: Packet<'_>,
         attachments: Vec<Bytes>,
         cx: &mut Context<'_>,
-    ) -> Result<(), Reason> {
+    ) -> Result<(), Illegal> {
         if self.assembly.is_some() {
             // Text while attachments are owed (CVE-2026-48804).
-            return Err(Reason::ParseError);
+            return Err(Illegal);
         }
         if let Kind::Connect { auth } = packet.kind {
-            return self.handle_connect(&packet.nsp, &auth, cx);
+            return self.handle_connect(&packet.nsp, &auth, attachments, cx);
         }
         // Who has not been let in yet has not been told so either, and has nothing to say.
         let index = self.position(&packet.nsp).filter(|index| self.sockets[*index].accepted);
-        let index = index.ok_or(Reason::ForcedServerClose)?;
+        let index = index.ok_or(Illegal)?;
         let serial = self.sockets[index].serial;
         match packet.kind {
             Kind::Event { id, args, name, attachments: owed } => {
@@ -306,31 +316,37 @@ impl Client {
                 self.sockets.swap_remove(index);
                 cx.event(serial, Event::Disconnect(Reason::ClientNamespaceDisconnect));
             }
-            Kind::Connect { .. } | Kind::ConnectError => return Err(Reason::ForcedServerClose),
+            Kind::Connect { .. } | Kind::ConnectError => return Err(Illegal),
         }
         Ok(())
     }
 
-    fn handle_connect(&mut self, name: &str, auth: &str, cx: &mut Context<'_>) -> Result<(), Reason> {
+    fn handle_connect(
+        &mut self,
+        name: &str,
+        auth: &str,
+        attachments: Vec<Bytes>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Illegal> {
         let auth = if auth.is_empty() { "{}" } else { auth };
         match self.position(name) {
-            Some(_) => return Err(Reason::ForcedServerClose),
+            Some(_) => return Err(Illegal),
             None if self.sockets.len() >= cx.engine.config.max_namespaces => {
                 let (protocol, payload) = (cx.engine.config.protocol, r#"{"message":"Too many namespaces"}"#);
                 let refusal = encode::connect_error(protocol, &Nsp::new(name), payload);
                 self.session.send(refusal, &mut cx.engine);
             }
-            None => self.knock(Nsp::new(name), auth.into(), cx),
+            None => self.knock(Nsp::new(name), auth.into(), attachments, cx),
         }
         Ok(())
     }
 
-    fn handle_attachment(&mut self, data: &[u8], cx: &mut Context<'_>) -> Result<(), Reason> {
-        let mut assembly = self.assembly.take().ok_or(Reason::ParseError)?;
-        assembly.add(data, cx.engine.config).map_err(|_| Reason::ParseError)?;
+    fn handle_attachment(&mut self, data: &[u8], cx: &mut Context<'_>) -> Result<(), Illegal> {
+        let mut assembly = self.assembly.take().ok_or(Illegal)?;
+        assembly.add(data, cx.engine.config).map_err(|_| Illegal)?;
         if !self.sockets.iter().any(|socket| socket.serial == assembly.serial) {
             // Its socket has been put out of the namespace since, and what is said there now is said by a stranger.
-            return Err(Reason::ForcedServerClose);
+            return Err(Illegal);
         }
         self.assemble(*assembly, cx);
         Ok(())
@@ -353,7 +369,7 @@ impl Client {
     }
 
     /// Asks the hub to let the client into a namespace.
-    fn knock(&mut self, nsp: Nsp, auth: Box<str>, cx: &mut Context<'_>) {
+    fn knock(&mut self, nsp: Nsp, auth: Box<str>, attachments: Vec<Bytes>, cx: &mut Context<'_>) {
         let serial = self.next_serial;
         self.next_serial = self.next_serial.wrapping_add(1);
         let revision = self.session.revision();
@@ -367,7 +383,7 @@ impl Client {
         // Most clients are in one namespace.
         self.sockets.reserve_exact(1);
         self.sockets.push(Socket { nsp: nsp.clone(), serial, accepted: false });
-        cx.event(serial, Event::Connect(Connect { nsp, auth, revision, handshake, public, private }));
+        cx.event(serial, Event::Connect(Connect { nsp, auth, attachments, revision, handshake, public, private }));
     }
 
     fn position(&self, nsp: &str) -> Option<usize> {

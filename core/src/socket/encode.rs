@@ -38,7 +38,7 @@ pub(crate) fn event(protocol: Protocol, nsp: &Nsp, parts: Parts<'_>) -> Frame {
     let comma = if args.is_empty() { "" } else { "," };
     let plain = || format!("[{name}{comma}{args}]");
     let Some(offset) = offset else { return packet(protocol, EVENT, nsp, id, &plain(), attachments) };
-    // An offset is hexadecimal digits and a point, nothing to escape.
+    // An offset has nothing in it to escape.
     let told = format!(r#"[{name}{comma}{args},"{offset}"]"#);
     match protocol {
         Protocol::SocketIo => {

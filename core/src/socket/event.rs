@@ -43,7 +43,7 @@ impl Event {
     pub fn cost(&self) -> usize {
         size_of::<Self>()
             + match self {
-                Self::Connect(connect) => connect.auth.len(),
+                Self::Connect(connect) => connect.auth.len() + attached(&connect.attachments),
                 Self::Received(received) | Self::Acked { answer: received, .. } => received.cost(),
                 Self::Said(Said::Text(text)) => text.len(),
                 Self::Said(Said::Binary(data)) => data.len(),
@@ -60,6 +60,8 @@ pub struct Connect {
     /// The client's credentials, a JSON object. EIO=3 clients send them as a query after the namespace's name, and none for
     /// `/`.
     pub auth: Box<str>,
+    /// What stands in `auth` as a placeholder. Only in MessagePack a CONNECT can have any.
+    pub attachments: Vec<Bytes>,
     /// The client's revision.
     pub revision: Revision,
     /// What is known of the request that opened the session, if the driver has kept it.
@@ -191,8 +193,12 @@ impl Received {
     }
 
     fn cost(&self) -> usize {
-        self.json.len() + self.attachments.iter().map(|a| a.len() + size_of::<Bytes>()).sum::<usize>()
+        self.json.len() + attached(&self.attachments)
     }
+}
+
+fn attached(attachments: &[Bytes]) -> usize {
+    attachments.iter().map(|data| data.len() + size_of::<Bytes>()).sum()
 }
 
 /// Something the hub wants of a client.

@@ -197,7 +197,8 @@ pub(crate) fn decode_msgpack(bytes: &[u8], config: &Config) -> Result<(Packet<'s
             check_object(&data)?;
             Kind::Connect { auth: data.into() }
         }
-        1 => Kind::Disconnect,
+        1 if data.is_empty() => Kind::Disconnect,
+        1 => return Err(PacketError::Data),
         2 => {
             let name = check_array(&data)?.ok_or(PacketError::Name)?;
             check_name(name)?;

@@ -46,7 +46,7 @@ impl Suite for Talk {
             let sid = request.url().query_pairs().find(|(name, _)| name == "sid").map(|(_, sid)| sid.into_owned());
             if let (Method::Post, Some(sid)) = (request.method(), sid) {
                 let headers: serde_json::Map<_, _> =
-                    request.iter().map(|(name, value)| (name.to_string(), value.to_string().into())).collect();
+                    request.iter().map(|(name, value)| (name.to_string(), value.last().as_str().into())).collect();
                 let json = serde_json::Value::from(headers).to_string();
                 posts.lock().unwrap_or_else(PoisonError::into_inner).insert(sid, json);
             }

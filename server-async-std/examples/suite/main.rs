@@ -18,6 +18,9 @@ use sanket_async_std::{Cookie, Denial, Options, Origin, Origins, Server, Welcome
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// How long clients may take to hear of the server's end, and then their requests to end.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Kind {
     /// The official Socket.IO suite: `/`, `/custom` and `/echo`
@@ -199,12 +202,12 @@ async fn listen<A: Suite>(server: &Server<A>, tide: tide::Server<()>, port: u16)
     for address in handle.local_addrs() {
         eprintln!("listening on http://{address}");
     }
-    let told = async {
-        signals.next().await;
-        Ok(())
-    };
-    tide::listener::Listener::<()>::accept(&mut listener).or(told).await?;
-    server.close(Duration::from_secs(2)).await;
+    let accepting = async_std::task::spawn(async move { tide::listener::Listener::<()>::accept(&mut listener).await });
+    signals.next().await;
+    // Sessions first: whoever is between two polls has to come in once more to hear of it.
+    server.close(PATIENCE).await;
     handle.shutdown();
+    async { handle.finished().await }.or(async { sleep(PATIENCE).await }).await;
+    drop(accepting);
     Ok(())
 }

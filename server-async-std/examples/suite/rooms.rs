@@ -3,10 +3,11 @@
 //! reference, in `tests/clients/support/reference-socket.mjs`.
 
 use crate::Suite;
+use bytes::Bytes;
 use sanket::{
     AckId, Admission, Among, App, AskId, Connect, Effects, Emit, Nsp, Reason, Received, Refusal, SocketId, Target, Time,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
@@ -28,6 +29,8 @@ struct Question {
     ack: AckId,
     alone: bool,
     answers: Vec<String>,
+    /// Those of the last answer.
+    attachments: Vec<Bytes>,
 }
 
 /// How something is to be sent.
@@ -45,11 +48,17 @@ struct How {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Auth<'a> {
-    refuse: bool,
-    #[serde(borrow)]
+    /// True, or in a query any text.
+    refuse: Value,
+    #[serde(borrow, deserialize_with = "present")]
     data: Option<&'a RawValue>,
     /// A number; in a query, text.
     later: Value,
+}
+
+/// `null` too.
+fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<&'de RawValue>, D::Error> {
+    Deserialize::deserialize(value).map(Some)
 }
 
 impl Suite for Rooms {}
@@ -62,7 +71,7 @@ impl App for Rooms {
             return Admission::NoSuchNamespace;
         }
         let auth: Auth<'_> = serde_json::from_str(&connect.auth).unwrap_or_default();
-        if auth.refuse {
+        if !matches!(auth.refuse, Value::Null | Value::Bool(false)) {
             let refusal = Refusal::new("refused");
             return Admission::Refuse(match auth.data {
                 Some(data) => refusal.with_data(data),
@@ -144,7 +153,7 @@ impl App for Rooms {
                 return;
             }
             "out" => return fx.disconnect(who, flag(0)),
-            "reasons" => json!(self.reasons.get(&nsp)),
+            "reasons" => json!(self.reasons.get(&nsp).cloned().unwrap_or_default()),
             "recovered" => json!(fx.was_recovered(who)),
             _ => return,
         };
@@ -154,18 +163,19 @@ impl App for Rooms {
     fn answer(&mut self, ask: AskId, _: SocketId, answer: &Received, _: &mut Effects<'_>) {
         if let Some(question) = self.asks.get_mut(&ask) {
             question.answers.push(answer.first_arg().unwrap_or("null").into());
+            question.attachments = answer.attachments().to_vec();
         }
     }
 
     fn asked(&mut self, ask: AskId, silent: &[SocketId], fx: &mut Effects<'_>) {
-        let Some(Question { who, ack, alone, mut answers }) = self.asks.remove(&ask) else { return };
+        let Some(Question { who, ack, alone, mut answers, attachments }) = self.asks.remove(&ask) else { return };
         answers.sort();
         let json = match (alone, answers.first()) {
             (true, Some(answer)) => format!(r#"{{"answer":{answer}}}"#),
             (true, None) => r#"{"timedOut":true}"#.into(),
             (false, _) => format!(r#"{{"answers":[{}],"timedOut":{}}}"#, answers.join(","), !silent.is_empty()),
         };
-        fx.ack_json(who, ack, &json, &[]);
+        fx.ack_json(who, ack, &json, if alone { &attachments } else { &[] });
     }
 
     fn disconnecting(&mut self, who: SocketId, reason: Reason, fx: &mut Effects<'_>) {
@@ -198,7 +208,7 @@ impl Rooms {
         } else {
             with(nsp, &how.rooms, &how.except, &[], |target| fx.ask(target, &question, how.timeout))
         };
-        self.asks.insert(ask, Question { who, ack, alone, answers: Vec::new() });
+        self.asks.insert(ask, Question { who, ack, alone, answers: Vec::new(), attachments: Vec::new() });
     }
 }
 
