@@ -10,7 +10,7 @@ const clients = {
   4: require('socket.io-client-4').io
 }
 const transports = { polling: ['polling'], websocket: ['websocket'], upgrade: ['polling', 'websocket'] }
-const PATIENCE_MS = 5_000
+const PATIENCE_MS = 10_000
 
 export class Peer {
   heard = [] // [event, ...arguments], in order of arrival; the ack, if one is asked for, is not among the arguments.

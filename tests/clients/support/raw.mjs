@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import WebSocket from 'ws'
 import { deadline } from './wait.mjs'
 
-const PATIENCE_MS = 5_000
+const PATIENCE_MS = 10_000
 const ACK_IDS_FROM = 1_000 // Apart from the small ones that tests write themselves.
 
 export class Raw {
