@@ -115,7 +115,8 @@ for (const { generation, mode, title } of everyWay) {
   })
 
   test(`${title}: reconnects by itself when the connection is lost`, async (t) => {
-    const peer = await Peer.join(t, rooms.url, generation, mode, { reconnection: true, reconnectionDelay: 10, reconnectionDelayMax: 50 })
+    const soon = { reconnection: true, reconnectionDelay: 10, reconnectionDelayMax: 50 }
+    const peer = await Peer.join(t, rooms.url, generation, mode, soon)
     await peer.call('join', 'x')
     for (let round = 0; round < 3; round += 1) {
       const { id } = peer.socket

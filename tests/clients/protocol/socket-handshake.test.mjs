@@ -41,10 +41,11 @@ for (const version of [3, 4]) {
   })
 
   test(`EIO=${version}: odd keys of the query are keys like others`, async (t) => {
-    const raw = await Raw.open(t, server, version, { __proto__x: '1', constructor: '2', toString: '3' })
+    const odd = { __proto__x: '1', constructor: '2', toString: '3' }
+    const raw = await Raw.open(t, server, version, odd)
     await raw.join('/')
     const [{ query }] = await raw.call('/', 'getHandshake')
-    assert.deepEqual({ ...query }, { EIO: String(version), transport: 'websocket', __proto__x: '1', constructor: '2', toString: '3' })
+    assert.deepEqual(query, { EIO: String(version), transport: 'websocket', ...odd })
   })
 
   test(`EIO=${version}: each namespace has its own auth and time, and the same request`, async (t) => {

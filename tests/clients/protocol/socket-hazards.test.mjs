@@ -16,7 +16,8 @@ const cleanups = []
 before(async () => {
   [sio, rooms] = await Promise.all(['sio', 'rooms'].map((kind) => Server.startSuite(kind)))
   const t = { after: (cleanup) => cleanups.push(cleanup) }
-  witnesses = await Promise.all([2, 3, 4].map((generation) => Peer.join(t, `${sio.url}/echo`, generation, generation === 3 ? 'polling' : 'websocket')))
+  const ways = { 2: 'websocket', 3: 'polling', 4: 'websocket' }
+  witnesses = await Promise.all([2, 3, 4].map((generation) => Peer.join(t, `${sio.url}/echo`, generation, ways[generation])))
   witnesses.push(await Peer.join(t, rooms.url, 4, 'upgrade'))
 })
 after(async () => {
@@ -91,8 +92,13 @@ for (const version of [3, 4]) {
   })
 
   test(`EIO=${version}: ack ids past all numbers`, async (t) => {
-    const ids = { '9007199254740993': '9007199254740992', '12345678901234567890123': '1.2345678901234568e+22', [`1${'0'.repeat(400)}`]: 'Infinity', ['9'.repeat(900_000)]: 'Infinity' }
-    for (const [id, rounded] of Object.entries(ids)) {
+    const ids = [
+      ['9007199254740993', '9007199254740992'],
+      ['12345678901234567890123', '1.2345678901234568e+22'],
+      [`1${'0'.repeat(400)}`, 'Infinity'],
+      ['9'.repeat(900_000), 'Infinity']
+    ]
+    for (const [id, rounded] of ids) {
       const raw = await settled(t, version)
       raw.say(`2${id}["message-with-ack","x"]`)
       const answer = await outcome(raw, raw.hear())
@@ -120,7 +126,7 @@ for (const version of [3, 4]) {
 
   test(`EIO=${version}: names of methods and events called "error" are names like others`, async (t) => {
     const raw = await settled(t, version)
-    for (const name of ['error', 'connection', 'emit', 'on', 'constructor', '__proto__', 'prototype', 'hasOwnProperty', 'then', 'toString', 'domain']) {
+    for (const name of ['error', 'connection', 'emit', 'on', 'constructor', '__proto__', 'hasOwnProperty', 'then', 'domain']) {
       raw.say(`2["${name}",{"message":"x"},"${name}"]`)
       raw.say(`21["${name}"]`)
     }
@@ -158,7 +164,7 @@ for (const version of [3, 4]) {
       raw.say(text)
       raw.say('27["message-with-ack"]')
       const answer = await outcome(raw, raw.hear())
-      const refused = [`4/${long},{"message":"Invalid namespace"}`, ...version === 4 ? [`4/${long}?${long},{"message":"Invalid namespace"}`] : []]
+      const refused = [long, `${long}?${long}`].map((name) => `4/${name},{"message":"Invalid namespace"}`)
       assert.ok(['closed', '37[]', ...refused].includes(answer), `${answer.slice(0, 100)} to ${text.slice(0, 10)}`)
     }
     const raw = await Raw.join(t, rooms, '/', version)

@@ -44,7 +44,9 @@ test('a thousand messages in a second: every recipient gets them in order', asyn
   const said = countTo(COUNT)
   await until(() => acks === COUNT && everyone.every((hearer) => hearer.all('news').length >= COUNT), LONG_MS,
     () => `all of it: ${acks} acks; ${everyone.map((hearer) => hearer.all('news').length)}`)
-  for (const hearer of everyone) assert.deepEqual(hearer.all('news').map(([number]) => number), said, `${hearer.generation}, ${hearer.mode}`)
+  for (const hearer of everyone) {
+    assert.deepEqual(hearer.all('news').map(([number]) => number), said, `client ${hearer.generation}, ${hearer.mode}`)
+  }
   assert.deepEqual((await raw.hears(COUNT)).map((text) => JSON.parse(text.slice(1))[1]), said)
 })
 

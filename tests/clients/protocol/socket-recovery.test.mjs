@@ -83,7 +83,9 @@ test('a lost session comes back: id, pid, rooms, data, and all that it missed, i
   lost.socket.terminate()
   await gone()
   for (const text of countTo(10)) await call('send', { rooms: [['x'], ['x', 'y'], [], [sid], ['y', 'z']][text % 5] }, 'news', text)
-  const notMeant = [{ rooms: ['z'] }, { except: ['x'] }, { except: [sid] }, { rooms: ['x'], except: ['y'] }, { rooms: ['x'], volatile: true }]
+  const notMeant = [
+    { rooms: ['z'] }, { except: ['x'] }, { except: [sid] }, { rooms: ['x'], except: ['y'] }, { rooms: ['x'], volatile: true }
+  ]
   for (const how of notMeant) await call('send', how, 'news', `not for you: ${JSON.stringify(how)}`)
   await call('ask', { rooms: ['x'], timeout: 10 })
   const back = await comeBack(t, nsp, { pid, offset })
@@ -165,8 +167,10 @@ test('a wrong pid or offset, or none, is a fresh session', async (t) => {
   lost.socket.terminate()
   await gone()
   await call('send', { rooms: ['x'] }, 'news', 'secret')
-  const auths = [{ pid: 'x', offset }, { pid, offset: 'x' }, { pid, offset: '' }, { pid: '', offset }, { pid }, { offset }, { pid: 1, offset: 2 },
-    { pid: [pid], offset: [offset] }, { pid: sid, offset }, { pid: '__proto__', offset: '__proto__' }, { pid: `${pid} `, offset }]
+  const auths = [
+    { pid: 'x', offset }, { pid, offset: 'x' }, { pid, offset: '' }, { pid: '', offset }, { pid }, { offset }, { pid: 1, offset: 2 },
+    { pid: [pid], offset: [offset] }, { pid: sid, offset }, { pid: '__proto__', offset: '__proto__' }, { pid: `${pid} `, offset }
+  ]
   for (const auth of auths) {
     const back = await comeBack(t, nsp, auth)
     const text = JSON.stringify(auth)

@@ -2,7 +2,7 @@
 // Each test has its namespace, so that they share one server without meeting.
 import assert from 'node:assert/strict'
 import test, { after, before } from 'node:test'
-import { everyWay, generations, modes } from '../support/guest.mjs'
+import { everyWay } from '../support/guest.mjs'
 import { Peer } from '../support/peer.mjs'
 import { Raw } from '../support/raw.mjs'
 import { Server } from '../support/server.mjs'
@@ -94,7 +94,9 @@ for (const version of [3, 4]) {
     const { a, b, c } = await crowd(t, { a: ['x'], b: ['x', 'y'], c: [] }, version)
     await b.ask('set', 7)
     const byId = (...list) => list.sort((one, other) => one.id < other.id ? -1 : 1)
-    const [isA, isB, isC] = [{ id: a.id, rooms: ['x'], data: {} }, { id: b.id, rooms: ['x', 'y'], data: { value: 7 } }, { id: c.id, rooms: [], data: {} }]
+    const isA = { id: a.id, rooms: ['x'], data: {} }
+    const isB = { id: b.id, rooms: ['x', 'y'], data: { value: 7 } }
+    const isC = { id: c.id, rooms: [], data: {} }
     assert.deepEqual(await a.ask('fetch', []), byId(isA, isB, isC))
     assert.deepEqual(await a.ask('fetch', ['x', 'y']), byId(isA, isB))
     assert.deepEqual(await a.ask('fetch', ['y', c.id]), byId(isB, isC))
@@ -159,7 +161,8 @@ for (const version of [3, 4]) {
     assert.deepEqual(await ask({ ...all, rooms: ['y'], except: [c.id] }, [[b, '[true]']]), { answers: [true], timedOut: false })
     assert.deepEqual(await ask({ ...all, rooms: ['nobody'] }, []), { answers: [], timedOut: false })
     const some = { timeout: 400 }
-    assert.deepEqual(await ask({ ...some, rooms: ['x', 'y'] }, [[a, '["A"]'], [b, null], [c, '["C"]']]), { answers: ['A', 'C'], timedOut: true })
+    assert.deepEqual(await ask({ ...some, rooms: ['x', 'y'] }, [[a, '["A"]'], [b, null], [c, '["C"]']]),
+      { answers: ['A', 'C'], timedOut: true })
     assert.deepEqual(await ask({ ...some, rooms: ['y'] }, [[b, null], [c, null]]), { answers: [], timedOut: true })
     for (const raw of [a, b, c]) {
       await raw.ask('id')
@@ -225,7 +228,7 @@ for (const { generation, mode, title } of everyWay) {
 
 test('three generations on three transports hear each other in one room', async (t) => {
   const nsp = freshNsp()
-  const peers = await Promise.all(generations.flatMap((generation) => modes.map((mode) => Peer.join(t, server.url + nsp, generation, mode))))
+  const peers = await Promise.all(everyWay.map(({ generation, mode }) => Peer.join(t, server.url + nsp, generation, mode)))
   for (const peer of peers) await peer.listen('news').call('join', 'x')
   for (const [at, peer] of peers.entries()) await peer.call('send', { rooms: ['x'] }, 'news', at)
   for (const peer of peers) {

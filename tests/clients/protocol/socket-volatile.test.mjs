@@ -61,7 +61,8 @@ test('websocket: a reader who has stopped reading misses volatile events, and no
     await speaker.call('/', 'send', { rooms: ['full'], volatile: true }, 'volatile', number)
   }
   // What the other one hears shows that all was said; how much of it is volatile depends on how fast it reads.
-  const numbersOf = (heard, name) => heard.filter((text) => text.startsWith(`2["${name}"`)).map((text) => Number(/\d+/.exec(text.slice(5))[0]))
+  const numbersOf = (heard, name) =>
+    heard.filter((text) => text.startsWith(`2["${name}"`)).map((text) => Number(/,(\d+)/.exec(text)[1]))
   const all = Array.from({ length: COUNT }, (_, number) => number)
   await other.call('/', 'id')
   assert.deepEqual(numbersOf(other.inbox, 'news'), all)
