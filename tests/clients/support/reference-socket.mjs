@@ -2,9 +2,10 @@
 // `sio` and `sio-client`; the third shows what those two can not. Knows nothing of command lines.
 //
 // The kind `rooms`, on the namespace `/` and on every `/dynamic-<digits>` (made by its first socket, gone with its last):
-// nothing is emitted on connection. A CONNECT whose auth has `refuse` is refused with the message `refused`, and with the
-// auth's `data` if it has any; one whose auth has `later` is admitted after so many milliseconds. The events, of which every
-// one is acked (but not `out`):
+// nothing is emitted on connection. A CONNECT whose auth has a `refuse` that is true (not empty, not 0) is refused with the
+// message `refused`, and with the auth's `data` if it has any; one whose auth has `later` is admitted after so many
+// milliseconds. EIO=3 clients say the same in the query behind the namespace, so that all values are strings. Sockets' own ids
+// count as rooms. The events, of which every one is acked (but not `out`):
 //
 //   id                              the socket's id
 //   count                           how many sockets the namespace has
@@ -23,7 +24,7 @@
 //   leaveall rooms room             true; and they leave it
 //   disconnectall rooms close       true, and then they are disconnected, with their connection if `close`
 //   out close                       the sender is disconnected
-//   reasons                         the last 20 [id, reason] of the namespace's sockets that were disconnected
+//   reasons                         the last 20 [id, reason] of sockets that left the namespace; gone with it
 //   recovered                       whether the socket is a recovered one
 import { createRequire } from 'node:module'
 import { createServer } from 'node:http'
