@@ -32,10 +32,10 @@ fn text_while_attachments_are_owed_and_attachments_that_nobody_owes_end_the_sess
     let (session, ws) = socket(&mut world, Revision::V4);
     say(&mut world, session, ws, "451-[\"echo\",{\"_placeholder\":true,\"num\":0}]");
     say(&mut world, session, ws, "42[\"echo\"]");
-    assert_eq!(world.end_of(session), Some(Reason::ParseError));
+    assert_eq!(world.end_of(session), Some(Reason::ForcedClose));
     let (session, ws) = socket(&mut world, Revision::V4);
     world.send(session, ws, RawMessage::Binary(b"nobody asked"));
-    assert_eq!(world.end_of(session), Some(Reason::ParseError));
+    assert_eq!(world.end_of(session), Some(Reason::ForcedClose));
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn attachments_that_never_come_end_the_session() {
     assert_eq!(hear(&mut world, session, ws), ["3"], "a heartbeat does not count");
     world.advance(1_008);
     hear(&mut world, session, ws);
-    assert_eq!(world.end_of(session), Some(Reason::ParseError));
+    assert_eq!(world.end_of(session), Some(Reason::ForcedClose));
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn attachments_beyond_the_limit_end_the_session() {
     world.send(session, ws, RawMessage::Binary(&[0; 10]));
     assert_eq!(world.end_of(session), None);
     world.send(session, ws, RawMessage::Binary(&[0; 1]));
-    assert_eq!(world.end_of(session), Some(Reason::ParseError));
+    assert_eq!(world.end_of(session), Some(Reason::ForcedClose));
 }
 
 #[test]
@@ -76,5 +76,5 @@ fn attachments_for_a_namespace_that_was_left_meanwhile_are_a_strangers() {
     // The world would complain of an event from a socket that has left.
     world.send(session, ws, RawMessage::Binary(b"late"));
     hear(&mut world, session, ws);
-    assert_eq!(world.end_of(session), Some(Reason::ForcedServerClose));
+    assert_eq!(world.end_of(session), Some(Reason::ForcedClose));
 }

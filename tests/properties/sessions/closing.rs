@@ -50,5 +50,5 @@ fn what_was_queued_goes_out_before_a_senseless_packet_ends_the_session() {
     assert_eq!(post(&mut world, session, "42{}"), 200, "it is an Engine.IO message");
     let poll = world.get(session);
     assert_eq!(packets(&mut world, session, poll), ["42[\"echo\",1]", "1"]);
-    assert_eq!(world.end_of(session), Some(Reason::ParseError));
+    assert_eq!(world.end_of(session), Some(Reason::ForcedClose));
 }

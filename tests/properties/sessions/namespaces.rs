@@ -35,7 +35,7 @@ fn what_is_not_allowed_in_a_namespace_closes_the_whole_connection() {
         let mut world = world();
         let (session, ws) = socket(&mut world, Revision::V4);
         say(&mut world, session, ws, packet);
-        assert_eq!(world.end_of(session), Some(Reason::ForcedServerClose), "{packet}");
+        assert_eq!(world.end_of(session), Some(Reason::ForcedClose), "{packet}");
     }
 }
 
@@ -73,7 +73,7 @@ fn limits_of_namespaces() {
     assert!(hear(&mut world, session, ws).iter().any(|packet| packet.starts_with("40/b,")));
     say(&mut world, session, ws, "40/abc,");
     hear(&mut world, session, ws);
-    assert_eq!(world.end_of(session), Some(Reason::ParseError));
+    assert_eq!(world.end_of(session), Some(Reason::ForcedClose));
 }
 
 #[test]
