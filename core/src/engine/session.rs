@@ -148,7 +148,11 @@ impl Session {
     }
 
     pub(crate) fn handle_poll(&mut self, id: RequestId, cx: &mut Context<'_>) {
-        let cause = if self.poll.is_some() { Cause::SecondPoll } else { Cause::Poll };
+        let cause = match () {
+            () if self.poll.is_some() => Cause::SecondPoll,
+            () if self.queue.is_empty() => Cause::LastPoll,
+            () => Cause::Poll,
+        };
         match self.step(cause, cx) {
             Act::Park => {
                 self.poll = Some(id);
@@ -162,9 +166,7 @@ impl Session {
                 }
             }
             Act::AnswerLast => {
-                let mut last = self.queue.pop_up_to(usize::MAX, |_| 0);
-                last.push(Outgoing::Close);
-                cx.respond(id, Response::Batch(self.batch(last)));
+                cx.respond(id, Response::Batch(self.batch(alloc::vec![Outgoing::Close])));
                 self.finish(cx);
             }
             Act::Overlap => {

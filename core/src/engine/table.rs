@@ -6,7 +6,8 @@
 //!
 //! | cause | Polling | Probing | Probed | WebSocket | PollClosing | WsClosing | Closed |
 //! |---|---|---|---|---|---|---|---|
-//! | Poll | Park | Park | ParkOrNoop | Mismatch | AnswerLast → Closed | Mismatch | Unknown |
+//! | Poll | Park | Park | ParkOrNoop | Mismatch | Park | Mismatch | Unknown |
+//! | LastPoll | Park | Park | ParkOrNoop | Mismatch | AnswerLast → Closed | Mismatch | Unknown |
 //! | SecondPoll | Overlap → Closed | Overlap → Closed | Overlap → Closed | Mismatch | AnswerLast → Closed | Mismatch | Unknown |
 //! | PollGone | Close(TransportError) → Closed | Close(TransportError) → Closed | Close(TransportError) → Closed | Ignore | Ignore | Ignore | Ignore |
 //! | PostBegins | Read | Read | Read | Mismatch | Read | Mismatch | Unknown |
@@ -75,6 +76,8 @@ pub(crate) enum Via {
 pub(crate) enum Cause {
     /// A GET.
     Poll,
+    /// A GET when nothing is left to be said.
+    LastPoll,
     /// A GET while another one waits.
     SecondPoll,
     /// The waiting GET's connection is gone.
@@ -140,7 +143,7 @@ pub(crate) enum Act {
     Park,
     /// Answer the GET with what is queued, or with `6` unless another one was let go just now.
     ParkOrNoop,
-    /// Answer the GET with what is queued and `1`.
+    /// Answer the GET `1`.
     AnswerLast,
     /// Answer 400, code 3.
     Mismatch,
@@ -188,12 +191,13 @@ pub(crate) enum Act {
 pub(crate) const fn row(state: State, cause: Cause) -> (Act, State) {
     use Via::{Polling as ByPolling, WebSocket as ByWebSocket};
     match cause {
-        Cause::Poll | Cause::SecondPoll => match state {
+        Cause::Poll | Cause::LastPoll | Cause::SecondPoll => match state {
             State::Polling | State::Probing | State::Probed if matches!(cause, Cause::SecondPoll) => {
                 (Act::Overlap, State::Closed)
             }
             State::Polling | State::Probing => (Act::Park, state),
             State::Probed => (Act::ParkOrNoop, state),
+            State::PollClosing if matches!(cause, Cause::Poll) => (Act::Park, state),
             State::PollClosing => (Act::AnswerLast, State::Closed),
             State::WebSocket | State::WsClosing => (Act::Mismatch, state),
             State::Closed => (Act::Unknown, state),
@@ -328,6 +332,7 @@ mod tests {
     fn causes() -> Vec<Cause> {
         let mut all = alloc::vec![
             Cause::Poll,
+            Cause::LastPoll,
             Cause::SecondPoll,
             Cause::PollGone,
             Cause::PostBegins,

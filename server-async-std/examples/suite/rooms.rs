@@ -26,7 +26,7 @@ pub(crate) struct Rooms {
 #[derive(Debug)]
 struct Question {
     who: SocketId,
-    ack: AckId,
+    ack: Option<AckId>,
     alone: bool,
     answers: Vec<String>,
     /// Those of the last answer.
@@ -175,7 +175,9 @@ impl App for Rooms {
             (true, None) => r#"{"timedOut":true}"#.into(),
             (false, _) => format!(r#"{{"answers":[{}],"timedOut":{}}}"#, answers.join(","), !silent.is_empty()),
         };
-        fx.ack_json(who, ack, &json, if alone { &attachments } else { &[] });
+        if let Some(ack) = ack {
+            fx.ack_json(who, ack, &json, if alone { &attachments } else { &[] });
+        }
     }
 
     fn disconnecting(&mut self, who: SocketId, reason: Reason, fx: &mut Effects<'_>) {
@@ -197,7 +199,6 @@ impl App for Rooms {
 
 impl Rooms {
     fn ask(&mut self, who: SocketId, nsp: &Nsp, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
-        let Some(ack) = ack else { return };
         let args = event.args();
         let how = how(&args);
         let question = Emit::new("question").args_json(&args.get(1..).unwrap_or_default().join(","));
