@@ -81,6 +81,31 @@ export class Raw {
     return this.#parsed() ?? null
   }
 
+  /** What came after the head, as frames of a WebSocket: opcode and data. */
+  get frames () {
+    const frames = []
+    let rest = this.bytes.subarray(this.bytes.indexOf('\r\n\r\n') + 4)
+    while (rest.length >= 2) {
+      const [opcode, short] = [rest[0] & 15, rest[1]]
+      const wide = short === 127 ? 8 : short === 126 ? 2 : 0
+      const length = wide ? Number(`0x${rest.subarray(2, 2 + wide).toString('hex')}`) : short
+      if (!(rest.length >= 2 + wide + length)) break
+      frames.push({ opcode, data: rest.subarray(2 + wide, 2 + wide + length) })
+      rest = rest.subarray(2 + wide + length)
+    }
+    return frames
+  }
+
+  /** Waits for the WebSocket to be closed: the code of the close frame, 1005 if it has none, or 1006 without a frame. */
+  async goes (ms = PATIENCE_MS) {
+    let over = false
+    this.ended.then(() => { over = true })
+    const close = () => this.frames.find(({ opcode }) => opcode === OPCODES.close)
+    await until(() => over || close(), ms, 'the websocket to be closed')
+    const frame = close()
+    return frame ? (frame.data.length ? frame.data.readUInt16BE() : 1005) : 1006
+  }
+
   #parsed () {
     const [top, ...rest] = this.text.split('\r\n\r\n')
     if (rest.length === 0) return null
