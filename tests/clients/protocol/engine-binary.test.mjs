@@ -80,7 +80,7 @@ test('EIO3 binary payload: heartbeat and goodbye', async () => {
 })
 
 test('EIO3 open answer: is text, even for clients that take binary', async () => {
-  const answer = await ask(server, { EIO: 3, transport: 'polling' }, { headers: { accept: '*/*', 'content-type': 'application/octet-stream' } })
+  const answer = await ask(server, { EIO: 3, transport: 'polling' }, { headers: { accept: '*/*', ...OCTETS } })
   assert.equal(answer.type, 'text/plain')
   assert.match(answer.body, /^\d+:0\{/)
 })

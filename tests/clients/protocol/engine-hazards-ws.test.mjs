@@ -41,9 +41,9 @@ async function rawSocket (t, query, glued = Buffer.alloc(0)) {
 
 hazard('a bad frame glued to the Upgrade request (CVE-2022-21676)', async (version, t) => {
   const bad = [
-    frame(text, '4a', { rsv: 7 }), frame(text, '4a', { mask: false }), frame(15, 'x'), frame(3), frame(ping, 'x'.repeat(126)),
-    frame(ping, 'x', { fin: false }), frame(continuation, '4a'), frame(text, Buffer.from([0x34, 0xff])), frame(close, Buffer.from([3])),
-    Buffer.alloc(64, 255), frame(close, Buffer.from([0, 1]))
+    frame(text, '4a', { rsv: 7 }), frame(text, '4a', { mask: false }), frame(15, 'x'), frame(3),
+    frame(ping, 'x'.repeat(126)), frame(ping, 'x', { fin: false }), frame(continuation, '4a'),
+    frame(text, Buffer.from([0x34, 0xff])), frame(close, Buffer.from([3])), frame(close, Buffer.from([0, 1])), Buffer.alloc(64, 255)
   ]
   for (const glued of bad) {
     const poller = await poll(server, version)
@@ -58,7 +58,8 @@ hazard('a bad frame glued to the Upgrade request (CVE-2022-21676)', async (versi
 })
 
 hazard('a good frame glued to the Upgrade request', async (version, t) => {
-  const raw = await rawSocket(t, { EIO: version }, Buffer.concat([frame(text, '4a'), frame(text, '4', { fin: false }), frame(continuation, 'b')]))
+  const good = [frame(text, '4a'), frame(text, '4', { fin: false }), frame(continuation, 'b')]
+  const raw = await rawSocket(t, { EIO: version }, Buffer.concat(good))
   await until(() => raw.frames.length >= 3, 3_000, 'both to come back')
   assert.deepEqual(raw.frames.slice(1, 3).map(({ data }) => data.toString()), ['4a', '4b'])
 }, { skip: isReference && 'drops what comes before it has made the session' })
@@ -75,7 +76,8 @@ hazard('a reset while an Upgrade is refused (CVE-2022-41940)', async (version, t
 
 hazard('odd `transport` values on Upgrade (CVE-2023-31125)', async (version, t) => {
   const poller = await poll(server, version)
-  const odd = ['webtransport', 'toString', '__proto__', 'constructor', 'hasOwnProperty', 'WebSocket', 'websocket,polling', 'websocket ', '', '\0', '😀', '1']
+  const keys = ['toString', '__proto__', 'constructor', 'hasOwnProperty']
+  const odd = [...keys, 'webtransport', 'WebSocket', 'websocket,polling', 'websocket ', '', '\0', '😀', '1']
   for (const transport of odd) {
     for (const sid of ['', poller.opened.sid]) {
       const raw = await Raw.connect(t, server)
@@ -109,14 +111,14 @@ hazard('lengths that add up past every number', async (version, t) => {
 })
 
 hazard('odd extension and protocol names in the handshake', async (version, t) => {
-  const odd = [
-    ['Sec-WebSocket-Extensions', '__proto__'], ['Sec-WebSocket-Extensions', 'constructor; toString=1'], ['Sec-WebSocket-Extensions', ';;;,,='],
-    ['Sec-WebSocket-Extensions', 'permessage-deflate; client_max_window_bits=99999'],
-    ['Sec-WebSocket-Extensions', 'permessage-deflate; __proto__; server_max_window_bits'], ['Sec-WebSocket-Extensions', 'a, '.repeat(2000)],
-    ['Sec-WebSocket-Protocol', '__proto__'], ['Sec-WebSocket-Protocol', 'constructor, hasOwnProperty'], ['Sec-WebSocket-Protocol', ',,,'],
-    ['Sec-WebSocket-Protocol', 'a b'], ['Sec-WebSocket-Protocol', 'a, a'], ['Sec-WebSocket-Protocol', 'x, '.repeat(2000)]
-  ]
-  for (const header of odd) {
+  const odd = {
+    Extensions: [
+      '__proto__', 'constructor; toString=1', ';;;,,=', 'permessage-deflate; client_max_window_bits=99999',
+      'permessage-deflate; __proto__; server_max_window_bits', 'a, '.repeat(2000)
+    ],
+    Protocol: ['__proto__', 'constructor, hasOwnProperty', ',,,', 'a b', 'a, a', 'x, '.repeat(2000)]
+  }
+  for (const header of Object.entries(odd).flatMap(([name, values]) => values.map((value) => [`Sec-WebSocket-${name}`, value]))) {
     const raw = await Raw.connect(t, server)
     await raw.write(upgradeHead({ EIO: version }, [...upgradeHeaders(), header]))
     const { status, headers } = await raw.answer()
@@ -133,7 +135,8 @@ hazard('odd extension and protocol names in the handshake', async (version, t) =
 hazard('handshakes of WebSocket that are none', async (version, t) => {
   const without = (name) => upgradeHeaders().filter(([other]) => other !== name)
   const wrong = [
-    without('Sec-WebSocket-Key'), without('Sec-WebSocket-Version'), [...without('Sec-WebSocket-Key'), ['Sec-WebSocket-Key', 'short']],
+    without('Sec-WebSocket-Key'), without('Sec-WebSocket-Version'),
+    [...without('Sec-WebSocket-Key'), ['Sec-WebSocket-Key', 'short']],
     [...without('Sec-WebSocket-Version'), ['Sec-WebSocket-Version', '12']], [...without('Upgrade'), ['Upgrade', 'h2c']],
     [...without('Sec-WebSocket-Version'), ['Sec-WebSocket-Version', '99999999999999999999']]
   ]
@@ -151,10 +154,11 @@ hazard('fifty thousand one-byte fragments (CVE-2026-48779)', async (version, t, 
     const raw = await rawSocket(t, { EIO: version })
     raw.write(Buffer.concat([many, last]))
     await witness.goesOn()
-    // The reference has a limit for them. One that has none but for their bytes gives the message back, once it is whole.
-    const over = raw.goes().then((code) => assert.ok([POLICY, TOO_BIG].includes(code), `closed with ${code}`))
-    if (last.length) await Promise.race([over, until(() => raw.frames.some(({ data }) => data.length === 50_002), 5_000, 'the echo')])
-    over.catch(() => {})
+    if (last.length === 0) continue
+    // The reference has a limit for them. One that has none but for their bytes gives the message back.
+    const echoed = () => raw.frames.some(({ data }) => data.length === 50_002)
+    await until(() => raw.over || raw.closeCode || echoed(), 5_000, 'the echo')
+    assert.ok(echoed() || [POLICY, TOO_BIG].includes(raw.closeCode), `closed with ${raw.closeCode}`)
   }
 })
 
@@ -248,7 +252,8 @@ hazard("POST racing with the upgrade's 5", async (version, t) => {
 })
 
 hazard('WebSockets that are cut in the middle of everything', async (version, t) => {
-  for (const bytes of [frame(text, '4abc').subarray(0, 1), frame(text, '4abc').subarray(0, 7), frame(text, '4a', { fin: false }), frame(close).subarray(0, 3)]) {
+  const whole = frame(text, '4abc')
+  for (const bytes of [whole.subarray(0, 1), whole.subarray(0, 7), frame(text, '4a', { fin: false }), frame(close).subarray(0, 3)]) {
     const raw = await rawSocket(t, { EIO: version }, bytes)
     raw.reset()
     const ended = await rawSocket(t, { EIO: version }, bytes)

@@ -11,7 +11,9 @@ import { decode } from '../support/wire.mjs'
 const MAX = 20_000
 const OVER_MAX = 1009
 const EVERY_BYTE = Buffer.from(Array.from({ length: 256 }, (_, n) => n))
-const TEXTS = ['', ' ', 'a', 'é', '二', '😀', 'a\0b', 'x\u001fy', '\r\n', '\ufeff', '\u2028', '4', 'b4AA=', '2:4a', '{"a":1}', 'é😀'.repeat(500)]
+const TEXTS = [
+  '', ' ', 'a', 'é', '二', '😀', 'a\0b', 'x\u001fy', '\r\n', '\ufeff', '\u2028', '4', 'b4AA=', '2:4a', '{"a":1}', 'é😀'.repeat(500)
+]
 
 let server
 before(async () => { server = await Server.startSuite('eio', ['--max-payload', String(MAX)]) })

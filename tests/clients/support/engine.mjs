@@ -22,8 +22,8 @@ export const poll = (server, version, more) => Poller.open(server, version, { pa
 export const target = (query) => `${PATH}?${new URLSearchParams(query)}`
 
 /** A poll that is surely waiting: a request after it was answered. What that request asks for is refused, and harmless. */
-export async function parked (poller) {
-  const waiting = poller.get()
+export async function parked (poller, options) {
+  const waiting = poller.get(options)
   await waiting.sent
   await ask(poller.server, { ...poller.query, transport: 'none' })
   return { waiting } // Bare, it would be waited for.

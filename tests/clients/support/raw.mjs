@@ -51,9 +51,10 @@ export class Raw {
     this.bytes = Buffer.alloc(0)
     socket.on('data', (chunk) => { this.bytes = Buffer.concat([this.bytes, chunk]) })
     socket.on('error', () => {}) // 'close' follows.
-    const over = new Promise((resolve) => ['end', 'close'].forEach((event) => socket.once(event, resolve)))
-    /** Resolves when the server will send no more, for whatever reason. */
-    this.ended = over
+    /** The server will send no more, for whatever reason. */
+    this.over = false
+    this.ended = new Promise((resolve) => ['end', 'close'].forEach((event) => socket.once(event, resolve)))
+    this.ended.then(() => { this.over = true })
   }
 
   get text () { return this.bytes.toString('latin1') }
@@ -75,9 +76,7 @@ export class Raw {
 
   /** Waits for an answer, or for the end of the connection without one: then `null`. */
   async outcome (ms = PATIENCE_MS) {
-    let over = false
-    this.ended.then(() => { over = true })
-    await until(() => over || this.#parsed()?.whole, ms, 'an answer, or the end of the connection')
+    await until(() => this.over || this.#parsed()?.whole, ms, 'an answer, or the end of the connection')
     return this.#parsed() ?? null
   }
 
@@ -96,14 +95,16 @@ export class Raw {
     return frames
   }
 
-  /** Waits for the WebSocket to be closed: the code of the close frame, 1005 if it has none, or 1006 without a frame. */
+  /** The code that the WebSocket was closed with: 1005 for a close frame without one, `undefined` if there was no such frame. */
+  get closeCode () {
+    const { data } = this.frames.find(({ opcode }) => opcode === OPCODES.close) ?? {}
+    return data && (data.length ? data.readUInt16BE() : 1005)
+  }
+
+  /** Waits for the WebSocket to be closed, and gives the code: 1006 if the connection ended without a close frame. */
   async goes (ms = PATIENCE_MS) {
-    let over = false
-    this.ended.then(() => { over = true })
-    const close = () => this.frames.find(({ opcode }) => opcode === OPCODES.close)
-    await until(() => over || close(), ms, 'the websocket to be closed')
-    const frame = close()
-    return frame ? (frame.data.length ? frame.data.readUInt16BE() : 1005) : 1006
+    await until(() => this.over || this.closeCode, ms, 'the websocket to be closed')
+    return this.closeCode ?? 1006
   }
 
   #parsed () {
@@ -113,6 +114,7 @@ export class Raw {
     const fields = lines.map((line) => [line.split(':')[0].toLowerCase(), line.slice(line.indexOf(':') + 1).trim()])
     const headers = Object.fromEntries(fields)
     const body = rest.join('\r\n\r\n')
-    return { line, status: Number(line.split(' ')[1]), headers, body, whole: body.length >= Number(headers['content-length'] ?? 0) }
+    const whole = body.length >= Number(headers['content-length'] ?? 0)
+    return { line, status: Number(line.split(' ')[1]), headers, body, whole }
   }
 }
