@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import test, { after, before } from 'node:test'
 import { ask, assertUnknown, each, echoes, parked, poll, Socket, target } from '../support/engine.mjs'
-import { head, Raw, upgradeHeaders } from '../support/raw.mjs'
+import { head, Raw, upgradeHeaders } from '../support/bytes.mjs'
 import { isReference, Server } from '../support/server.mjs'
 import { until } from '../support/wait.mjs'
 import { decode, encode } from '../support/wire.mjs'

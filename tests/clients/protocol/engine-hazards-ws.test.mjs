@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before } from 'node:test'
 import { assertUnknown, each, echoes, parked, poll, Socket, target, upgrade } from '../support/engine.mjs'
-import { frame, head, OPCODES, Raw, upgradeHeaders } from '../support/raw.mjs'
+import { frame, head, OPCODES, Raw, upgradeHeaders } from '../support/bytes.mjs'
 import { isReference, Server } from '../support/server.mjs'
 import { until } from '../support/wait.mjs'
 import { decode } from '../support/wire.mjs'

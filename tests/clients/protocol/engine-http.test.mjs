@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import test, { after, before } from 'node:test'
 import { ask, each, poll, Socket, target } from '../support/engine.mjs'
-import { head, Raw, upgradeHeaders } from '../support/raw.mjs'
+import { head, Raw, upgradeHeaders } from '../support/bytes.mjs'
 import { Server } from '../support/server.mjs'
 import { decode } from '../support/wire.mjs'
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import test, { after, before } from 'node:test'
 import { gunzipSync, inflateSync } from 'node:zlib'
 import { ask, each, echoes, parked, poll, Socket, target } from '../support/engine.mjs'
-import { head, Raw, upgradeHeaders } from '../support/raw.mjs'
+import { head, Raw, upgradeHeaders } from '../support/bytes.mjs'
 import { isReference, Server } from '../support/server.mjs'
 import { decode } from '../support/wire.mjs'
 
