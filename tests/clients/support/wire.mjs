@@ -32,7 +32,8 @@ class Answer {
   constructor (response, chunks) {
     this.status = response.statusCode
     this.headers = response.headers
-    this.body = Buffer.concat(chunks).toString()
+    this.bytes = Buffer.concat(chunks)
+    this.body = this.bytes.toString()
   }
 
   get json () { return JSON.parse(this.body) }
@@ -58,20 +59,23 @@ export function decode (version, body) {
 
 /** A polling session, in which every GET and POST is the test's own doing. */
 export class Poller {
-  static async open (server, version) {
-    const answer = await request(server, { EIO: version, transport: 'polling' })
+  /** `more` goes into the query of every request. */
+  static async open (server, version, { path, more } = {}) {
+    const answer = await request(server, { EIO: version, transport: 'polling', ...more }, { path })
+    if (answer.status !== 200) throw new Error(`the handshake was answered ${answer.status} ${answer.body}`)
     const [open, ...rest] = decode(version, answer.body)
-    return Object.assign(new Poller(), { server, version, answer, opened: JSON.parse(open.slice(1)), packets: rest })
+    const opened = JSON.parse(open.slice(1))
+    return Object.assign(new Poller(), { server, version, path, more, answer, opened, packets: rest })
   }
 
-  get query () { return { EIO: this.version, transport: 'polling', sid: this.opened.sid } }
+  get query () { return { EIO: this.version, transport: 'polling', sid: this.opened.sid, ...this.more } }
 
-  get (options) { return request(this.server, this.query, options) }
+  get (options) { return request(this.server, this.query, { path: this.path, ...options }) }
 
   /** Posts Engine.IO packets, or a body as it is. */
   post (packets, headers) {
     const body = Array.isArray(packets) ? encode(this.version, packets) : packets
-    return request(this.server, this.query, { method: 'POST', body, headers })
+    return request(this.server, this.query, { path: this.path, method: 'POST', body, headers })
   }
 
   /** Enters the room: generation 4 has to ask for it. */
