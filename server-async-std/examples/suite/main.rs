@@ -193,8 +193,6 @@ async fn listen<A: Suite>(server: &Server<A>, tide: tide::Server<()>, port: u16)
     use async_signal::{Signal, Signals};
     use futures_lite::{FutureExt as _, StreamExt as _};
     let mut signals = Signals::new([Signal::Term, Signal::Int])?;
-    // Of two addresses the second takes the port that the first was given.
-    let port = if port == 0 { std::net::TcpListener::bind(("::1", 0))?.local_addr()?.port() } else { port };
     let addresses = ["127.0.0.1", "::1"].map(|ip| ip.parse().map(|ip| SocketAddr::new(ip, port)));
     let front = Front::bind_to(addresses.into_iter().flatten());
     let handle = front.handle();
