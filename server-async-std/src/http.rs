@@ -4,6 +4,7 @@
 use crate::compression;
 use crate::options::{Denial, Options, Welcome};
 use crate::origin::Verdict;
+use crate::refusal::Refused;
 use crate::server::Tasks;
 use crate::shared::{Line, Shared};
 use crate::ws::Socket;
@@ -67,6 +68,13 @@ impl<State: Clone + Send + Sync + 'static> tide::Endpoint<State> for Endpoint {
     }
 }
 
+/// Whoever may open a session.
+struct Guest {
+    revision: Revision,
+    handshake: Arc<Handshake>,
+    welcome: Welcome,
+}
+
 /// What matters of whoever asks.
 struct Browser {
     /// It wants a WebSocket.
@@ -82,68 +90,6 @@ impl Browser {
             upgrades: header(request, "upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket")),
             filters_scripts: agent.contains(";MSIE") || agent.contains("; MSIE") || agent.contains("Trident/"),
         }
-    }
-}
-
-/// Whoever may open a session.
-struct Guest {
-    revision: Revision,
-    handshake: Arc<Handshake>,
-    welcome: Welcome,
-}
-
-/// Why a request is not served.
-enum Refused {
-    Error(RequestError),
-    /// By [`Options::admit`].
-    Denied(Denial),
-    /// A page from somewhere that is not listed.
-    Origin,
-    /// No WebSocket handshake, though it says so.
-    NotWebSocket(StatusCode),
-}
-
-impl From<RequestError> for Refused {
-    fn from(error: RequestError) -> Self {
-        Self::Error(error)
-    }
-}
-
-impl Refused {
-    fn error(&self) -> RequestError {
-        match self {
-            Self::Error(error) => *error,
-            Self::Denied(_) | Self::Origin => RequestError::Forbidden,
-            Self::NotWebSocket(_) => RequestError::BadRequest,
-        }
-    }
-
-    /// An upgrade is refused in plain words, and as the reference has it nearly always with 400.
-    fn respond(self, upgrade: bool) -> Response {
-        let error = self.error();
-        let message = match &self {
-            Self::Denied(denial) => &*denial.message,
-            _ => error.message(),
-        };
-        let status = match &self {
-            Self::NotWebSocket(status) => *status,
-            Self::Denied(_) if upgrade => StatusCode::BadRequest,
-            _ => StatusCode::try_from(error.status()).unwrap_or(StatusCode::BadRequest),
-        };
-        let mut response = Response::new(status);
-        if upgrade {
-            response.insert_header(headers::CONTENT_TYPE, "text/html");
-            response.insert_header(headers::CONNECTION, "close");
-            response.set_body(message.as_bytes().to_vec());
-        } else {
-            let message = serde_json::Value::from(message);
-            response.insert_header(headers::CONTENT_TYPE, "application/json");
-            response.set_body(format!(r#"{{"code":{},"message":{message}}}"#, error as u8).into_bytes());
-        }
-        if status == StatusCode::UpgradeRequired {
-            response.insert_header("Sec-WebSocket-Version", "13");
-        }
-        response
     }
 }
 

@@ -37,6 +37,7 @@ mod http;
 mod options;
 mod origin;
 pub mod page;
+mod refusal;
 mod server;
 mod shared;
 mod signal;
