@@ -161,6 +161,11 @@ impl Frame {
         self.0.cost
     }
 
+    /// Bytes that it holds: [`Frame::cost`], and EIO=3's text where that is another one.
+    pub(crate) fn held(&self) -> usize {
+        self.0.cost + self.0.text_v3.as_ref().map_or(0, Bytes::len)
+    }
+
     /// The WebSocket messages it consists of: the text if there is any, then each attachment. Nothing is copied.
     pub fn messages(&self, revision: Revision) -> impl Iterator<Item = WsMessage> + '_ {
         let skip = match revision {

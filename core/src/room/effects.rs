@@ -123,7 +123,7 @@ impl<'a> Effects<'a> {
 
     fn frame(&self, nsp: &Nsp, event: &Emit<'_>, id: Option<u64>, offset: Option<&str>) -> Frame {
         let Emit { name, args, attachments, .. } = event;
-        let parts = Parts { name, args, attachments, id, offset };
+        let parts = Parts { name, args, attachments, id, offset, for_v3: self.state.v3 > 0 };
         let mut frame = encode::event(self.protocol(), nsp, parts);
         if event.volatile {
             frame = frame.volatile();

@@ -22,6 +22,8 @@ use alloc::vec::Vec;
 pub(crate) struct State {
     pub(crate) config: Arc<Config>,
     pub(crate) seats: BTreeMap<SocketId, Seat>,
+    /// How many of them are EIO=3 clients'.
+    pub(crate) v3: usize,
     pub(crate) rooms: Rooms,
     pub(crate) out: VecDeque<(SocketId, Delivery)>,
     pub(crate) wake: Time,
@@ -102,6 +104,7 @@ impl State {
             recovery: config.recovery.clone().map(Recovery::new),
             config,
             seats: BTreeMap::new(),
+            v3: 0,
             rooms: Rooms::default(),
             out: VecDeque::new(),
             wake: Time::NEVER,
@@ -125,12 +128,14 @@ impl State {
         for stay in &seat.rooms {
             self.rooms.join(&seat.nsp, &stay.room, who);
         }
+        self.v3 += usize::from(seat.revision == Revision::V3);
         self.seats.insert(who, seat);
     }
 
     /// Takes a socket's seat away. Asks that waited for it wait no more.
     pub(crate) fn stand_up(&mut self, who: SocketId) -> Option<Seat> {
         let mut seat = self.seats.remove(&who)?;
+        self.v3 -= usize::from(seat.revision == Revision::V3);
         for stay in &seat.rooms {
             self.rooms.leave(&seat.nsp, &stay.room, who);
         }

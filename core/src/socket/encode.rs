@@ -30,18 +30,20 @@ pub(crate) struct Parts<'a> {
     pub(crate) id: Option<u64>,
     /// What EIO=4 clients get as one more argument, a string, to know where they are if they come back.
     pub(crate) offset: Option<&'a str>,
+    /// Whether there are EIO=3 clients, who do not.
+    pub(crate) for_v3: bool,
 }
 
 /// An EVENT.
 pub(crate) fn event(protocol: Protocol, nsp: &Nsp, parts: Parts<'_>) -> Frame {
-    let Parts { name, args, attachments, id, offset } = parts;
+    let Parts { name, args, attachments, id, offset, for_v3 } = parts;
     let comma = if args.is_empty() { "" } else { "," };
     let plain = || format!("[{name}{comma}{args}]");
     let Some(offset) = offset else { return packet(protocol, EVENT, nsp, id, &plain(), attachments) };
     // An offset has nothing in it to escape.
     let told = format!(r#"[{name}{comma}{args},"{offset}"]"#);
     match protocol {
-        Protocol::SocketIo => {
+        Protocol::SocketIo if for_v3 => {
             let head = |data: &str| text(EVENT, nsp, id, data, attachments.len());
             Frame::with_v3(head(&told), head(&plain()), attachments)
         }

@@ -62,6 +62,10 @@ struct Args {
     #[arg(long, value_name = "MS")]
     upgrade_timeout: Option<u64>,
 
+    /// How long a closed session waits to be told so
+    #[arg(long, value_name = "MS")]
+    close_timeout: Option<u64>,
+
     #[arg(long, value_name = "BYTES")]
     max_payload: Option<usize>,
 
@@ -156,6 +160,12 @@ fn serve(args: &Args, app: impl Suite, options: Options) -> std::io::Result<()> 
         app.prepare(&mut tide);
         let server = Server::start(app, config, options);
         server.mount(&mut tide, if is_engine { "/engine.io" } else { "/socket.io" });
+        // For tests that want to know whether anything is left.
+        let counted = server.clone();
+        tide.at("/sessions").get(move |_| {
+            let sessions = counted.sessions();
+            async move { Ok(sessions.to_string()) }
+        });
         let port = args.port.unwrap_or(if args.kind == Kind::SioClient { 3_210 } else { 3_000 });
         listen(&server, tide, port).await
     })
@@ -177,6 +187,7 @@ fn config(args: &Args, is_engine: bool) -> Config {
         ping_interval: args.ping_interval.unwrap_or(interval),
         ping_timeout: args.ping_timeout.unwrap_or(usual.ping_timeout),
         connect_timeout: args.connect_timeout.unwrap_or(usual.connect_timeout),
+        close_timeout: args.close_timeout.unwrap_or(usual.close_timeout),
         upgrade_timeout: args.upgrade_timeout.unwrap_or(usual.upgrade_timeout),
         max_payload: args.max_payload.unwrap_or(payload),
         recovery: (args.recovery || args.kind == Kind::SioClient).then(Recovery::default),

@@ -47,7 +47,7 @@ export function serve (kind, { options, recovery, msgpack }) {
   })
   refuseOtherRevisions(io)
   setup(io)
-  return { http, close: (done) => io.close(done) }
+  return { http, close: (done) => io.close(done), sessions: () => io.engine.clientsCount }
 }
 
 // The reference takes a missing or odd EIO for 3; the contract names exactly two.

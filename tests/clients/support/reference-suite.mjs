@@ -27,7 +27,7 @@ const cors = (origins) => origins && (origins.includes('*') ? { origin: '*' } : 
 const given = (options) => Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 
 const { serve } = await import(kind.startsWith('eio') ? './reference-engine.mjs' : './reference-socket.mjs')
-const { http, close } = serve(kind, {
+const { http, close, sessions } = serve(kind, {
   options: given({
     pingInterval: number('ping-interval'),
     pingTimeout: number('ping-timeout'),
@@ -43,6 +43,10 @@ const { http, close } = serve(kind, {
   }),
   recovery: values.recovery,
   msgpack: values.msgpack
+})
+// For tests that want to know whether anything is left.
+http.prependListener('request', (request, response) => {
+  if (request.url === '/sessions') response.end(String(sessions()))
 })
 http.listen(Number(values.port), '127.0.0.1', () => {
   console.error(`listening on http://127.0.0.1:${http.address().port}`)
