@@ -10,7 +10,8 @@
 //!   happened as an [`Input`], decoded by [`decode_body`] or [`decode_message`], which remember nothing and belong
 //!   outside of every lock.
 //! - A [`Shard`] holds clients and their timers. It puts out [`Output`]s for the driver and [`Event`]s for the hub.
-//! - The [`Hub`] knows who is in which room, and asks the [`App`]. It puts out [`Delivery`]s for the shards.
+//! - The [`Hub`] knows who is in which room, and asks the [`App`]. It puts out [`Delivery`]s for the shards. What an
+//!   application can do are the methods of [`Effects`]; whoever is outside comes in by [`Hub::apply`].
 //! - [`Server`] is one shard and the hub in one thread. A driver with threads has several shards, a lock for each, and
 //!   one hub.
 //! - [`Chat`] is an application.
@@ -54,6 +55,8 @@
 //! 5. Any number of inputs may come between two drains; the outputs are the same.
 //! 6. A broadcast is encoded once, whoever gets it over whichever transport.
 //! 7. Time, ids and seeds come in from outside; order is never a hash's.
+//! 8. Where there is [recovery](Config::recovery), whoever comes back gets each kept event of its absence once, in order, and
+//!    only those that were said while it was a member; or is told to be somebody new.
 //!
 //! # Where this differs from the first design
 //!
@@ -61,8 +64,15 @@
 //! empty queues. Inputs borrow what was decoded, and only what outlives the call is copied. Events for the hub wait in
 //! the shard until the hub fetches them, so that the driver needs no channel between the two, and one lock a turn is
 //! enough. A POST has a beginning of its own, since two of them may collide while their bodies are still coming. An event's
-//! arguments stay the text that was sent, and its name is found once, by the decoder. `App` has a clock, [`Effects::now`], and can ask to be woken: presence is told once a tick, and somebody has
-//! to know when that is.
+//! arguments stay the text that was sent, and its name is found once, by the decoder. `App` has a clock, [`Effects::now`],
+//! and can ask to be woken: presence is told once a tick, and somebody has to know when that is.
+//!
+//! What ends in another call of the application (somebody is disconnected, let in, has answered) is done when the
+//! application's call has returned, so that it is never called while it is at work.
+//!
+//! Recovery is the hub's: it is there that everybody's order of events is. One log serves all, and what somebody missed is
+//! found by what rooms it was in, and when; so that a million sockets cost no queues of their own. A socket that has come back
+//! has another [`SocketId`], since that is where its client lives; what stays is its public id, its rooms and its data.
 
 #![no_std]
 

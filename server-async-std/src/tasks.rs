@@ -36,6 +36,9 @@ pub(crate) async fn run_hub<A: App>(shared: Arc<Shared>, hub: Hub<A>, commands: 
         log::error!("the application panicked; all sessions are closed");
         shared.fail();
     }
+    // Whoever waits for an answer to one that is left in there is told by its end.
+    commands.close();
+    while commands.try_recv().is_ok() {}
 }
 
 /// Fetches what clients did, lets the application answer, delivers. Its own deadlines are looked at in every

@@ -7,4 +7,5 @@ mod floods;
 mod house;
 mod mounted;
 mod origins;
+mod outside;
 mod slow_reader;
