@@ -5,7 +5,7 @@
 use async_std::task::block_on;
 use sanket::{Chat, ChatConfig, Config};
 use sanket_async_std::front::Front;
-use sanket_async_std::{Options, Server};
+use sanket_async_std::{Options, Server, client_files};
 
 fn main() -> std::io::Result<()> {
     block_on(async {
@@ -19,6 +19,8 @@ fn main() -> std::io::Result<()> {
         let server =
             Server::start(Chat::new(ChatConfig::default(), fastrand::u64(..)), Config::default(), Options::default());
         server.mount(&mut app, "/socket.io");
+        // For pages that say `<script src="/socket.io/socket.io.js">`.
+        client_files::mount(&mut app, "/socket.io");
 
         println!("http://127.0.0.1:8081");
         app.listen(Front::bind_to([([127, 0, 0, 1], 8081)])).await

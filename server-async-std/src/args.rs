@@ -51,6 +51,10 @@ pub(crate) struct Args {
     #[arg(long, env)]
     pub(crate) recovery: bool,
 
+    /// Do not serve the client's own files (/socket.io/socket.io.js and its like)
+    #[arg(long, env)]
+    pub(crate) no_client_files: bool,
+
     /// Serve the page from this directory instead of from the program, for development
     #[arg(long, env, value_name = "DIRECTORY")]
     pub(crate) web_dir: Option<PathBuf>,

@@ -1,4 +1,4 @@
-//! Compression of the answers to polls: which encoding a client takes, and the bytes in it. Knows no packets.
+//! Compression: which encoding a client takes, and the answers to polls in it. Knows no packets.
 
 use async_std::task::spawn_blocking;
 use flate2::Compression;
@@ -10,17 +10,22 @@ use tide::http::content::{AcceptEncoding, Encoding};
 /// Bytes from which on compressing takes long enough to keep others waiting.
 const LONG: usize = 32 << 10;
 
-/// What `headers` ask for, if anything that we have.
+/// What `headers` ask for, if anything that we can make.
 pub(crate) fn wanted(headers: &Headers) -> Option<Encoding> {
+    best(headers, [Encoding::Gzip, Encoding::Deflate])
+}
+
+/// What `headers` ask for of what we `have`, and the first of what they like equally well.
+pub(crate) fn best(headers: &Headers, have: impl IntoIterator<Item = Encoding>) -> Option<Encoding> {
     let accepted = AcceptEncoding::from_headers(headers).ok()??;
     // Its own negotiation overlooks that a weight of zero is a refusal.
     let weight = |wanted: Encoding| {
         let proposal = accepted.iter().find(|proposal| **proposal == wanted);
         proposal.map_or(f32::from(u8::from(accepted.wildcard())), |proposal| proposal.weight().unwrap_or(1.0))
     };
-    let (gzip, deflate) = (weight(Encoding::Gzip), weight(Encoding::Deflate));
-    let best = if gzip >= deflate { (Encoding::Gzip, gzip) } else { (Encoding::Deflate, deflate) };
-    Some(best).filter(|(_, weight)| *weight > 0.0).map(|(encoding, _)| encoding)
+    let weighed = have.into_iter().map(|encoding| (encoding, weight(encoding))).filter(|(_, weight)| *weight > 0.0);
+    let best = weighed.reduce(|best, next| if next.1 > best.1 { next } else { best });
+    best.map(|(encoding, _)| encoding)
 }
 
 /// `body` in that encoding.

@@ -30,6 +30,8 @@
 //! wants done. What clients did for others to see waits in the shard until the hub's task fetches it. No lock is held
 //! while another one is taken, while a message or a body is parsed or encoded, or while anything is awaited.
 
+mod assets;
+pub mod client_files;
 mod clock;
 mod compression;
 pub mod front;

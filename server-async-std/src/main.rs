@@ -10,7 +10,7 @@ use futures_lite::{FutureExt as _, StreamExt as _};
 use sanket::{Chat, ChatConfig, Config, Recovery};
 use sanket_async_std::front::{Front, FrontConfig, FrontHandle};
 use sanket_async_std::page::{self, Source};
-use sanket_async_std::{Options, Origins, Server};
+use sanket_async_std::{Options, Origins, Server, client_files};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -48,6 +48,9 @@ async fn run(args: Args) -> std::io::Result<()> {
     let server = Server::start(chat, config, Options::default().origins(Origins::listed(args.allow_origin)));
     let mut app = tide::new();
     server.mount(&mut app, "/socket.io");
+    if !args.no_client_files {
+        client_files::mount(&mut app, "/socket.io");
+    }
     page::mount(&mut app, args.web_dir.map_or(Source::Embedded, Source::Directory));
 
     let max_connections = max_connections(args.max_sessions);

@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::assets::Asset;
 use tide::http::Method;
-use tide::http::headers::IF_NONE_MATCH;
 use tide::{Body, Request, Response, Server, StatusCode};
 
 /// The scripts, the styles and the socket of this origin, and nothing else. Browsers have counted a
@@ -23,15 +23,7 @@ const HEADERS: [(&str, &str); 6] = [
     ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
 ];
 
-/// A file of the built page; `build.rs` writes the table.
-struct Asset {
-    path: &'static str,
-    /// A hash of the contents, in its quotation marks.
-    etag: &'static str,
-    bytes: &'static [u8],
-}
-
-static ASSETS: &[Asset] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+static ASSETS: &[Asset] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
 /// Where the page comes from.
 #[derive(Clone, Debug)]
@@ -77,18 +69,9 @@ async fn respond<State>(request: &Request<State>, source: &Source) -> Response {
 
 fn embedded<State>(request: &Request<State>, path: &str) -> Option<Response> {
     let asset = ASSETS.iter().find(|asset| asset.path == path)?;
-    let known = request.header(IF_NONE_MATCH).is_some_and(|values| {
-        let mut tags = values.iter().flat_map(|value| value.as_str().split(',')).map(str::trim);
-        tags.any(|tag| tag == "*" || tag.trim_start_matches("W/") == asset.etag)
-    });
-    let response = if known {
-        Response::builder(StatusCode::NotModified)
-    } else {
-        let body = Body::from_bytes(asset.bytes.to_vec());
-        Response::builder(StatusCode::Ok).body(body).content_type(content_type(path))
-    };
-    let response = response.header("etag", asset.etag).header("cache-control", lifetime(path));
-    Some(response.build())
+    let mut response = asset.respond(request.as_ref(), content_type(path));
+    response.insert_header("cache-control", lifetime(path));
+    Some(response)
 }
 
 async fn on_disk(root: &Path, path: &str) -> Option<Response> {

@@ -17,9 +17,16 @@ fn version_and_help() {
     assert_eq!(text(&version.stdout).trim(), format!("sanket {}", env!("CARGO_PKG_VERSION")));
     // As one line, however wide the terminal is said to be.
     let help = text(&sanket(&["--help"], &[]).stdout).split_whitespace().collect::<Vec<_>>().join(" ");
-    for flag in
-        ["--port", "--listen", "--ping-interval", "--ping-timeout", "--max-payload", "--max-queue", "--allow-origin"]
-    {
+    for flag in [
+        "--port",
+        "--listen",
+        "--ping-interval",
+        "--ping-timeout",
+        "--max-payload",
+        "--max-queue",
+        "--allow-origin",
+        "--no-client-files",
+    ] {
         assert!(help.contains(flag), "{flag} is missing:\n{help}");
         let variable = flag.trim_start_matches('-').replace('-', "_").to_uppercase();
         assert!(help.contains(&format!("[env: {variable}=]")), "{variable} is missing:\n{help}");
