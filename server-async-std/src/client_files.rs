@@ -2,7 +2,7 @@
 //! as the reference serves them. They come out of npm's package when the program is built. Knows nothing of sessions.
 
 use crate::assets::Asset;
-use tide::http::headers::CACHE_CONTROL;
+use tide::http::headers::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL};
 use tide::{Request, Server};
 
 static FILES: &[Asset] = include!(concat!(env!("OUT_DIR"), "/client_files.rs"));
@@ -31,6 +31,8 @@ where
         let endpoint = move |request: Request<State>| async move {
             let mut response = file.respond(request.as_ref(), content_type(file.path));
             response.insert_header(CACHE_CONTROL, "public, max-age=0");
+            // They are no secret, and a module is only loaded from elsewhere where that is allowed.
+            response.insert_header(ACCESS_CONTROL_ALLOW_ORIGIN, "*");
             Ok(response)
         };
         // The reference does not look at the method. GET has a route of its own, or tide would prefer another's wildcard.

@@ -89,8 +89,10 @@ impl<A: App + Send + 'static> Server<A> {
         let (shared, options) = (self.shared.clone(), self.options.clone());
         let endpoint = Endpoint { shared, options, _tasks: self.tasks.clone() };
         let path = path.trim_end_matches('/');
-        app.at(path).all(endpoint.clone());
-        app.at(&format!("{path}/")).all(endpoint);
+        for path in [path, &format!("{path}/")] {
+            // For GET by name: tide would prefer somebody's wildcard for GET to a route for all methods.
+            app.at(path).get(endpoint.clone()).all(endpoint.clone());
+        }
     }
 
     /// Lets `work` have the application and its effects, between two events of clients: whatever an application has to wait

@@ -4,4 +4,5 @@
 
 pub mod fuzz;
 pub mod script;
+pub mod simulation;
 pub mod world;

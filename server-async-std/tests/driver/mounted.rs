@@ -14,6 +14,8 @@ use tide::listener::{Listener, ToListener};
 fn application() -> (Server<Chat>, tide::Server<()>) {
     let mut app = tide::new();
     app.at("/").get(|_| async { Ok("the application") });
+    // As somebody has it who serves a directory.
+    app.at("/*").get(|_| async { Ok("something else") });
     let server = Server::start(Chat::new(ChatConfig::default(), 7), Config::default(), Options::default());
     server.mount(&mut app, "/socket.io/");
     (server, app)

@@ -53,7 +53,7 @@ export class Server {
     this.listening = new Promise((resolve, reject) => {
       child.stderr.setEncoding('utf8').on('data', (text) => {
         this.stderr += text
-        const [, url] = /listening on (http:\/\/\S+)/.exec(this.stderr) ?? []
+        const [, url] = /listening on (http:\/\/\S+)\s/.exec(this.stderr) ?? [] // The whole of it.
         if (url) resolve(this.url = url.replace(/\/$/, ''))
       })
       child.once('error', reject)

@@ -1,0 +1,98 @@
+//! Simulates a server with many clients in virtual time, and holds it to everything that it promises:
+//!
+//! `cargo run --release --example simulate -- --clients 1000000 --minutes 10 --seed 1`
+//!
+//! With `--cuts` the network breaks every connection now and then, and everybody is to hear everything all the same. Ends with
+//! figures and a number that stands for all that happened: the same for the same seed, on every machine.
+
+use clap::Parser;
+use sanket_tests::simulation::{Cuts, Plan, Simulation};
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// A server and its clients in virtual time
+#[derive(Debug, Parser)]
+struct Args {
+    /// How many people there are
+    #[arg(long, default_value_t = 10_000)]
+    clients: usize,
+
+    /// Virtual minutes, at least two
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..))]
+    minutes: u64,
+
+    /// Decides everything that is left to chance
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+
+    /// Messages a second, all people together [default: one for ten people every minute, at least ten]
+    #[arg(long)]
+    messages: Option<u64>,
+
+    /// In the middle everybody's connection breaks, and they all come back within ten seconds
+    #[arg(long)]
+    storm: bool,
+
+    /// The network breaks connections, and clients take up where they were
+    #[arg(long)]
+    cuts: bool,
+
+    /// Mean seconds that a connection lives, with --cuts
+    #[arg(long, default_value_t = 20)]
+    life: u64,
+
+    /// Seconds that somebody is away at most, with --cuts
+    #[arg(long, default_value_t = 10)]
+    away: u64,
+
+    /// Of a hundred, how many connections fall silent instead of being closed, with --cuts
+    #[arg(long, default_value_t = 50)]
+    silent: u8,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let cuts = args.cuts.then_some(Cuts { life: args.life, away: args.away, silent: args.silent });
+    let messages = args.messages.unwrap_or((args.clients as u64 / 600).max(10));
+    let Args { clients, minutes, seed, storm, .. } = args;
+    let started = Instant::now();
+    let mut simulation = Simulation::new(Plan { clients, minutes, seed, messages, storm, cuts });
+    loop {
+        let goes_on = simulation.advance(60_000);
+        let (minute, present) = (simulation.elapsed() / 60_000, simulation.present());
+        let events = simulation.figures().events;
+        eprintln!("minute {minute}: {present} people, {events} events, {:.1} s", started.elapsed().as_secs_f64());
+        if !goes_on {
+            break;
+        }
+    }
+    let memory = peak_memory();
+    let figures = simulation.finish();
+    println!("events          {}", figures.events);
+    println!("connections     {}, of which {} were cut", figures.connections, figures.cuts);
+    println!("upgrades        {}", figures.upgrades);
+    println!("pings           {}", figures.pings);
+    println!("messages        {} said, {} heard", figures.said, figures.heard);
+    println!("recovered       {}, of which {} took over", figures.recovered, figures.taken_over);
+    println!("lost, doubled   {}, {}", figures.lost, figures.doubled);
+    println!("not recovered   {}", figures.not_recovered);
+    println!("peak memory     {memory}");
+    println!("wall time       {:.1} s", started.elapsed().as_secs_f64());
+    println!("trace           {:016x}", figures.trace);
+    if figures.lost + figures.doubled + figures.not_recovered > 0 {
+        let command: Vec<String> = std::env::args().skip(1).collect();
+        println!(
+            "something was lost or doubled; again: cargo run --release --example simulate -- {}",
+            command.join(" ")
+        );
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+/// What Linux says; elsewhere nothing is known.
+fn peak_memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.map_or_else(|| "unknown".into(), |value| value.trim().into())
+}

@@ -1,0 +1,43 @@
+//! A whole server and its clients in virtual time, around the very types that production runs. One seed decides everything:
+//! who comes over which transport, what they say, how long the network takes, whose connection it cuts, and whether the server
+//! hears of it. What must hold is checked at every step, and the trace comes down to one number.
+//!
+//! ```text
+//! run ── agenda: what happens when ── person: what a client knows and does
+//!   └──── server, hub: the real ones ──── talk: the application
+//! ```
+
+mod agenda;
+mod person;
+mod run;
+mod talk;
+
+pub use run::{Figures, Simulation};
+
+/// What is to be simulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// How many people there are. They are in rooms of a hundred.
+    pub clients: usize,
+    /// Virtual minutes.
+    pub minutes: u64,
+    /// Decides everything that is left to chance.
+    pub seed: u64,
+    /// Messages a second, all people together.
+    pub messages: u64,
+    /// In the middle everybody's connection breaks, and they all come back within ten seconds.
+    pub storm: bool,
+    /// What the network does to connections, and whether those who lost one come back where they were.
+    pub cuts: Option<Cuts>,
+}
+
+/// How connections end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cuts {
+    /// Mean seconds that a connection lives.
+    pub life: u64,
+    /// Seconds that somebody is away at most.
+    pub away: u64,
+    /// Of a hundred, how many connections are not closed but fall silent: the server goes on believing in them.
+    pub silent: u8,
+}

@@ -1,0 +1,587 @@
+//! Plays the driver, the network and the clock. Holds the server to what it promises a driver: one answer to each request,
+//! nothing for whoever has ended, no more waiting than may; and to what it promises people: every message of their room, once
+//! and in order.
+
+use super::agenda::{Agenda, Event, Words};
+use super::person::{Person, Way};
+use super::talk::Talk;
+use super::{Cuts, Plan};
+use sanket::{
+    BodyKind, Config, Input, Key, NewSession, Opening, Output, RawMessage, Reason, Recovery, RequestId, Response,
+    Revision, Server, Sid, Time, WsEnd, WsMessage, decode_body, decode_message,
+};
+use std::collections::BTreeMap;
+
+/// People in a room.
+const ROOM: u32 = 100;
+/// Milliseconds that the network takes, at least and at most.
+const LATENCY: (u64, u64) = (5, 80);
+/// The first people come within so many milliseconds, and after a storm.
+const RUSH: u64 = 10_000;
+/// Nobody says anything in the last so many milliseconds, so that what is on its way arrives.
+const QUIET: u64 = 60_000;
+const INTERVAL: u64 = 25_000;
+
+/// What came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Things that happened.
+    pub events: u64,
+    /// Messages that were said.
+    pub said: u64,
+    /// Messages that were heard.
+    pub heard: u64,
+    /// Connections that were made.
+    pub connections: u64,
+    /// Upgrades that were made.
+    pub upgrades: u64,
+    /// Connections that were cut.
+    pub cuts: u64,
+    /// Pings that the server sent.
+    pub pings: u64,
+    /// Sockets that took up where an earlier connection broke.
+    pub recovered: u64,
+    /// Of those, how many did so while the server still believed in the earlier connection.
+    pub taken_over: u64,
+    /// Messages that never came to somebody who was a member.
+    pub lost: u64,
+    /// Messages that came twice, or late.
+    pub doubled: u64,
+    /// Sessions that should have been recovered, and were not.
+    pub not_recovered: u64,
+    /// Everything that happened, as one number.
+    pub trace: u64,
+}
+
+/// A simulation on its way.
+#[derive(Debug)]
+pub struct Simulation {
+    plan: Plan,
+    config: Config,
+    server: Server<Talk>,
+    people: Vec<Person>,
+    agenda: Agenda,
+    now: Time,
+    end: Time,
+    rng: fastrand::Rng,
+    next_request: u64,
+    next_sid: u64,
+    outputs: Vec<(Key, Output)>,
+    ended: BTreeMap<Key, Reason>,
+    next_message: Time,
+    stormed: bool,
+    figures: Figures,
+    messages: Vec<WsMessage>,
+}
+
+impl Simulation {
+    /// A simulation of `plan` in which nothing has happened yet.
+    #[must_use]
+    pub fn new(plan: Plan) -> Self {
+        let config = Config {
+            max_sessions: usize::MAX,
+            max_newcomers: usize::MAX,
+            recovery: plan.cuts.map(|_| Recovery::default()),
+            ..Config::default()
+        };
+        let now = Time::from_millis(1_700_000_000_000);
+        let mut simulation = Self {
+            server: Server::new(Talk::default(), config.clone()),
+            config,
+            people: Vec::with_capacity(plan.clients),
+            agenda: Agenda::default(),
+            now,
+            end: now.after(plan.minutes * 60_000),
+            rng: fastrand::Rng::with_seed(plan.seed),
+            next_request: 0,
+            next_sid: 0,
+            outputs: Vec::new(),
+            ended: BTreeMap::new(),
+            next_message: now.after(RUSH),
+            stormed: !plan.storm,
+            figures: Figures::default(),
+            messages: Vec::new(),
+            plan,
+        };
+        for who in 0..u32::try_from(plan.clients).unwrap_or(u32::MAX) {
+            let person = simulation.somebody();
+            simulation.people.push(person);
+            let at = now.after(simulation.rng.u64(0..RUSH));
+            simulation.agenda.plan(at, who, 0, Event::Arrive);
+        }
+        simulation
+    }
+
+    /// Mostly those whom servers mostly see.
+    fn somebody(&mut self) -> Person {
+        let revision = if self.rng.u8(0..10) == 0 { Revision::V3 } else { Revision::V4 };
+        let way = match self.rng.u8(0..20) {
+            0..2 => Way::Polling,
+            2..5 => Way::Upgrade,
+            _ => Way::WebSocket,
+        };
+        Person::new(revision, way)
+    }
+
+    /// How much virtual time has passed, in milliseconds.
+    #[must_use]
+    pub fn elapsed(&self) -> u64 {
+        self.plan.minutes * 60_000 - u64::try_from(self.end.since(self.now).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// How many people are in.
+    #[must_use]
+    pub fn present(&self) -> usize {
+        self.server.hub.len()
+    }
+
+    /// What has come of it so far.
+    #[must_use]
+    pub fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
+    /// Goes on for some virtual milliseconds; whether there is more to come.
+    pub fn advance(&mut self, millis: u64) -> bool {
+        let until = self.now.after(millis).min(self.end);
+        loop {
+            let timeout = self.server.poll_timeout().unwrap_or(Time::NEVER);
+            let planned = self.agenda.next().unwrap_or(Time::NEVER);
+            let next = timeout.min(planned).min(self.next_message);
+            if next > until {
+                break;
+            }
+            self.now = self.now.max(next);
+            if timeout <= self.now {
+                self.server.handle_timeout(self.now);
+                self.pump();
+            } else if self.next_message <= self.now {
+                self.speak();
+            } else if let Some((_, who, life, event)) = self.agenda.take()
+                && self.people[who as usize].life == life
+            {
+                self.figures.events += 1;
+                self.happen(who, event);
+            }
+        }
+        self.now = until;
+        self.storm();
+        self.now < self.end
+    }
+
+    /// Ends it: everybody has heard everything, and when the last has gone nothing is left of anybody.
+    ///
+    /// # Panics
+    ///
+    /// Where something is.
+    pub fn finish(mut self) -> Figures {
+        let said = self.server.hub.app().said.clone();
+        for (who, person) in self.people.iter().enumerate() {
+            let room = u32::try_from(who).unwrap_or(u32::MAX) / ROOM;
+            let total = said.get(&room).copied().unwrap_or_default();
+            if person.joined && person.key.is_some() {
+                self.figures.lost += u64::from(total - person.heard.min(total));
+            }
+        }
+        let talk = self.server.hub.app();
+        (self.figures.recovered, self.figures.taken_over) = (talk.recovered, talk.taken_over);
+        self.server.shard.shutdown(self.now);
+        self.outputs.clear();
+        while let Some(at) = self.server.poll_timeout() {
+            self.now = self.now.max(at);
+            self.server.handle_timeout(self.now);
+            let outputs = &mut self.outputs;
+            self.server.pump(self.now, |key, output| outputs.push((key, output)));
+            outputs.clear();
+        }
+        assert!(self.server.shard.is_empty(), "{} sessions are left", self.server.shard.len());
+        assert!(self.server.hub.is_empty(), "{} sockets are left", self.server.hub.len());
+        assert_eq!(self.server.hub.kept(), (0, 0), "something is kept for nobody");
+        assert_eq!(self.server.hub.app().people, 0, "the application has not heard of every end");
+        self.figures
+    }
+
+    fn latency(&mut self) -> Time {
+        self.now.after(self.rng.u64(LATENCY.0..LATENCY.1))
+    }
+
+    /// When what somebody sends now arrives: after all that it has sent before.
+    fn arrival(&mut self, who: u32) -> Time {
+        let at = self.latency();
+        let person = self.person(who);
+        person.arrived = person.arrived.max(at);
+        person.arrived
+    }
+
+    fn request(&mut self, who: u32) -> RequestId {
+        self.next_request += 1;
+        RequestId(self.next_request << 32 | u64::from(who))
+    }
+
+    fn trace(&mut self, what: u64, who: u32) {
+        // Multiplication by an odd number loses nothing.
+        let mixed = (self.figures.trace ^ self.now.as_millis() ^ u64::from(who) << 20 ^ what << 52).rotate_left(23);
+        self.figures.trace = mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn person(&mut self, who: u32) -> &mut Person {
+        &mut self.people[who as usize]
+    }
+
+    fn plan(&mut self, at: Time, who: u32, event: Event) {
+        let life = self.person(who).life;
+        self.agenda.plan(at, who, life, event);
+    }
+
+    fn happen(&mut self, who: u32, event: Event) {
+        match event {
+            Event::Arrive => self.arrive(who),
+            Event::Read(ws) => self.read(who, ws),
+            Event::Answered(id, response) => self.answered(who, id, *response),
+            Event::Say(id, words) => self.hear(who, id, &words),
+            Event::Poll(id) => self.input(who, Input::Poll(id)),
+            Event::Upgrade(ws) => self.input(who, Input::WsOpen(ws)),
+            Event::Beat => {
+                self.say(who, Words::Ping);
+                let at = self.now.after(INTERVAL);
+                self.plan(at, who, Event::Beat);
+            }
+            Event::Cut => self.cut(who),
+            Event::Closed(ws) => {
+                if self.person(who).ws == Some(ws) {
+                    self.come_back(who);
+                }
+            }
+        }
+    }
+
+    fn arrive(&mut self, who: u32) {
+        self.figures.connections += 1;
+        self.trace(1, who);
+        let id = self.request(who);
+        self.next_sid += 1;
+        let ids = [1, 2, 3].map(|kind| {
+            // All bits differ, as if they were random; an odd factor keeps them apart.
+            let number = u128::from(self.plan.seed) << 96 | u128::from(self.next_sid) << 8 | kind;
+            Sid::from_bytes(number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes())
+        });
+        let person = self.person(who);
+        let revision = person.revision;
+        let opening = match person.way {
+            Way::WebSocket => {
+                person.ws = Some(id);
+                Opening::WebSocket(id)
+            }
+            Way::Polling | Way::Upgrade => {
+                person.poll = Some(id);
+                Opening::Polling { base64: false }
+            }
+        };
+        let [sid, public, private] = ids;
+        let new = NewSession { sid, public, private, revision, opening, handshake: None };
+        let key = self.server.shard.open(new, self.now).expect("there is room for everybody");
+        self.person(who).key = Some(key);
+        if self.person(who).way == Way::WebSocket {
+            self.pump();
+        } else {
+            self.input(who, Input::Poll(id));
+        }
+        if revision == Revision::V3 {
+            let at = self.now.after(self.rng.u64(0..INTERVAL));
+            self.plan(at, who, Event::Beat);
+        }
+        if let Some(Cuts { life, .. }) = self.plan.cuts {
+            // Each second it may happen, whatever has happened so far. Without a logarithm, which is not the same everywhere.
+            let mut span = self.rng.u64(0..1_000);
+            while self.rng.u64(0..life.max(1)) != 0 {
+                span += 1_000;
+            }
+            let at = self.now.after(span);
+            self.plan(at, who, Event::Cut);
+        }
+    }
+
+    /// Tells the server something of somebody's client.
+    fn input(&mut self, who: u32, input: Input<'_>) {
+        let Some(key) = self.person(who).key else { return };
+        self.server.shard.handle(key, input, self.now);
+        self.pump();
+    }
+
+    fn pump(&mut self) {
+        let mut outputs = std::mem::take(&mut self.outputs);
+        self.server.pump(self.now, |key, output| outputs.push((key, output)));
+        for (key, output) in outputs.drain(..) {
+            self.take(key, output);
+        }
+        self.outputs = outputs;
+    }
+
+    fn take(&mut self, key: Key, output: Output) {
+        let who_of = |id: RequestId| u32::try_from(id.0 & u64::from(u32::MAX)).unwrap_or(u32::MAX);
+        match output {
+            Output::Respond(id, response) => {
+                let who = who_of(id);
+                // Somebody who is gone does not get it.
+                if self.person(who).key != Some(key) {
+                    return;
+                }
+                let awaited = self.person(who).takes_answer(id);
+                assert!(awaited, "seed {}: {id:?} has been answered already", self.plan.seed);
+                let at = self.latency();
+                self.plan(at, who, Event::Answered(id, Box::new(response)));
+            }
+            Output::WsReady(id) => {
+                let who = who_of(id);
+                if self.person(who).ws == Some(id) {
+                    let at = self.latency();
+                    self.plan(at, who, Event::Read(id));
+                }
+            }
+            Output::WsClose(id) => {
+                let who = who_of(id);
+                if self.person(who).ws == Some(id) {
+                    let at = self.latency();
+                    self.plan(at, who, Event::Closed(id));
+                }
+            }
+            Output::Closed(reason) => {
+                self.trace(reason as u64 + 16, 0);
+                // Keys may come again after very many sessions, so only those of now are kept.
+                if self.plan.clients < 10_000 {
+                    let twice = self.ended.insert(key, reason);
+                    assert_eq!(twice, None, "seed {}: {key:?} ended twice", self.plan.seed);
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, who: u32, ws: RequestId) {
+        let person = self.person(who);
+        let (Some(key), true) = (person.key, person.ws == Some(ws)) else { return };
+        let queued = self.server.shard.queued(key);
+        assert!(queued <= self.config.max_queue, "seed {}: {queued} bytes wait", self.plan.seed);
+        let mut messages = std::mem::take(&mut self.messages);
+        // In parts, as sockets take it.
+        let part = 1 << self.rng.u32(4..16);
+        if self.server.shard.transmit(key, ws, part, &mut messages, self.now) {
+            let at = self.now.after(1);
+            self.plan(at, who, Event::Read(ws));
+        }
+        self.pump();
+        for message in messages.drain(..) {
+            if let WsMessage::Text(text) = message {
+                self.packet(who, std::str::from_utf8(&text).unwrap_or_default());
+            }
+        }
+        self.messages = messages;
+    }
+
+    fn answered(&mut self, who: u32, id: RequestId, response: Response) {
+        let revision = self.person(who).revision;
+        let (status, _, body) = response.into_parts();
+        self.trace(u64::from(status), who);
+        let person = self.person(who);
+        if person.post.take_if(|post| *post == id).is_some() {
+            return if status == 200 { self.switch(who) } else { self.come_back(who) };
+        }
+        person.poll.take_if(|poll| *poll == id);
+        if status != 200 {
+            // Refused because it has a WebSocket by now, or because the session is over.
+            if self.person(who).ws.is_none() || self.person(who).way == Way::Polling {
+                self.come_back(who);
+            }
+            return;
+        }
+        let life = self.person(who).life;
+        let text = String::from_utf8_lossy(&body);
+        let mut packets = Vec::new();
+        match revision {
+            Revision::V4 => packets.extend(text.split('\x1e')),
+            Revision::V3 => {
+                // Nothing here has letters beyond ASCII, so that bytes are UTF-16 units.
+                let mut rest = &*text;
+                while let Some((length, after)) = rest.split_once(':') {
+                    let (packet, more) = after.split_at(length.parse().unwrap_or(after.len()).min(after.len()));
+                    packets.push(packet);
+                    rest = more;
+                }
+            }
+        }
+        for packet in packets {
+            self.packet(who, packet);
+        }
+        let person = self.person(who);
+        if person.life != life || (person.ws.is_some() && person.probed) {
+            self.switch(who);
+            return;
+        }
+        let id = self.request(who);
+        self.person(who).poll = Some(id);
+        let at = self.latency();
+        self.plan(at, who, Event::Poll(id));
+        if self.person(who).way == Way::Upgrade && self.person(who).ws.is_none() && text.contains("40") {
+            let ws = self.request(who);
+            self.person(who).ws = Some(ws);
+            let at = self.arrival(who);
+            self.plan(at, who, Event::Upgrade(ws));
+            let at = self.arrival(who);
+            self.plan(at, who, Event::Say(ws, Words::Probe));
+        }
+    }
+
+    /// Once nothing is on its way by polling any more: on to the WebSocket.
+    fn switch(&mut self, who: u32) {
+        let person = self.person(who);
+        if let (Some(ws), true, None, None) = (person.ws, person.probed, person.poll, person.post) {
+            (person.probed, person.switched) = (false, true);
+            self.figures.upgrades += 1;
+            let at = self.arrival(who);
+            self.plan(at, who, Event::Say(ws, Words::Switch));
+        }
+    }
+
+    fn packet(&mut self, who: u32, packet: &str) {
+        let head = packet.bytes().take(3).fold(packet.len() as u64, |hash, byte| hash << 8 | u64::from(byte));
+        self.trace(head, who);
+        self.figures.pings += u64::from(packet == "2");
+        let reaction = self.person(who).read(packet);
+        self.figures.heard += u64::from(packet.starts_with(r#"42["said""#) && !reaction.doubled);
+        self.figures.lost += u64::from(reaction.missing);
+        self.figures.doubled += u64::from(reaction.doubled);
+        self.figures.not_recovered += u64::from(reaction.fresh);
+        if reaction.over {
+            self.come_back(who);
+        } else if let Some(words) = reaction.say {
+            self.say(who, words);
+        }
+        if packet == "3probe" {
+            self.switch(who);
+        }
+    }
+
+    /// Somebody's client says something, over whichever transport it is on.
+    fn say(&mut self, who: u32, words: Words) {
+        let at = self.arrival(who);
+        let person = self.person(who);
+        let is_polling = match person.way {
+            Way::WebSocket => false,
+            Way::Polling => true,
+            Way::Upgrade => !person.switched,
+        };
+        let id = match (is_polling, person.ws) {
+            (false, Some(ws)) => ws,
+            (false, None) => return,
+            (true, _) => {
+                if person.post.is_some() {
+                    // One POST at a time.
+                    self.plan(at, who, Event::Say(RequestId(0), words));
+                    return;
+                }
+                let id = self.request(who);
+                self.person(who).post = Some(id);
+                id
+            }
+        };
+        self.plan(at, who, Event::Say(id, words));
+    }
+
+    /// What somebody said arrives.
+    fn hear(&mut self, who: u32, id: RequestId, words: &Words) {
+        if id == RequestId(0) {
+            return self.say(who, words.clone());
+        }
+        let person = self.person(who);
+        let Some(key) = person.key else { return };
+        let room = who / ROOM;
+        let text = match words {
+            Words::Ping => "2".to_owned(),
+            Words::Pong => "3".to_owned(),
+            Words::Probe => "2probe".to_owned(),
+            Words::Switch => "5".to_owned(),
+            Words::Connect(claim) => format!("40{}", claim.as_deref().unwrap_or_default()),
+            Words::Join => format!(r#"42["join",{room}]"#),
+            Words::Message => format!(r#"42["say",{room},"how are you all doing today?"]"#),
+        };
+        let revision = person.revision;
+        if person.ws == Some(id) {
+            let message = decode_message(revision, RawMessage::Text(&text), &self.config);
+            self.server.shard.handle(key, Input::WsMessage(id, message), self.now);
+        } else if person.post == Some(id) {
+            let body = if revision == Revision::V3 { format!("{}:{text}", text.len()) } else { text };
+            let packets = decode_body(revision, BodyKind::Text, body.as_bytes(), &self.config);
+            self.server.shard.handle(key, Input::Post(id, packets), self.now);
+        }
+        self.pump();
+    }
+
+    /// Somebody says something to the room.
+    fn speak(&mut self) {
+        let pause = 1_000_000 / self.plan.messages.max(1);
+        let micros = self.rng.u64(0..=2 * pause);
+        self.next_message = self.now.after(micros.div_ceil(1_000).max(1));
+        if self.end.since(self.now).as_millis() < u128::from(QUIET) {
+            self.next_message = Time::NEVER;
+            return;
+        }
+        // More than one in a millisecond, where there are many.
+        for _ in 0..(self.plan.messages / 1_000).max(1) {
+            let who = u32::try_from(self.rng.usize(..self.people.len())).unwrap_or_default();
+            let person = self.person(who);
+            if person.joined && person.key.is_some() {
+                self.figures.said += 1;
+                self.say(who, Words::Message);
+            }
+        }
+    }
+
+    /// The network cuts a connection: the server hears of it, or the connection falls silent.
+    fn cut(&mut self, who: u32) {
+        self.figures.cuts += 1;
+        let Some(Cuts { silent, .. }) = self.plan.cuts else { return };
+        self.trace(2, who);
+        // In the end everybody is to hear everything.
+        if self.end.since(self.now).as_millis() < u128::from(QUIET) {
+            return;
+        }
+        if self.rng.u8(0..100) >= silent {
+            self.hang_up(who);
+        }
+        self.come_back(who);
+    }
+
+    /// The server hears that somebody's connections are gone.
+    fn hang_up(&mut self, who: u32) {
+        let Person { key: Some(key), ws, poll, post, .. } = *self.person(who) else { return };
+        for id in [poll, post].into_iter().flatten() {
+            self.server.shard.handle(key, Input::RequestGone(id), self.now);
+        }
+        if let Some(ws) = ws {
+            self.server.shard.handle(key, Input::WsEnd(ws, WsEnd::Closed), self.now);
+        }
+        self.pump();
+    }
+
+    /// Somebody has no connection any more, and makes another one in a while.
+    fn come_back(&mut self, who: u32) {
+        let away = self.plan.cuts.map_or(RUSH, |cuts| cuts.away * 1_000);
+        self.person(who).lose();
+        let at = self.now.after(self.rng.u64(50..away.max(51)));
+        self.plan(at, who, Event::Arrive);
+    }
+
+    /// In the middle everybody's connection breaks.
+    fn storm(&mut self) {
+        if self.stormed || self.elapsed() < self.plan.minutes * 30_000 {
+            return;
+        }
+        self.stormed = true;
+        for who in 0..u32::try_from(self.people.len()).unwrap_or(u32::MAX) {
+            if self.person(who).key.is_some() {
+                self.figures.cuts += 1;
+                self.hang_up(who);
+                self.come_back(who);
+            }
+        }
+    }
+}
