@@ -3,5 +3,6 @@
 //! tests. Knows only the core's public API.
 
 pub mod fuzz;
+pub mod people;
 pub mod script;
 pub mod world;

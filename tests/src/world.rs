@@ -235,6 +235,13 @@ impl<A: App> World<A> {
         }
     }
 
+    /// Does something with the application's hands, from outside.
+    pub fn apply<R>(&mut self, work: impl FnOnce(&mut A, &mut Effects<'_>) -> R) -> R {
+        let result = self.server.hub.apply(self.now, work);
+        self.pump();
+        result
+    }
+
     /// Whether a WebSocket is open.
     #[must_use]
     pub fn is_open(&self, ws: RequestId) -> bool {
@@ -295,12 +302,16 @@ impl<A: App> World<A> {
         );
         let Config { ping_interval, ping_timeout, connect_timeout, upgrade_timeout, close_timeout, .. } = self.config;
         self.advance(2 * (ping_interval + ping_timeout + connect_timeout + upgrade_timeout + close_timeout));
+        // What is kept for those who may come back is kept from then on; it goes a second late.
+        self.advance(self.config.recovery.as_ref().map_or(0, |recovery| recovery.window + 1_000));
         assert!(self.server.shard.is_empty(), "{} sessions are left", self.server.shard.len());
         assert!(self.server.hub.is_empty(), "{} sockets are left", self.server.hub.len());
         assert_eq!(self.server.hub.rooms(&Nsp::ROOT), [""; 0], "rooms are left");
+        assert_eq!(self.server.hub.kept(), (0, 0), "people or events are remembered");
         assert_eq!(self.waiting, BTreeSet::new(), "requests were never answered");
         assert_eq!(self.live, BTreeSet::new(), "sockets never ended");
         assert!(self.lines.values().all(|line| line.closed), "WebSockets were never closed");
+        assert_eq!(self.server.hub.poll_timeout(), None, "the hub waits for something");
         assert_eq!(self.server.poll_timeout(), None, "a deadline is left");
     }
 
