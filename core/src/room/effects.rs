@@ -227,8 +227,12 @@ impl<'a> Effects<'a> {
     }
 
     /// Takes a socket out of its namespace (`close` false), or closes its client's connection. It happens when this call
-    /// of the application returns; [`App::disconnect`](crate::App::disconnect) is called at once after that.
+    /// of the application returns; [`App::disconnect`](crate::App::disconnect) is called at once after that. Nothing happens
+    /// if the socket is gone already, as in the reference.
     pub fn disconnect(&mut self, who: SocketId, close: bool) {
+        if !self.state.seats.contains_key(&who) && !self.state.waiting.contains_key(&who) {
+            return;
+        }
         let reason = Reason::ServerNamespaceDisconnect;
         if !close {
             self.state.out.push_back((who, Delivery::Disconnect));
