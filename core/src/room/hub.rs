@@ -78,10 +78,7 @@ impl<A: App> Hub<A> {
                 }
             }
             Event::Acked { id, answer } => self.acked(from, id, &answer),
-            Event::Disconnect(reason) => {
-                self.state.waiting.remove(&from);
-                self.disconnect(from, reason);
-            }
+            Event::Disconnect(reason) => self.disconnect(from, reason),
         }
         self.carry_out();
     }
@@ -154,9 +151,8 @@ impl<A: App> Hub<A> {
         let (app, mut fx) = self.parts();
         match app.admit(who, &connect, &mut fx) {
             Admission::Later => {
-                let deadline = self.now.after(self.state.config.connect_timeout);
-                self.state.deadlines.insert((deadline, Deadline::Admission(who)));
-                self.state.waiting.insert(who, connect.into());
+                let until = self.now.after(self.state.config.connect_timeout);
+                self.state.wait(who, connect, until);
             }
             admission => self.answer(who, &connect, admission),
         }
@@ -166,7 +162,7 @@ impl<A: App> Hub<A> {
         if admission == Admission::Later {
             return;
         }
-        if let Some(connect) = self.state.waiting.remove(&who) {
+        if let Some(connect) = self.state.stop_waiting(who) {
             self.answer(who, &connect, admission);
         }
     }
@@ -289,6 +285,7 @@ impl<A: App> Hub<A> {
     }
 
     fn disconnect(&mut self, who: SocketId, reason: Reason) {
+        self.state.stop_waiting(who);
         if !self.state.seats.contains_key(&who) {
             return;
         }

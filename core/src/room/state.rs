@@ -25,8 +25,8 @@ pub(crate) struct State {
     pub(crate) rooms: Rooms,
     pub(crate) out: VecDeque<(SocketId, Delivery)>,
     pub(crate) wake: Time,
-    /// Who knocked, and has been told neither yes nor no.
-    pub(crate) waiting: BTreeMap<SocketId, Box<Connect>>,
+    /// Who knocked, and has been told neither yes nor no; and until when it waits.
+    pub(crate) waiting: BTreeMap<SocketId, (Time, Box<Connect>)>,
     pub(crate) asks: BTreeMap<u64, Ask>,
     pub(crate) next_ask: u64,
     pub(crate) deadlines: BTreeSet<(Time, Deadline)>,
@@ -117,6 +117,19 @@ impl State {
         let deadline = self.deadlines.first().map_or(Time::NEVER, |(at, _)| *at);
         let recovery = self.recovery.as_ref().map_or(Time::NEVER, Recovery::poll_timeout);
         self.wake.min(deadline).min(recovery)
+    }
+
+    /// Lets somebody wait at the door.
+    pub(crate) fn wait(&mut self, who: SocketId, connect: Connect, until: Time) {
+        self.deadlines.insert((until, Deadline::Admission(who)));
+        self.waiting.insert(who, (until, connect.into()));
+    }
+
+    /// Somebody waits at the door no more, for whatever reason.
+    pub(crate) fn stop_waiting(&mut self, who: SocketId) -> Option<Box<Connect>> {
+        let (until, connect) = self.waiting.remove(&who)?;
+        self.deadlines.remove(&(until, Deadline::Admission(who)));
+        Some(connect)
     }
 
     /// Gives a socket a seat.
