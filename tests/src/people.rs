@@ -322,14 +322,12 @@ impl Person {
         match ws {
             Some(ws) => world.end_ws(session, ws, WsEnd::Failed),
             None => {
-                let poll = poll.unwrap_or_else(|| world.get(session));
-                if world.is_waiting(poll) {
-                    world.lose_request(session, poll);
-                } else {
-                    // What was queued went out with its answer, and is lost; the next GET waits.
-                    let poll = world.get(session);
-                    world.lose_request(session, poll);
+                let mut poll = poll.unwrap_or_else(|| world.get(session));
+                // What has been queued goes out with an answer, and is lost, until a GET waits; or nobody is there any more.
+                while world.answer(poll).is_some_and(|(status, ..)| status == 200) {
+                    poll = world.get(session);
                 }
+                world.lose_request(session, poll);
             }
         }
         self.lose_line();

@@ -34,12 +34,15 @@ fn when_everybody_has_answered_there_is_an_end() {
     for n in [2, 0, 1] {
         answer(&mut world, &mut people[n], &n.to_string());
     }
-    assert_eq!(calls(&mut world), [
-        Call::Answer(ask, who[2], "[2]".into()),
-        Call::Answer(ask, who[0], "[0]".into()),
-        Call::Answer(ask, who[1], "[1]".into()),
-        Call::Asked(ask, vec![])
-    ]);
+    assert_eq!(
+        calls(&mut world),
+        [
+            Call::Answer(ask, who[2], "[2]".into()),
+            Call::Answer(ask, who[0], "[0]".into()),
+            Call::Answer(ask, who[1], "[1]".into()),
+            Call::Asked(ask, vec![])
+        ]
+    );
     assert_eq!(world.server.hub.poll_timeout(), None);
     pass(&mut world, &mut people.each_mut(), 5_000);
     assert_eq!(calls(&mut world), [], "once is enough");

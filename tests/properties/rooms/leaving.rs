@@ -34,8 +34,7 @@ fn who_is_about_to_leave_is_in_its_rooms_and_who_has_left_is_not() {
         with(&mut world, |fx| fx.join(who, "r")).expect("it may");
         calls(&mut world);
         leave(&mut world, &mut person);
-        let wanted =
-            [Call::Disconnecting(who, reason, vec!["r".into()]), Call::Disconnect(who, reason, Vec::new())];
+        let wanted = [Call::Disconnecting(who, reason, vec!["r".into()]), Call::Disconnect(who, reason, Vec::new())];
         assert_eq!(calls(&mut world), wanted);
         assert_eq!(world.server.hub.rooms(ROOT), [""; 0]);
     }

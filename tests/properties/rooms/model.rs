@@ -57,9 +57,8 @@ fn targets() -> impl Strategy<Value = To> {
         places().prop_map(To::Socket),
         (0..SPACES.len()).prop_map(To::Namespace),
         (0..SPACES.len(), names()).prop_map(|(space, name)| To::Room(space, name)),
-        (0..SPACES.len(), vec(names(), 0..4), vec(names(), 0..3), subsequence(everybody, 0..3)).prop_map(
-            |(space, rooms, except_rooms, except)| To::Among { space, rooms, except_rooms, except }
-        ),
+        (0..SPACES.len(), vec(names(), 0..4), vec(names(), 0..3), subsequence(everybody, 0..3))
+            .prop_map(|(space, rooms, except_rooms, except)| To::Among { space, rooms, except_rooms, except }),
     ]
 }
 
@@ -176,8 +175,7 @@ impl Play {
                 let rooms: Vec<&str> = rooms.iter().map(String::as_str).collect();
                 let except_rooms: Vec<&str> = except_rooms.iter().map(String::as_str).collect();
                 let except: Vec<SocketId> = except.iter().filter_map(|who| sockets[*who][*space]).collect();
-                let among =
-                    Among { nsp: &spaces[*space], rooms: &rooms, except_rooms: &except_rooms, except: &except };
+                let among = Among { nsp: &spaces[*space], rooms: &rooms, except_rooms: &except_rooms, except: &except };
                 world.apply(|_, fx| work(fx, Target::Among(among)))
             }
         }

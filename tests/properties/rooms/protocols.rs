@@ -38,11 +38,14 @@ fn engine_io_alone_is_one_socket_and_messages() {
         world.send(session, ws, RawMessage::Text("4hello"));
         world.send(session, ws, RawMessage::Text("42[\"no packet\"]"));
         world.send(session, ws, RawMessage::Binary(&framed(revision, b"\x01\x02")));
-        assert_eq!(calls(&mut world), [
-            Call::Message(who, Said::Text("hello".into())),
-            Call::Message(who, Said::Text("2[\"no packet\"]".into())),
-            Call::Message(who, Said::Binary(Bytes::from_static(b"\x01\x02"))),
-        ]);
+        assert_eq!(
+            calls(&mut world),
+            [
+                Call::Message(who, Said::Text("hello".into())),
+                Call::Message(who, Said::Text("2[\"no packet\"]".into())),
+                Call::Message(who, Said::Binary(Bytes::from_static(b"\x01\x02"))),
+            ]
+        );
         with(&mut world, |fx| {
             fx.send_text(Target::Namespace(ROOT), "é");
             fx.send_binary(Target::Socket(who), Bytes::from_static(b"\x03"));

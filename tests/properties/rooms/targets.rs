@@ -99,10 +99,10 @@ fn rooms_of_the_same_name_in_two_namespaces_are_two() {
     let a_nsp = Nsp::new("/a");
     let who = person.socket(&mut world, "/a").expect("it is there");
     with(&mut world, |fx| fx.join(who, "r")).expect("it may");
-    assert_eq!(with(&mut world, |fx| fx.namespaces().into_iter().cloned().collect::<Vec<_>>()), [
-        Nsp::ROOT,
-        a_nsp.clone()
-    ]);
+    assert_eq!(
+        with(&mut world, |fx| fx.namespaces().into_iter().cloned().collect::<Vec<_>>()),
+        [Nsp::ROOT, a_nsp.clone()]
+    );
     assert_eq!((world.server.hub.rooms(&a_nsp), world.server.hub.rooms(ROOT)), (vec!["r"], vec![]));
     let mut people = [person];
     assert_eq!(hearers(&mut world, &mut people, Target::Room(ROOT, "r")), [0; 0]);
