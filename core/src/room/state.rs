@@ -175,11 +175,12 @@ impl State {
         }
     }
 
-    /// What somebody who is here would have missed, had it gone after `offset`.
+    /// What somebody who is here would have missed, had it gone after `offset`. No more than fits its queue beside whatever
+    /// else is said before it has read: else it would be closed for being slow, and come back for the same.
     pub(crate) fn missed(&self, seat: &Seat, offset: Option<&str>) -> Option<Vec<crate::Frame>> {
         let (recovery, lineage) = (self.recovery.as_ref()?, seat.lineage()?);
         let member = Member { nsp: &seat.nsp, id: &seat.id(), rooms: &seat.rooms, lineage };
-        recovery.missed(member, offset, self.config.max_queue)
+        recovery.missed(member, offset, self.config.max_queue / 2)
     }
 
     /// Whom a socket is in the log.
