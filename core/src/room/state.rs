@@ -162,11 +162,11 @@ impl State {
         Some(seat)
     }
 
-    /// Remembers a socket whose connection is gone, where that is wanted.
-    pub(crate) fn remember(&mut self, was: SocketId, seat: Seat, reason: Reason, now: Time) {
+    /// Remembers a socket whose connection is gone, if it may come back.
+    pub(crate) fn remember(&mut self, was: SocketId, seat: Seat, may_come_back: bool, now: Time) {
         let Some(recovery) = &mut self.recovery else { return };
         let Some(Extra { data, lineage: Some(lineage), .. }) = seat.extra.map(|extra| *extra) else { return };
-        if reason.is_recoverable() {
+        if may_come_back {
             let mut absent = Absent::new(was, seat.nsp, seat.public, seat.rooms, lineage);
             absent.data = data;
             recovery.lose(absent.into(), now);
