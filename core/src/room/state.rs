@@ -4,7 +4,7 @@
 use super::app::Admission;
 use super::recovery::{Absent, Lineage, Member, Recovery, Scope, Stay};
 use super::rooms::Rooms;
-use crate::config::Config;
+use crate::config::{Config, Protocol};
 use crate::engine::Reason;
 use crate::frame::Revision;
 use crate::id::{Sid, SocketId};
@@ -99,7 +99,8 @@ impl Seat {
 impl State {
     pub(crate) fn new(config: Arc<Config>) -> Self {
         Self {
-            recovery: config.recovery.clone().map(Recovery::new),
+            // Where Engine.IO is alone, nobody can say that it has come back.
+            recovery: config.recovery.clone().filter(|_| config.protocol != Protocol::EngineIo).map(Recovery::new),
             config,
             seats: BTreeMap::new(),
             rooms: Rooms::default(),
