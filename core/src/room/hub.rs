@@ -302,9 +302,11 @@ impl<A: App> Hub<A> {
         let (app, mut fx) = self.parts();
         app.disconnecting(who, reason, &mut fx);
         if let Some(seat) = self.state.stand_up(who) {
+            self.state.leaving = seat.lineage().map(|lineage| (who, lineage.number));
             self.state.remember(who, seat, may_come_back, self.now);
             let (app, mut fx) = self.parts();
             app.disconnect(who, reason, &mut fx);
+            self.state.leaving = None;
         }
     }
 }

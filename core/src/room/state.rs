@@ -31,6 +31,8 @@ pub(crate) struct State {
     pub(crate) next_ask: u64,
     pub(crate) deadlines: BTreeSet<(Time, Deadline)>,
     pub(crate) recovery: Option<Recovery>,
+    /// Who has just left, and whom it is in the log: the application hears of it by this name.
+    pub(crate) leaving: Option<(SocketId, u64)>,
     /// What the application has decided, to be done when its call returns.
     pub(crate) decided: VecDeque<Decision>,
 }
@@ -107,6 +109,7 @@ impl State {
             out: VecDeque::new(),
             wake: Time::NEVER,
             waiting: BTreeMap::new(),
+            leaving: None,
             asks: BTreeMap::new(),
             next_ask: 0,
             deadlines: BTreeSet::new(),
@@ -186,7 +189,8 @@ impl State {
 
     /// Whom a socket is in the log.
     pub(crate) fn number_of(&self, who: SocketId) -> Option<u64> {
-        Some(self.seats.get(&who)?.lineage()?.number)
+        let here = self.seats.get(&who).and_then(Seat::lineage).map(|lineage| lineage.number);
+        here.or_else(|| self.leaving.filter(|(leaving, _)| *leaving == who).map(|(_, number)| number))
     }
 
     /// What somebody who comes back has missed; in words that outlast this connection.
