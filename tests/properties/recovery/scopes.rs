@@ -43,6 +43,22 @@ fn what_was_missed_is_what_was_said_while_it_was_a_member() {
     }
 }
 
+/// The very first event, and a stay that ended right after it.
+#[test]
+fn a_stay_is_remembered_as_long_as_its_events() {
+    let mut world = world();
+    let mut person = Person::here(&mut world, Over::WebSocket);
+    let who = person.who(&mut world);
+    for (number, room) in [(1, "r"), (2, "s"), (3, "t")] {
+        with(&mut world, |fx| fx.join(who, room)).expect("it may");
+        say_to(&mut world, Target::Room(ROOT, room), number);
+        with(&mut world, |fx| fx.leave(who, room));
+    }
+    person.lose_line();
+    come_back(&mut world, &mut person, Over::WebSocket);
+    assert_eq!(person.root().numbers(), [1, 2, 3]);
+}
+
 #[test]
 fn who_was_excepted_is_excepted() {
     let mut world = world();
