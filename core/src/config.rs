@@ -20,7 +20,8 @@ pub struct Recovery {
     /// the reference's `maxDisconnectionDuration`.
     pub window: u64,
     /// Bytes of events that are kept, all namespaces together. Beyond it the oldest go, and whoever missed one of them
-    /// comes back as somebody new. Default 64 MiB; the reference has no limit.
+    /// comes back as somebody new, as does whoever missed more than half of [`Config::max_queue`]. Default 64 MiB; the
+    /// reference has no limit.
     pub max_log: usize,
     /// Sockets whose connection is gone that are remembered. Beyond it the longest gone is forgotten. Default 100,000; the
     /// reference has no limit.

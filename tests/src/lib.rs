@@ -3,6 +3,7 @@
 //! tests. Knows only the core's public API.
 
 pub mod fuzz;
+pub mod people;
 pub mod script;
 pub mod simulation;
 pub mod world;

@@ -2,7 +2,9 @@
 //! fuzzers and property tests alike can mutate and shrink them.
 
 use crate::world::{Everything, Session, World};
-use sanket::{BodyKind, Config, RawMessage, RequestId, Revision, WsEnd, WsMessage};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sanket::{BodyKind, Config, Nsp, Protocol, RawMessage, Recovery, RequestId, Revision, Target, WsEnd, WsMessage};
 
 /// Reads numbers off bytes; zeros when they are used up.
 #[derive(Debug)]
@@ -42,7 +44,7 @@ impl<'a> Script<'a> {
 }
 
 /// What clients say, right and wrong; the bytes of the script come in where nothing fits.
-const TEXTS: [&str; 34] = [
+const TEXTS: [&str; 43] = [
     "40",
     "40/a,",
     "40/ab,{\"t\":1}",
@@ -77,6 +79,38 @@ const TEXTS: [&str; 34] = [
     "1",
     "0",
     "",
+    "42[\"ask\"]",
+    "430[1]",
+    "431[\"\"]",
+    "40/l,",
+    "42[\"admit\",true]",
+    "42[\"admit\"]",
+    "42[\"still\"]",
+    "42[\"still\",\"now\"]",
+    "4out",
+];
+
+/// The same in MessagePack.
+const PACKED: [&[u8]; 19] = [
+    b"\x82\xa4type\x00\xa3nsp\xa1/",
+    b"\x82\xa4type\x00\xa3nsp\xa2/a",
+    b"\x82\xa4type\x00\xa3nsp\xa2/l",
+    b"\x83\xa4type\x00\xa4data\x81\xa1t\xc4\x01\x00\xa3nsp\xa3/no",
+    b"\x82\xa4type\x01\xa3nsp\xa1/",
+    b"\x84\xa4type\x02\xa4data\x92\xa4echo\x01\xa3nsp\xa1/\xa2id\x07",
+    b"\x84\xa4type\x02\xa4data\x92\xa4echo\xc4\x02\x01\x02\xa3nsp\xa1/\xa2id\x07",
+    b"\x83\xa4type\x02\xa4data\x92\xa3all\xc4\x02\x01\x02\xa3nsp\xa1/",
+    b"\x83\xa4type\x02\xa4data\x92\xa4join\x01\xa3nsp\xa1/",
+    b"\x83\xa4type\x02\xa4data\x92\xa4room\x01\xa3nsp\xa1/",
+    b"\x83\xa4type\x02\xa4data\x91\xa5clear\xa3nsp\xa1/",
+    b"\x83\xa4type\x02\xa4data\x92\xa3out\xc3\xa3nsp\xa1/",
+    b"\x83\xa4type\x02\xa4data\x91\xa3ask\xa3nsp\xa1/",
+    b"\x84\xa4type\x03\xa4data\x90\xa3nsp\xa1/\xa2id\x00",
+    b"\x84\xa4type\x03\xa4data\x91\xc4\x01\x05\xa3nsp\xa1/\xa2id\x01",
+    b"\x83\xa4type\x02\xa4data\x92\xa5admit\xc3\xa3nsp\xa1/",
+    b"\x83\xa4type\x02\xa4data\x91\xa5still\xa3nsp\xa1/",
+    b"\x83\xa4type\x02\xa4data\x91\xa3out\xa3nsp\xa2/a",
+    b"\x81\xa4type",
 ];
 
 /// A client of the script.
@@ -89,6 +123,14 @@ struct Client {
     /// POSTs that have begun.
     posts: Vec<RequestId>,
     connected: bool,
+    memory: Memory,
+}
+
+/// What a client brings back.
+#[derive(Clone, Debug, Default)]
+struct Memory {
+    pid: Option<String>,
+    offset: Option<String>,
 }
 
 /// A config whose limits can be hit within a short script.
@@ -119,14 +161,19 @@ pub fn tight() -> Config {
     }
 }
 
-/// Lets clients do what the script says, and checks that everything holds, to the end of the last of them.
+/// Lets clients do what the script says, and checks that everything holds, to the end of the last of them. The script's
+/// first byte says what is spoken, and whether those who are cut off may come back.
 ///
 /// # Panics
 ///
 /// If something does not hold.
 pub fn play(bytes: &[u8]) {
     let mut script = Script::new(bytes);
-    let mut world = World::new(Everything, tight());
+    let mode = script.byte();
+    let protocol = [Protocol::SocketIo, Protocol::SocketIoMsgPack, Protocol::EngineIo][usize::from(mode % 3)];
+    let recovery = Recovery { window: 2_000, max_log: 1_500, max_absent: 2 };
+    let recovery = (mode / 3 % 2 == 1).then_some(recovery);
+    let mut world = World::new(Everything::default(), Config { protocol, recovery, ..tight() });
     let mut clients: Vec<Client> = Vec::new();
     while !script.is_over() {
         step(&mut script, &mut world, &mut clients);
@@ -135,7 +182,7 @@ pub fn play(bytes: &[u8]) {
 }
 
 fn step(script: &mut Script<'_>, world: &mut World<Everything>, clients: &mut Vec<Client>) {
-    let what = script.below(14);
+    let what = script.below(16);
     if clients.is_empty() || what == 0 {
         open(script, world, clients);
         return;
@@ -150,7 +197,7 @@ fn step(script: &mut Script<'_>, world: &mut World<Everything>, clients: &mut Ve
     match what {
         1 | 2 => client.requests.push(world.get(session)),
         3 => {
-            let (kind, body) = body(script, session.revision);
+            let (kind, body) = body(script, session.revision, world.config.protocol);
             let id = world.post(session, kind, &body);
             assert!(!world.is_waiting(id), "a POST waits");
             client.requests.push(id);
@@ -162,7 +209,7 @@ fn step(script: &mut Script<'_>, world: &mut World<Everything>, clients: &mut Ve
         }
         13 => {
             if let Some(id) = pick(script, &client.posts) {
-                let (kind, body) = body(script, session.revision);
+                let (kind, body) = body(script, session.revision, world.config.protocol);
                 let body = (script.below(4) > 0).then_some((kind, &*body));
                 world.post_body(session, id, body);
                 assert!(!world.is_waiting(id), "a POST waits");
@@ -176,8 +223,12 @@ fn step(script: &mut Script<'_>, world: &mut World<Everything>, clients: &mut Ve
         5 => client.sockets.push(world.upgrade(session)),
         6 | 7 => {
             if let Some(ws) = pick(script, &client.sockets) {
-                let text = text(script);
-                world.send(session, ws, RawMessage::Text(&text));
+                if world.config.protocol == Protocol::SocketIoMsgPack && script.below(8) > 0 {
+                    let packed = PACKED[script.below(PACKED.len())];
+                    send_binary(world, session, ws, packed);
+                } else {
+                    world.send(session, ws, RawMessage::Text(&text(script)));
+                }
             }
         }
         8 => {
@@ -196,15 +247,68 @@ fn step(script: &mut Script<'_>, world: &mut World<Everything>, clients: &mut Ve
             if let Some(ws) = pick(script, &client.sockets) {
                 let max = 1 + 8 * script.below(256);
                 let messages = world.receive(session, ws, max);
-                client.read(&messages);
+                client.read(&messages, world.config.protocol);
             }
         }
+        14 => come_back(script, world, clients, index),
+        15 => interfere(script, world),
         _ => world.advance(u64::from(script.byte()) * 2),
     }
+    let client = &mut clients[index];
     for id in client.requests.clone() {
         if let Some((status, _, body)) = world.answer(id) {
             assert!(matches!(status, 200 | 400 | 413), "{status}");
             assert!(status != 200 || !body.is_empty(), "an empty answer");
+            client.memory.take(&body);
+        }
+    }
+}
+
+fn send_binary(world: &mut World<Everything>, session: Session, ws: RequestId, data: &[u8]) {
+    let data = if session.revision == Revision::V3 { [&[4], data].concat() } else { data.to_vec() };
+    world.send(session, ws, RawMessage::Binary(&data));
+}
+
+/// Opens another session, and says in it what a client remembers; that one may not know that it is gone.
+fn come_back(script: &mut Script<'_>, world: &mut World<Everything>, clients: &mut Vec<Client>, who: usize) {
+    let mut memory = clients[who].memory.clone();
+    match script.below(8) {
+        0 => memory.offset = None,
+        1 => memory.offset = Some("still".into()),
+        _ => {}
+    }
+    let members = [("pid", &memory.pid), ("offset", &memory.offset)];
+    let members: Vec<(&str, &String)> =
+        members.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))).collect();
+    let Ok((session, ws)) = world.open_ws(Revision::V4) else { return };
+    if world.config.protocol == Protocol::SocketIoMsgPack {
+        let mut packet = b"\x83\xa4type\x00\xa3nsp\xa1/\xa4data".to_vec();
+        packet.push(0x80 | u8::try_from(members.len()).unwrap_or_default());
+        for text in members.into_iter().flat_map(|(name, value)| [name, value]) {
+            packet.push(0xd9);
+            packet.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
+            packet.extend(text.bytes());
+        }
+        send_binary(world, session, ws, &packet);
+    } else {
+        let auth: serde_json::Map<_, _> =
+            members.into_iter().map(|(name, value)| (name.to_owned(), value.as_str().into())).collect();
+        world.send(session, ws, RawMessage::Text(&format!("40{}", serde_json::Value::from(auth))));
+    }
+    clients.push(Client::new(session, Vec::new(), vec![ws], memory));
+}
+
+/// Somebody outside does something.
+fn interfere(script: &mut Script<'_>, world: &mut World<Everything>) {
+    let root = Target::Namespace(&Nsp::ROOT);
+    match script.below(5) {
+        0 => world.apply(|_, fx| fx.emit(root, "news", &1)),
+        1 => world.apply(|_, fx| fx.send_text(Target::Room(&Nsp::ROOT, "1"), "")),
+        2 => world.apply(|_, fx| drop(fx.join_all(root, "1"))),
+        3 => world.apply(|_, fx| fx.leave_all(root, "1")),
+        _ => {
+            let close = script.below(2) == 0;
+            world.apply(|_, fx| fx.disconnect_all(Target::Namespace(&Nsp::new("/a")), close));
         }
     }
 }
@@ -218,7 +322,7 @@ fn open(script: &mut Script<'_>, world: &mut World<Everything>, clients: &mut Ve
         world.open_ws(revision).map(|(session, ws)| (session, Vec::new(), vec![ws]))
     };
     if let Ok((session, requests, sockets)) = opened {
-        clients.push(Client { session, requests, sockets, posts: Vec::new(), connected: false });
+        clients.push(Client::new(session, requests, sockets, Memory::default()));
     }
 }
 
@@ -232,10 +336,17 @@ fn text(script: &mut Script<'_>) -> String {
     }
 }
 
-fn body(script: &mut Script<'_>, revision: Revision) -> (BodyKind, Vec<u8>) {
+fn body(script: &mut Script<'_>, revision: Revision, protocol: Protocol) -> (BodyKind, Vec<u8>) {
     let mut body = Vec::new();
     for n in 0..=script.below(3) {
-        let packet = if script.below(8) == 0 { "bAQID".into() } else { text(script) };
+        let packet = match (script.below(8), protocol, revision) {
+            (0, ..) => "bAQID".into(),
+            (1..7, Protocol::SocketIoMsgPack, _) => {
+                let prefix = if revision == Revision::V3 { "b4" } else { "b" };
+                format!("{prefix}{}", STANDARD.encode(PACKED[script.below(PACKED.len())]))
+            }
+            _ => text(script),
+        };
         match revision {
             Revision::V4 if n > 0 => body.extend(format!("\x1e{packet}").bytes()),
             Revision::V4 => body.extend(packet.bytes()),
@@ -249,10 +360,32 @@ fn body(script: &mut Script<'_>, revision: Revision) -> (BodyKind, Vec<u8>) {
     (if script.below(8) == 0 { BodyKind::Binary } else { BodyKind::Text }, body)
 }
 
+impl Memory {
+    /// Whatever looks like a credential or an offset, wherever it stands.
+    fn take(&mut self, bytes: &[u8]) {
+        let after =
+            |word: &[u8]| bytes.windows(word.len()).rposition(|window| window == word).map(|at| at + word.len());
+        if let Some(at) = after(b"pid") {
+            let rest = bytes[at..].iter().skip_while(|byte| !byte.is_ascii() || b"\":".contains(byte));
+            self.pid = Some(rest.take(22).map(|byte| char::from(*byte)).collect());
+        }
+        if let Some(at) = after(b"@") {
+            let number = bytes[at..].iter().take_while(|byte| byte.is_ascii_hexdigit() || **byte == b'.');
+            self.offset = Some(format!("@{}", number.map(|byte| char::from(*byte)).collect::<String>()));
+        }
+    }
+}
+
 impl Client {
+    fn new(session: Session, requests: Vec<RequestId>, sockets: Vec<RequestId>, memory: Memory) -> Self {
+        Self { session, requests, sockets, posts: Vec::new(), connected: false, memory }
+    }
+
     /// What comes over a WebSocket must be in order: the handshake first, CONNECT before any event.
-    fn read(&mut self, messages: &[WsMessage]) {
+    fn read(&mut self, messages: &[WsMessage], protocol: Protocol) {
         for message in messages {
+            let (WsMessage::Text(text) | WsMessage::Binary(text)) = message;
+            self.memory.take(text);
             let WsMessage::Text(text) = message else { continue };
             let text = std::str::from_utf8(text).expect("text is UTF-8");
             if text.starts_with("40") && !text.starts_with("40/") {
@@ -260,7 +393,7 @@ impl Client {
             }
             // What went out over polling before an upgrade is not seen here, so only sessions that began with a
             // WebSocket are held to it.
-            let event = text.starts_with("42[");
+            let event = protocol == Protocol::SocketIo && text.starts_with("42[");
             assert!(!event || self.connected || !self.requests.is_empty(), "{text} before CONNECT");
         }
     }

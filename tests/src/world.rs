@@ -3,22 +3,30 @@
 
 use bytes::Bytes;
 use sanket::{
-    AckId, Admission, App, BodyKind, Config, Connect, Delivery, Effects, Emit, Event, Input, Key, NewSession, Nsp,
-    Opening, Output, RawMessage, Reason, Received, Refusal, RequestError, RequestId, Response, Revision, Server, Sid,
-    SocketId, Target, Time, WsEnd, WsMessage, decode_body, decode_message,
+    AckId, Admission, App, AskId, BodyKind, Config, Connect, Delivery, Effects, Emit, Event, Input, Key, NewSession,
+    Nsp, Opening, Output, RawMessage, Reason, Received, Refusal, RequestError, RequestId, Response, Revision, Said,
+    Server, Sid, SocketId, Target, Time, WsEnd, WsMessage, decode_body, decode_message,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An application that does a little of everything. Its events: `echo` acks and emits its arguments back, `all` sends them
 /// to everybody, `join`, `leave` and `room` work on the room that the first argument names, `out` is shown the door,
-/// and `clear` shows it to everybody in the room `1`. It refuses `/no` and `/off`,
-/// and knows no namespace with a longer name.
+/// and `clear` shows it to everybody in the room `1`. `ask` asks everybody, and `still` is said to those who are here. It
+/// refuses `/no` and `/off`, lets everybody at the door of `/l` wait until somebody says `admit` (or refuses them, without
+/// an argument), and knows no namespace with a longer name. Where Engine.IO is alone, it says to everybody what it is told,
+/// and shows the door to who says `out`.
 #[derive(Debug, Default)]
-pub struct Everything;
+pub struct Everything {
+    waiting: Vec<SocketId>,
+}
 
 impl App for Everything {
-    fn admit(&mut self, _: SocketId, connect: &Connect, _: &mut Effects<'_>) -> Admission {
+    fn admit(&mut self, who: SocketId, connect: &Connect, _: &mut Effects<'_>) -> Admission {
         match connect.nsp.as_str() {
+            "/l" => {
+                self.waiting.push(who);
+                Admission::Later
+            }
             "/no" => Admission::Refuse(Refusal::new("not you").with_data(&connect.auth)),
             "/off" => Admission::Refuse(Refusal::new("closed today")),
             name if name.len() < 4 => Admission::Accept,
@@ -52,8 +60,32 @@ impl App for Everything {
             "room" => fx.send(Target::Room(&Nsp::ROOT, room), &Emit::new("room").args_json(&joined)),
             "clear" => fx.disconnect_all(Target::Room(&Nsp::ROOT, "1"), false),
             "out" => fx.disconnect(who, joined == "true"),
+            "ask" => drop(fx.ask(Target::Namespace(&Nsp::ROOT), &Emit::new("ask").arg("?"), 150)),
+            "still" => fx.send(Target::Namespace(&Nsp::ROOT), &Emit::new("still").args_json(&joined).passing()),
+            "admit" => {
+                let full = Admission::Refuse(Refusal::new("full"));
+                for who in self.waiting.drain(..) {
+                    fx.admit(who, if args.is_empty() { full.clone() } else { Admission::Accept });
+                }
+            }
             _ => {}
         }
+    }
+
+    fn message(&mut self, who: SocketId, message: &Said, fx: &mut Effects<'_>) {
+        match message {
+            Said::Text(text) if **text == *"out" => fx.disconnect(who, true),
+            Said::Text(text) => fx.send_text(Target::Namespace(&Nsp::ROOT), text),
+            Said::Binary(data) => fx.send_binary(Target::Namespace(&Nsp::ROOT), data.clone()),
+        }
+    }
+
+    fn answer(&mut self, _: AskId, who: SocketId, answer: &Received, fx: &mut Effects<'_>) {
+        fx.send(Target::Socket(who), &Emit::new("answered").args_json(answer.args_json()));
+    }
+
+    fn asked(&mut self, _: AskId, silent: &[SocketId], fx: &mut Effects<'_>) {
+        fx.emit(Target::Namespace(&Nsp::ROOT), "asked", &silent.len());
     }
 
     fn disconnect(&mut self, _: SocketId, _: Reason, fx: &mut Effects<'_>) {
@@ -235,6 +267,13 @@ impl<A: App> World<A> {
         }
     }
 
+    /// Does something with the application's hands, from outside.
+    pub fn apply<R>(&mut self, work: impl FnOnce(&mut A, &mut Effects<'_>) -> R) -> R {
+        let result = self.server.hub.apply(self.now, work);
+        self.pump();
+        result
+    }
+
     /// Whether a WebSocket is open.
     #[must_use]
     pub fn is_open(&self, ws: RequestId) -> bool {
@@ -295,12 +334,16 @@ impl<A: App> World<A> {
         );
         let Config { ping_interval, ping_timeout, connect_timeout, upgrade_timeout, close_timeout, .. } = self.config;
         self.advance(2 * (ping_interval + ping_timeout + connect_timeout + upgrade_timeout + close_timeout));
+        // What is kept for those who may come back is kept from then on; it goes a second late.
+        self.advance(self.config.recovery.as_ref().map_or(0, |recovery| recovery.window + 1_000));
         assert!(self.server.shard.is_empty(), "{} sessions are left", self.server.shard.len());
         assert!(self.server.hub.is_empty(), "{} sockets are left", self.server.hub.len());
         assert_eq!(self.server.hub.rooms(&Nsp::ROOT), [""; 0], "rooms are left");
+        assert_eq!(self.server.hub.kept(), (0, 0), "people or events are remembered");
         assert_eq!(self.waiting, BTreeSet::new(), "requests were never answered");
         assert_eq!(self.live, BTreeSet::new(), "sockets never ended");
         assert!(self.lines.values().all(|line| line.closed), "WebSockets were never closed");
+        assert_eq!(self.server.hub.poll_timeout(), None, "the hub waits for something");
         assert_eq!(self.server.poll_timeout(), None, "a deadline is left");
     }
 

@@ -3,7 +3,7 @@
 //! call returns. Nothing here waits or fails because of a client.
 
 use super::app::Admission;
-use super::emit::{Emit, Target, json};
+use super::emit::{Among, Emit, Target, json};
 use super::recovery::Stay;
 use super::rooms::JoinError;
 use super::state::{Ask, Deadline, Decision, State};
@@ -154,9 +154,11 @@ impl<'a> Effects<'a> {
         match target {
             Target::Socket(who) => self.state.seats.contains_key(&who).then_some(who).into_iter().collect(),
             Target::Namespace(nsp) => rooms.everybody(nsp).into_iter().flatten().copied().collect(),
-            Target::Room(nsp, room) => match rooms.members(nsp, room) {
-                Some(members) => members.iter().copied().collect(),
-                None => rooms.by_id(nsp, room).into_iter().collect(),
+            // Most rooms are nobody's id, and most ids are nobody else's room.
+            Target::Room(nsp, room) => match (rooms.members(nsp, room), rooms.by_id(nsp, room)) {
+                (Some(_), Some(_)) => rooms.among(&Among { rooms: &[room], ..Among::of(nsp) }),
+                (Some(members), None) => members.iter().copied().collect(),
+                (None, owner) => owner.into_iter().collect(),
             },
             Target::Among(among) => rooms.among(&among),
         }
@@ -225,8 +227,12 @@ impl<'a> Effects<'a> {
     }
 
     /// Takes a socket out of its namespace (`close` false), or closes its client's connection. It happens when this call
-    /// of the application returns; [`App::disconnect`](crate::App::disconnect) is called at once after that.
+    /// of the application returns; [`App::disconnect`](crate::App::disconnect) is called at once after that. Nothing happens
+    /// if the socket is gone already, as in the reference.
     pub fn disconnect(&mut self, who: SocketId, close: bool) {
+        if !self.state.seats.contains_key(&who) && !self.state.waiting.contains_key(&who) {
+            return;
+        }
         let reason = Reason::ServerNamespaceDisconnect;
         if !close {
             self.state.out.push_back((who, Delivery::Disconnect));

@@ -87,8 +87,8 @@ impl<'a> Emit<'a> {
     }
 
     /// The same, but whoever can not take it at once (no poll waiting, or something still unsent) does without it, and nobody
-    /// gets it later. If its last argument is a string, clients of a server with recovery take that for their place: who is
-    /// cut off just then comes back as somebody new, as in the reference.
+    /// gets it later. If its last argument is a string, or it has none, clients of a server with recovery take that, or its
+    /// name, for their place: who is cut off just then comes back as somebody new, as in the reference.
     #[must_use]
     pub fn volatile(mut self) -> Self {
         self.volatile = true;
@@ -110,9 +110,11 @@ impl<'a> Emit<'a> {
         self
     }
 
-    /// Whether a client could take the last argument for an offset: it is a string.
+    /// Whether a client could take what it says last for an offset: it is a string, as the name is where there are no
+    /// arguments.
     pub(crate) fn ends_in_string(&self) -> bool {
-        self.args.trim_end().ends_with('"')
+        let args = self.args.trim_end();
+        args.is_empty() || args.ends_with('"')
     }
 }
 

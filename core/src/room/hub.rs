@@ -78,10 +78,7 @@ impl<A: App> Hub<A> {
                 }
             }
             Event::Acked { id, answer } => self.acked(from, id, &answer),
-            Event::Disconnect(reason) => {
-                self.state.waiting.remove(&from);
-                self.disconnect(from, reason);
-            }
+            Event::Disconnect(reason) => self.disconnect(from, reason),
         }
         self.carry_out();
     }
@@ -154,9 +151,8 @@ impl<A: App> Hub<A> {
         let (app, mut fx) = self.parts();
         match app.admit(who, &connect, &mut fx) {
             Admission::Later => {
-                let deadline = self.now.after(self.state.config.connect_timeout);
-                self.state.deadlines.insert((deadline, Deadline::Admission(who)));
-                self.state.waiting.insert(who, connect.into());
+                let until = self.now.after(self.state.config.connect_timeout);
+                self.state.wait(who, connect, until);
             }
             admission => self.answer(who, &connect, admission),
         }
@@ -166,7 +162,7 @@ impl<A: App> Hub<A> {
         if admission == Admission::Later {
             return;
         }
-        if let Some(connect) = self.state.waiting.remove(&who) {
+        if let Some(connect) = self.state.stop_waiting(who) {
             self.answer(who, &connect, admission);
         }
     }
@@ -210,31 +206,30 @@ impl<A: App> Hub<A> {
         let Some(pid) = Sid::parse(&claim.pid).filter(|_| connect.revision == Revision::V4) else {
             return Some(connect);
         };
-        let (earlier, mut seat) = match recovery.find(pid) {
+        let offset = claim.offset.as_deref();
+        let (earlier, mut seat, missed) = match recovery.find(pid) {
             Some(Whereabouts::Gone(absent)) if absent.nsp == connect.nsp => {
                 let Some(absent) = recovery.come_back(pid, who) else { return Some(connect) };
-                (Earlier { was: absent.was, connected: false }, seat_of(*absent))
+                let (was, seat) = (absent.was, seat_of(*absent));
+                let Some(missed) = self.state.missed(&seat, offset) else {
+                    self.forget(pid);
+                    return Some(connect);
+                };
+                (Earlier { was, connected: false }, seat, missed)
             }
             Some(Whereabouts::Here(was)) => {
                 let was = *was;
-                if self.state.seats.get(&was).is_none_or(|seat| seat.nsp != connect.nsp) {
-                    return Some(connect);
-                }
-                let Some(seat) = self.state.stand_up(was) else { return Some(connect) };
+                let here = self.state.seats.get(&was).filter(|seat| seat.nsp == connect.nsp);
+                let Some(missed) = here.map(|seat| self.state.missed(seat, offset)) else { return Some(connect) };
                 self.state.out.push_back((was, Delivery::Detach));
-                (Earlier { was, connected: true }, seat)
+                let Some(missed) = missed else {
+                    self.end(was, Reason::TransportClose, false);
+                    return Some(connect);
+                };
+                let Some(seat) = self.state.stand_up(was) else { return Some(connect) };
+                (Earlier { was, connected: true }, seat, missed)
             }
             Some(Whereabouts::Gone(_)) | None => return Some(connect),
-        };
-        let Some(missed) = self.state.missed(&seat, claim.offset.as_deref()) else {
-            if let Some(recovery) = &mut self.state.recovery {
-                recovery.forget(pid);
-            }
-            if earlier.connected {
-                let (app, mut fx) = self.parts();
-                app.disconnect(earlier.was, Reason::TransportClose, &mut fx);
-            }
-            return Some(connect);
         };
         if let Some(recovery) = &mut self.state.recovery {
             recovery.come_back(pid, who);
@@ -288,16 +283,30 @@ impl<A: App> Hub<A> {
         app.asked(AskId(number), &silent, &mut fx);
     }
 
+    fn forget(&mut self, pid: Sid) {
+        if let Some(recovery) = &mut self.state.recovery {
+            recovery.forget(pid);
+        }
+    }
+
     fn disconnect(&mut self, who: SocketId, reason: Reason) {
+        self.state.stop_waiting(who);
+        self.end(who, reason, reason.is_recoverable());
+    }
+
+    /// A socket is out of its namespace; it may come back, or not.
+    fn end(&mut self, who: SocketId, reason: Reason, may_come_back: bool) {
         if !self.state.seats.contains_key(&who) {
             return;
         }
         let (app, mut fx) = self.parts();
         app.disconnecting(who, reason, &mut fx);
         if let Some(seat) = self.state.stand_up(who) {
-            self.state.remember(who, seat, reason, self.now);
+            self.state.leaving = seat.lineage().map(|lineage| (who, lineage.number));
+            self.state.remember(who, seat, may_come_back, self.now);
             let (app, mut fx) = self.parts();
             app.disconnect(who, reason, &mut fx);
+            self.state.leaving = None;
         }
     }
 }

@@ -37,6 +37,8 @@ pub(crate) struct Lineage {
     pub(crate) pid: Sid,
     /// The first event that it may want.
     pub(crate) since: u64,
+    /// The first event for which all the rooms are known that it was in.
+    known: u64,
     /// Rooms that it was in.
     pub(crate) past: Vec<Stay>,
 }
@@ -144,7 +146,8 @@ impl Recovery {
     pub(crate) fn enter(&mut self, who: SocketId, pid: Sid) -> Lineage {
         self.people.insert(pid, Whereabouts::Here(who));
         self.next_lineage += 1;
-        Lineage { number: self.next_lineage, pid, since: self.next(), past: Vec::new() }
+        let next = self.next();
+        Lineage { number: self.next_lineage, pid, since: next, known: next, past: Vec::new() }
     }
 
     /// Somebody's connection is gone.
@@ -206,6 +209,9 @@ impl Recovery {
                 Some(_) => return None,
             },
         };
+        if from < lineage.known {
+            return None;
+        }
         let skip = usize::try_from(from.checked_sub(self.first)?).ok()?;
         let mut bytes = 0;
         let mut missed = Vec::new();
@@ -292,7 +298,7 @@ impl Lineage {
         self.past.retain(|stay| stay.until > first);
         if self.past.len() >= max {
             let oldest = self.past.remove(0);
-            self.since = self.since.max(oldest.until);
+            self.known = self.known.max(oldest.until);
         }
         self.past.push(stay);
     }

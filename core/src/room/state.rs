@@ -4,7 +4,7 @@
 use super::app::Admission;
 use super::recovery::{Absent, Lineage, Member, Recovery, Scope, Stay};
 use super::rooms::Rooms;
-use crate::config::Config;
+use crate::config::{Config, Protocol};
 use crate::engine::Reason;
 use crate::frame::Revision;
 use crate::id::{Sid, SocketId};
@@ -27,12 +27,14 @@ pub(crate) struct State {
     pub(crate) rooms: Rooms,
     pub(crate) out: VecDeque<(SocketId, Delivery)>,
     pub(crate) wake: Time,
-    /// Who knocked, and has been told neither yes nor no.
-    pub(crate) waiting: BTreeMap<SocketId, Box<Connect>>,
+    /// Who knocked, and has been told neither yes nor no; and until when it waits.
+    pub(crate) waiting: BTreeMap<SocketId, (Time, Box<Connect>)>,
     pub(crate) asks: BTreeMap<u64, Ask>,
     pub(crate) next_ask: u64,
     pub(crate) deadlines: BTreeSet<(Time, Deadline)>,
     pub(crate) recovery: Option<Recovery>,
+    /// Who has just left, and whom it is in the log: the application hears of it by this name.
+    pub(crate) leaving: Option<(SocketId, u64)>,
     /// What the application has decided, to be done when its call returns.
     pub(crate) decided: VecDeque<Decision>,
 }
@@ -101,7 +103,8 @@ impl Seat {
 impl State {
     pub(crate) fn new(config: Arc<Config>) -> Self {
         Self {
-            recovery: config.recovery.clone().map(Recovery::new),
+            // Where Engine.IO is alone, nobody can say that it has come back.
+            recovery: config.recovery.clone().filter(|_| config.protocol != Protocol::EngineIo).map(Recovery::new),
             config,
             seats: BTreeMap::new(),
             v3: 0,
@@ -109,6 +112,7 @@ impl State {
             out: VecDeque::new(),
             wake: Time::NEVER,
             waiting: BTreeMap::new(),
+            leaving: None,
             asks: BTreeMap::new(),
             next_ask: 0,
             deadlines: BTreeSet::new(),
@@ -120,6 +124,19 @@ impl State {
         let deadline = self.deadlines.first().map_or(Time::NEVER, |(at, _)| *at);
         let recovery = self.recovery.as_ref().map_or(Time::NEVER, Recovery::poll_timeout);
         self.wake.min(deadline).min(recovery)
+    }
+
+    /// Lets somebody wait at the door.
+    pub(crate) fn wait(&mut self, who: SocketId, connect: Connect, until: Time) {
+        self.deadlines.insert((until, Deadline::Admission(who)));
+        self.waiting.insert(who, (until, connect.into()));
+    }
+
+    /// Somebody waits at the door no more, for whatever reason.
+    pub(crate) fn stop_waiting(&mut self, who: SocketId) -> Option<Box<Connect>> {
+        let (until, connect) = self.waiting.remove(&who)?;
+        self.deadlines.remove(&(until, Deadline::Admission(who)));
+        Some(connect)
     }
 
     /// Gives a socket a seat.
@@ -154,11 +171,11 @@ impl State {
         Some(seat)
     }
 
-    /// Remembers a socket whose connection is gone, where that is wanted.
-    pub(crate) fn remember(&mut self, was: SocketId, seat: Seat, reason: Reason, now: Time) {
+    /// Remembers a socket whose connection is gone, if it may come back.
+    pub(crate) fn remember(&mut self, was: SocketId, seat: Seat, may_come_back: bool, now: Time) {
         let Some(recovery) = &mut self.recovery else { return };
         let Some(Extra { data, lineage: Some(lineage), .. }) = seat.extra.map(|extra| *extra) else { return };
-        if reason.is_recoverable() {
+        if may_come_back {
             let mut absent = Absent::new(was, seat.nsp, seat.public, seat.rooms, lineage);
             absent.data = data;
             recovery.lose(absent.into(), now);
@@ -167,16 +184,18 @@ impl State {
         }
     }
 
-    /// What somebody who is here would have missed, had it gone after `offset`.
+    /// What somebody who is here would have missed, had it gone after `offset`. No more than fits its queue beside whatever
+    /// else is said before it has read: else it would be closed for being slow, and come back for the same.
     pub(crate) fn missed(&self, seat: &Seat, offset: Option<&str>) -> Option<Vec<crate::Frame>> {
         let (recovery, lineage) = (self.recovery.as_ref()?, seat.lineage()?);
         let member = Member { nsp: &seat.nsp, id: &seat.id(), rooms: &seat.rooms, lineage };
-        recovery.missed(member, offset, self.config.max_queue)
+        recovery.missed(member, offset, self.config.max_queue / 2)
     }
 
     /// Whom a socket is in the log.
     pub(crate) fn number_of(&self, who: SocketId) -> Option<u64> {
-        Some(self.seats.get(&who)?.lineage()?.number)
+        let here = self.seats.get(&who).and_then(Seat::lineage).map(|lineage| lineage.number);
+        here.or_else(|| self.leaving.filter(|(leaving, _)| *leaving == who).map(|(_, number)| number))
     }
 
     /// What somebody who comes back has missed; in words that outlast this connection.

@@ -184,11 +184,12 @@ impl Client {
     }
 
     pub(crate) fn deliver(&mut self, serial: u32, delivery: Delivery, cx: &mut Context<'_>) {
-        let Some(index) = self.sockets.iter().position(|socket| socket.serial == serial) else {
-            return;
-        };
-        match delivery {
-            Delivery::Accept(frame) => {
+        let index = self.sockets.iter().position(|socket| socket.serial == serial);
+        match (delivery, index) {
+            // Whether or not the client has left this namespace meanwhile: the hub has taken it out of all of them.
+            (Delivery::Close(reason), _) => self.close(reason, cx),
+            (_, None) => {}
+            (Delivery::Accept(frame), Some(index)) => {
                 self.session.stop_timer(Timer::Connect);
                 self.joined = true;
                 self.sockets[index].accepted = true;
@@ -196,7 +197,7 @@ impl Client {
                     self.session.send(frame, &mut cx.engine);
                 }
             }
-            Delivery::Refuse(frame) => {
+            (Delivery::Refuse(frame), Some(index)) => {
                 self.sockets.swap_remove(index);
                 if cx.engine.config.protocol == Protocol::EngineIo {
                     self.session.shut(Reason::ForcedServerClose, &mut cx.engine);
@@ -204,12 +205,12 @@ impl Client {
                     self.session.send(frame, &mut cx.engine);
                 }
             }
-            Delivery::Emit(frame) => {
+            (Delivery::Emit(frame), Some(index)) => {
                 if self.sockets[index].accepted {
                     self.session.send(frame, &mut cx.engine);
                 }
             }
-            Delivery::Disconnect => {
+            (Delivery::Disconnect, Some(index)) => {
                 let socket = self.sockets.swap_remove(index);
                 if cx.engine.config.protocol == Protocol::EngineIo {
                     self.session.shut(Reason::ForcedServerClose, &mut cx.engine);
@@ -218,22 +219,23 @@ impl Client {
                     self.session.send(goodbye, &mut cx.engine);
                 }
             }
-            Delivery::Detach => {
+            (Delivery::Detach, Some(index)) => {
                 self.sockets.swap_remove(index);
                 if self.sockets.is_empty() {
                     self.session.abandon(&mut cx.engine);
                 }
             }
-            Delivery::Close(reason) => {
-                // Every namespace says goodbye first, as in the reference: else clients would come again.
-                for socket in self.sockets.iter().filter(|_| cx.engine.config.protocol != Protocol::EngineIo) {
-                    let goodbye = encode::disconnect(cx.engine.config.protocol, &socket.nsp);
-                    self.session.send(goodbye, &mut cx.engine);
-                }
-                self.session.shut(reason, &mut cx.engine);
-            }
         }
         self.tell_end(cx);
+    }
+
+    /// Every namespace says goodbye first, as in the reference: else clients would come again.
+    fn close(&mut self, reason: Reason, cx: &mut Context<'_>) {
+        for socket in self.sockets.iter().filter(|_| cx.engine.config.protocol != Protocol::EngineIo) {
+            let goodbye = encode::disconnect(cx.engine.config.protocol, &socket.nsp);
+            self.session.send(goodbye, &mut cx.engine);
+        }
+        self.session.shut(reason, &mut cx.engine);
     }
 
     fn handle_post(&mut self, id: RequestId, decoded: Packets<'_>, cx: &mut Context<'_>) {

@@ -55,7 +55,7 @@ fn attachments_that_never_come_end_the_session() {
 
 #[test]
 fn attachments_beyond_the_limit_end_the_session() {
-    let mut world = World::new(Everything, Config { max_attached: 10, ..Config::default() });
+    let mut world = World::new(Everything::default(), Config { max_attached: 10, ..Config::default() });
     let (session, ws) = socket(&mut world, Revision::V4);
     say(&mut world, session, ws, "452-[\"echo\"]");
     world.send(session, ws, RawMessage::Binary(&[0; 10]));

@@ -15,7 +15,7 @@ use sanket_tests::world::{Everything, Session, World};
 pub(crate) const BOTH: [Revision; 2] = [Revision::V3, Revision::V4];
 
 pub(crate) fn world() -> World<Everything> {
-    World::new(Everything, Config::default())
+    World::new(Everything::default(), Config::default())
 }
 
 pub(crate) fn text(message: &WsMessage) -> &str {

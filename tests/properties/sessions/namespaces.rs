@@ -60,7 +60,8 @@ fn ids_are_the_clients_business_in_v3_and_unrelated_to_the_session_in_v4() {
 
 #[test]
 fn limits_of_namespaces() {
-    let mut world = World::new(Everything, Config { max_namespaces: 2, max_namespace_name: 3, ..Config::default() });
+    let mut world =
+        World::new(Everything::default(), Config { max_namespaces: 2, max_namespace_name: 3, ..Config::default() });
     let (session, ws) = socket(&mut world, Revision::V4);
     say(&mut world, session, ws, "40/a,");
     say(&mut world, session, ws, "40/b,");
@@ -78,7 +79,7 @@ fn limits_of_namespaces() {
 
 #[test]
 fn rooms_are_left_with_the_connection() {
-    let mut world = World::new(Everything, Config { max_rooms: 1, ..Config::default() });
+    let mut world = World::new(Everything::default(), Config { max_rooms: 1, ..Config::default() });
     let (session, ws) = socket(&mut world, Revision::V4);
     let (other, other_ws) = socket(&mut world, Revision::V4);
     say(&mut world, session, ws, "42[\"join\",1]");

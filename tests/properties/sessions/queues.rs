@@ -23,7 +23,7 @@ fn a_volatile_event_goes_only_to_who_can_take_it_at_once() {
 
 #[test]
 fn who_does_not_fetch_what_is_queued_is_closed_and_nobody_else() {
-    let mut world = World::new(Everything, Config { max_queue: 10_000, ..Config::default() });
+    let mut world = World::new(Everything::default(), Config { max_queue: 10_000, ..Config::default() });
     let slow = poller(&mut world, Revision::V4);
     let (speaker, ws) = socket(&mut world, Revision::V3);
     let message = format!("42[\"all\",\"{}\"]", "x".repeat(1_000));
@@ -38,7 +38,7 @@ fn who_does_not_fetch_what_is_queued_is_closed_and_nobody_else() {
 
 #[test]
 fn a_poll_takes_as_much_as_fits_and_at_least_one_packet() {
-    let mut world = World::new(Everything, Config { max_payload: 1_000, ..Config::default() });
+    let mut world = World::new(Everything::default(), Config { max_payload: 1_000, ..Config::default() });
     let session = poller(&mut world, Revision::V4);
     let (speaker, ws) = socket(&mut world, Revision::V4);
     for length in [400, 400, 400, 980] {
@@ -55,7 +55,7 @@ fn a_poll_takes_as_much_as_fits_and_at_least_one_packet() {
 
 #[test]
 fn a_packet_larger_than_the_queue_reaches_who_has_read_everything_else() {
-    let mut world = World::new(Everything, Config { max_queue: 1_000, ..Config::default() });
+    let mut world = World::new(Everything::default(), Config { max_queue: 1_000, ..Config::default() });
     let (session, ws) = socket(&mut world, Revision::V4);
     let message = format!("42[\"echo\",\"{}\"]", "x".repeat(5_000));
     for _ in 0..3 {
@@ -69,7 +69,7 @@ fn a_packet_larger_than_the_queue_reaches_who_has_read_everything_else() {
 
 #[test]
 fn sessions_beyond_the_limit_are_refused() {
-    let mut world = World::new(Everything, Config { max_sessions: 1, ..Config::default() });
+    let mut world = World::new(Everything::default(), Config { max_sessions: 1, ..Config::default() });
     let (session, ws) = socket(&mut world, Revision::V4);
     let refused = world.open_polling(Revision::V4, false).expect_err("there is no room");
     assert_eq!((refused.status(), refused.body()), (503, r#"{"code":6,"message":"Too many sessions"}"#.to_owned()));
