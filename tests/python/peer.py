@@ -30,9 +30,11 @@ class Peer:
     def join(cls, case, url, way, auth=None, **options):
         return cls(case, way, **options).connect(url, auth)
 
-    def connect(self, url, auth=None):
+    def connect(self, url, auth=None, wait=True):
+        """Returns when it is in all of its namespaces, unless it is not to wait for them."""
         within(
-            lambda: self.sio.connect(url, auth=auth, transports=WAYS[self.way], namespaces=self.namespaces, wait_timeout=PATIENCE),
+            lambda: self.sio.connect(
+                url, auth=auth, transports=WAYS[self.way], namespaces=self.namespaces, wait=wait, wait_timeout=PATIENCE),
             'the connection')
         self.case.assertEqual(self.sio.transport(), ENDS_ON[self.way])
         return self
