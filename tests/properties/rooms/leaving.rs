@@ -16,7 +16,8 @@ fn in_two(world: &mut World<Recorder>, over: Over) -> Person {
 
 #[test]
 fn who_is_about_to_leave_is_in_its_rooms_and_who_has_left_is_not() {
-    let ways: [(fn(&mut World<Recorder>, &mut Person), Reason); 3] = [
+    type Way = fn(&mut World<Recorder>, &mut Person);
+    let ways: [(Way, Reason); 3] = [
         (|world, person| person.cut(world), Reason::TransportError),
         (|world, person| person.say(world, "41"), Reason::ClientNamespaceDisconnect),
         (
