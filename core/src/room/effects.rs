@@ -195,6 +195,8 @@ impl<'a> Effects<'a> {
             return Err(JoinError::TooMany);
         }
         let since = state.recovery.as_ref().map_or(0, super::recovery::Recovery::next);
+        // Most sockets are in few rooms.
+        seat.rooms.reserve_exact(1);
         seat.rooms.push(Stay { room: room.into(), since, until: STAYS });
         Ok(state.rooms.join(&seat.nsp, room, who))
     }
