@@ -177,6 +177,23 @@ impl Frame {
         self.0.cost
     }
 
+    /// About how many bytes it holds in memory.
+    pub(crate) fn held(&self) -> usize {
+        /// What the counters of something shared take.
+        const SHARED: usize = 24;
+        /// What a text leaves of the room that was made for it.
+        const SLACK: usize = 48;
+        let Encoded { text, v3, attachments, .. } = &*self.0;
+        let text = if text.is_empty() { 0 } else { SLACK + SHARED + text.len() };
+        let attached: usize = attachments.iter().map(|data| size_of::<Bytes>() + SHARED + data.len()).sum();
+        let v3 = v3.as_ref().map_or(0, |v3| match (v3.0.text.is_empty(), v3.held()) {
+            (true, held) => held,
+            // Its attachments are the same.
+            (false, held) => held - v3.0.attachments.iter().map(Bytes::len).sum::<usize>(),
+        });
+        SHARED + size_of::<Encoded>() + text + attached + v3
+    }
+
     /// The WebSocket messages it consists of: the text if there is any, then each attachment. Nothing is copied.
     pub fn messages(&self, revision: Revision) -> impl Iterator<Item = WsMessage> + '_ {
         let skip = match revision {

@@ -298,7 +298,7 @@ impl Person {
     pub fn take<A: App>(&mut self, world: &mut World<A>, packet: &str) {
         let mut chars = packet.chars();
         match (chars.next(), chars.next()) {
-            (Some('2'), None) => return self.say(world, "3"),
+            (Some('2'), None) => self.say(world, "3"),
             (Some('4'), Some(kind)) => {
                 let mut rest = chars.as_str();
                 if matches!(kind, '5' | '6') {

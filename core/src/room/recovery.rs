@@ -308,7 +308,7 @@ impl Entry {
     /// Bytes that it counts for.
     fn cost(&self) -> usize {
         size_of::<Self>()
-            + self.frame.cost()
+            + self.frame.held()
             + match &self.scope {
                 Scope::Lineage(_) | Scope::Namespace(_) => 0,
                 Scope::Rooms { rooms, except_rooms, except, .. } => {
