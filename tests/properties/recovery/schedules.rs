@@ -193,11 +193,7 @@ impl Play {
 
     /// A connection breaks.
     fn lose(&mut self, who: usize, hole: bool) {
-        if hole {
-            self.people[who].lose_line();
-        } else {
-            self.people[who].cut(&mut self.world);
-        }
+        self.people[who].lose(&mut self.world, hole);
         let fate = &mut self.fates[who];
         fate.cut = Some(self.world.now);
         fate.now.clear();
