@@ -50,9 +50,9 @@ pub struct Frame(Arc<Encoded>);
 struct Encoded {
     /// The packet with its type digit. Empty where there is only something binary.
     text: Bytes,
-    /// What EIO=3 clients get instead of `text`, where that is something else.
-    text_v3: Option<Bytes>,
-    /// The length of EIO=3's text as JavaScript counts it, for payloads.
+    /// What EIO=3 clients get instead, where that is something else.
+    v3: Option<Frame>,
+    /// The length of the text as JavaScript counts it, for EIO=3's payloads.
     utf16_len: usize,
     /// Each with `0x04` before it, as EIO=3 wants it; EIO=4 looks past that byte.
     attachments: Box<[Bytes]>,
@@ -69,22 +69,6 @@ impl Frame {
     /// A frame of `text`, an Engine.IO packet with its type digit, and the attachments that belong to it.
     #[must_use]
     pub fn new(text: String, attachments: &[Bytes]) -> Self {
-        Self::encoded(text, None, attachments)
-    }
-
-    /// The same, with another text for EIO=3 clients.
-    pub(crate) fn with_v3(text: String, text_v3: String, attachments: &[Bytes]) -> Self {
-        Self::encoded(text, Some(text_v3), attachments)
-    }
-
-    /// A frame of nothing but a binary message.
-    #[must_use]
-    pub fn binary(data: Bytes) -> Self {
-        Self::encoded(String::new(), None, &[data])
-    }
-
-    fn encoded(text: String, text_v3: Option<String>, attachments: &[Bytes]) -> Self {
-        let utf16_len = text_v3.as_ref().unwrap_or(&text).encode_utf16().count();
         let attachments: Box<[Bytes]> = attachments
             .iter()
             .map(|data| {
@@ -94,9 +78,36 @@ impl Frame {
                 bytes.freeze()
             })
             .collect();
+        Self::encoded(text, attachments)
+    }
+
+    /// A frame of nothing but a binary message.
+    #[must_use]
+    pub fn binary(data: Bytes) -> Self {
+        Self::new(String::new(), &[data])
+    }
+
+    fn encoded(text: String, attachments: Box<[Bytes]>) -> Self {
+        let utf16_len = text.encode_utf16().count();
         let cost = text.len() + attachments.iter().map(Bytes::len).sum::<usize>();
-        let (text, text_v3) = (text.into(), text_v3.map(Bytes::from));
-        Self(Arc::new(Encoded { text, text_v3, utf16_len, attachments, cost, volatile: false, compress: true }))
+        let text = text.into();
+        Self(Arc::new(Encoded { text, v3: None, utf16_len, attachments, cost, volatile: false, compress: true }))
+    }
+
+    /// The same, with another text for EIO=3 clients. Must be called before the frame is shared.
+    #[must_use]
+    pub(crate) fn with_v3_text(self, text: String) -> Self {
+        let v3 = Self::encoded(text, self.0.attachments.clone());
+        self.with_v3(v3)
+    }
+
+    /// The same, with another frame for EIO=3 clients. Must be called before the frame is shared.
+    #[must_use]
+    pub(crate) fn with_v3(mut self, v3: Self) -> Self {
+        if let Some(encoded) = Arc::get_mut(&mut self.0) {
+            encoded.v3 = Some(v3);
+        }
+        self
     }
 
     /// The same, to be dropped where the client can not take it at once.
@@ -139,20 +150,25 @@ impl Frame {
     }
 
     fn text_bytes(&self, revision: Revision) -> &Bytes {
-        match (revision, &self.0.text_v3) {
-            (Revision::V3, Some(text)) => text,
-            _ => &self.0.text,
+        &self.of(revision).text
+    }
+
+    /// What clients of a revision get.
+    fn of(&self, revision: Revision) -> &Encoded {
+        match (revision, &self.0.v3) {
+            (Revision::V3, Some(v3)) => &v3.0,
+            _ => &self.0,
         }
     }
 
     /// The length of EIO=3's text in UTF-16 code units, JavaScript's `length`.
     pub(crate) fn utf16_len(&self) -> usize {
-        self.0.utf16_len
+        self.of(Revision::V3).utf16_len
     }
 
     /// The attachments, each with EIO=3's type byte `0x04` before it.
-    pub(crate) fn attachments(&self) -> &[Bytes] {
-        &self.0.attachments
+    pub(crate) fn attachments(&self, revision: Revision) -> &[Bytes] {
+        &self.of(revision).attachments
     }
 
     /// How many bytes a queue counts for it: text and attachments, without transport overhead.
@@ -161,9 +177,21 @@ impl Frame {
         self.0.cost
     }
 
-    /// Bytes that it holds: [`Frame::cost`], and EIO=3's text where that is another one.
+    /// About how many bytes it holds in memory.
     pub(crate) fn held(&self) -> usize {
-        self.0.cost + self.0.text_v3.as_ref().map_or(0, Bytes::len)
+        /// What the counters of something shared take.
+        const SHARED: usize = 24;
+        /// What a text leaves of the room that was made for it.
+        const SLACK: usize = 48;
+        let Encoded { text, v3, attachments, .. } = &*self.0;
+        let text = if text.is_empty() { 0 } else { SLACK + SHARED + text.len() };
+        let attached: usize = attachments.iter().map(|data| size_of::<Bytes>() + SHARED + data.len()).sum();
+        let v3 = v3.as_ref().map_or(0, |v3| match (v3.0.text.is_empty(), v3.held()) {
+            (true, held) => held,
+            // Its attachments are the same.
+            (false, held) => held - v3.0.attachments.iter().map(Bytes::len).sum::<usize>(),
+        });
+        SHARED + size_of::<Encoded>() + text + attached + v3
     }
 
     /// The WebSocket messages it consists of: the text if there is any, then each attachment. Nothing is copied.
@@ -175,6 +203,6 @@ impl Frame {
         let text = Some(self.text_bytes(revision)).filter(|text| !text.is_empty());
         text.map(|text| WsMessage::Text(text.clone()))
             .into_iter()
-            .chain(self.0.attachments.iter().map(move |a| WsMessage::Binary(a.slice(skip..))))
+            .chain(self.attachments(revision).iter().map(move |a| WsMessage::Binary(a.slice(skip..))))
     }
 }

@@ -316,6 +316,15 @@ impl Person {
         }
     }
 
+    /// The connection breaks, and if it is a black hole, the server does not know.
+    pub fn lose<A: App>(&mut self, world: &mut World<A>, hole: bool) {
+        if hole {
+            self.lose_line();
+        } else {
+            self.cut(world);
+        }
+    }
+
     /// The connection breaks, and the server knows.
     pub fn cut<A: App>(&mut self, world: &mut World<A>) {
         let Some(Line { session, ws, poll }) = self.line else { return };

@@ -239,7 +239,7 @@ impl Batch {
     /// The body and what it is. EIO=3 clients that take binary get the binary form if there is anything binary in it.
     #[must_use]
     pub fn encode(&self) -> (BodyKind, Bytes) {
-        let has_binary = || self.packets.iter().any(|p| matches!(p, Outgoing::Frame(f) if !f.attachments().is_empty()));
+        let has_binary = || self.packets.iter().any(|p| !attachments(p, Revision::V3).is_empty());
         match self.revision {
             Revision::V4 => (BodyKind::Text, self.encode_v4().into()),
             Revision::V3 if !self.base64 && has_binary() => (BodyKind::Binary, self.encode_v3_binary().into()),
@@ -266,7 +266,7 @@ impl Batch {
                 separate(&mut body);
                 body.push_str(text);
             }
-            for attachment in attachments(packet) {
+            for attachment in attachments(packet, Revision::V4) {
                 separate(&mut body);
                 body.push('b');
                 STANDARD.encode_string(attachment.get(1..).unwrap_or_default(), &mut body);
@@ -287,7 +287,7 @@ impl Batch {
                 body.push(':');
                 body.push_str(text);
             }
-            for attachment in attachments(packet) {
+            for attachment in attachments(packet, Revision::V3) {
                 let data = attachment.get(1..).unwrap_or_default();
                 push_number(&mut body, 2 + data.len().div_ceil(3) * 4);
                 body.push_str(":b4");
@@ -312,7 +312,7 @@ impl Batch {
             if !text.is_empty() {
                 push(TEXT, text.as_bytes());
             }
-            for attachment in attachments(packet) {
+            for attachment in attachments(packet, Revision::V3) {
                 push(BINARY, attachment);
             }
         }
@@ -321,7 +321,10 @@ impl Batch {
 
     fn size_hint(&self) -> usize {
         // Costs count 16 bytes of overhead a packet: enough for separators and lengths; base64 adds a third.
-        self.packets.iter().map(|p| p.cost() + attachments(p).iter().map(|a| a.len() / 2).sum::<usize>()).sum()
+        self.packets
+            .iter()
+            .map(|p| p.cost() + attachments(p, self.revision).iter().map(|a| a.len() / 2).sum::<usize>())
+            .sum()
     }
 }
 
@@ -331,12 +334,12 @@ pub(crate) fn polled_size(packet: &Outgoing) -> usize {
     // What EIO=3 clients get is not longer.
     LENGTHS
         + packet.text(Revision::V4).len()
-        + attachments(packet).iter().map(|a| LENGTHS + a.len().div_ceil(3) * 4).sum::<usize>()
+        + attachments(packet, Revision::V4).iter().map(|a| LENGTHS + a.len().div_ceil(3) * 4).sum::<usize>()
 }
 
-fn attachments(packet: &Outgoing) -> &[Bytes] {
+fn attachments(packet: &Outgoing, revision: Revision) -> &[Bytes] {
     match packet {
-        Outgoing::Frame(frame) => frame.attachments(),
+        Outgoing::Frame(frame) => frame.attachments(revision),
         Outgoing::Close | Outgoing::Ping | Outgoing::Pong | Outgoing::Noop => &[],
     }
 }

@@ -87,7 +87,8 @@ pub enum Admission {
     /// There is no such namespace. The client is told "Invalid namespace".
     NoSuchNamespace,
     /// That will be said later, by [`Effects::admit`]. Who has not been told after
-    /// [`Config::connect_timeout`](crate::Config::connect_timeout) is refused.
+    /// [`Config::connect_timeout`](crate::Config::connect_timeout) is refused; if it is in no other namespace either, its session
+    /// ends, as in the reference.
     Later,
 }
 

@@ -32,6 +32,8 @@ pub struct Effects<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AskId(pub(crate) u64);
 
+/// Milliseconds that a wait takes at least.
+const SOON: u64 = 1;
 /// A stay that goes on.
 const STAYS: u64 = u64::MAX;
 
@@ -96,14 +98,15 @@ impl<'a> Effects<'a> {
                 silent.push(*who);
             }
         }
-        if waiting.is_empty() {
-            self.state.decided.push_back(Decision::Asked(number));
-        } else if let Some(nsp) = self.nsp_of(to) {
+        // Where there is nobody to wait for, that is said a moment later: at once, an application that asks again would be
+        // told so for ever.
+        let mut deadline = self.now.after(SOON);
+        if let (false, Some(nsp)) = (waiting.is_empty(), self.nsp_of(to)) {
+            deadline = self.now.after(timeout.max(SOON));
             let frame = self.frame(&nsp, event, Some(number), None);
             let asked: Vec<SocketId> = waiting.iter().copied().collect();
             self.deliver(&asked, &frame);
         }
-        let deadline = self.now.after(timeout);
         self.state.deadlines.insert((deadline, Deadline::Ask(number)));
         self.state.asks.insert(number, Ask { waiting, silent, deadline });
         AskId(number)

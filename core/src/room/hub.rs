@@ -96,6 +96,7 @@ impl<A: App> Hub<A> {
     /// Sees to everything that is due, and wakes the application if it is time.
     pub fn handle_timeout(&mut self, now: Time) {
         self.now = self.now.max(now);
+        // Whatever is asked meanwhile is due later.
         while let Some((at, deadline)) = self.state.deadlines.first().copied()
             && at <= self.now
         {
@@ -175,7 +176,7 @@ impl<A: App> Hub<A> {
                 let mut pid = None;
                 // EIO=3 clients do not come back.
                 if let (Some(recovery), Revision::V4) = (&mut self.state.recovery, connect.revision) {
-                    seat.extra().lineage = Some(recovery.enter(who, connect.private));
+                    seat.extra().lineage = Some(recovery.enter(who, connect.private, connect.public));
                     pid = Some(connect.private);
                 }
                 let hello = self.hello(&seat, pid);

@@ -18,6 +18,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
 
+/// Entries of those who have come back that are kept, so as not to look through all of them often.
+const SPARE: usize = 1_024;
 /// What an offset begins with.
 const MARK: &str = "@";
 
@@ -83,8 +85,10 @@ struct Entry {
 #[derive(Debug)]
 pub(crate) struct Recovery {
     limits: Limits,
-    /// When the log began: part of every offset.
+    /// When the log began, and what the first that came brought along: part of every offset, so that two runs of a server do
+    /// not take each other's.
     epoch: u64,
+    salt: u64,
     log: VecDeque<Entry>,
     /// The number of the first event in the log.
     first: u64,
@@ -111,6 +115,7 @@ impl Recovery {
         Self {
             limits,
             epoch: 0,
+            salt: 0,
             log: VecDeque::new(),
             first: 1,
             bytes: 0,
@@ -134,7 +139,7 @@ impl Recovery {
     /// The offset of an event.
     pub(crate) fn offset(&mut self, number: u64, now: Time) -> String {
         if self.epoch == 0 {
-            self.epoch = now.as_millis().max(1);
+            self.epoch = (now.as_millis() ^ self.salt << 32).max(1);
         }
         let mut offset = String::new();
         // Writing to a `String` does not fail.
@@ -143,7 +148,10 @@ impl Recovery {
     }
 
     /// Somebody new, who has missed nothing.
-    pub(crate) fn enter(&mut self, who: SocketId, pid: Sid) -> Lineage {
+    pub(crate) fn enter(&mut self, who: SocketId, pid: Sid, public: Sid) -> Lineage {
+        if self.salt == 0 {
+            self.salt = u64::from(public.spread());
+        }
         self.people.insert(pid, Whereabouts::Here(who));
         self.next_lineage += 1;
         let next = self.next();
@@ -157,6 +165,11 @@ impl Recovery {
         self.people.insert(pid, Whereabouts::Gone(absent));
         self.gone.push_back((now, pid));
         self.absent += 1;
+        if self.gone.len() > 2 * self.absent + SPARE {
+            // Those who went and came back again and again.
+            let people = &self.people;
+            self.gone.retain(|(at, pid)| is_gone(people.get(pid), *at));
+        }
         while self.absent > self.limits.max_absent {
             let Some((at, pid)) = self.gone.pop_front() else { return };
             self.give_up(at, pid);
@@ -271,7 +284,7 @@ impl Recovery {
     }
 
     fn give_up(&mut self, at: Time, pid: Sid) {
-        if matches!(self.people.get(&pid), Some(Whereabouts::Gone(absent)) if absent.since == at) {
+        if is_gone(self.people.get(&pid), at) {
             self.people.remove(&pid);
             self.absent -= 1;
         }
@@ -283,6 +296,11 @@ impl Recovery {
             self.first += 1;
         }
     }
+}
+
+/// Whether somebody is gone who went at that time.
+fn is_gone(place: Option<&Whereabouts>, at: Time) -> bool {
+    matches!(place, Some(Whereabouts::Gone(absent)) if absent.since == at)
 }
 
 impl Absent {

@@ -43,11 +43,15 @@ pub(crate) fn event(protocol: Protocol, nsp: &Nsp, parts: Parts<'_>) -> Frame {
     // An offset has nothing in it to escape.
     let told = format!(r#"[{name}{comma}{args},"{offset}"]"#);
     match protocol {
-        Protocol::SocketIo if for_v3 => {
-            let head = |data: &str| text(EVENT, nsp, id, data, attachments.len());
-            Frame::with_v3(head(&told), head(&plain()), attachments)
+        _ if !for_v3 => packet(protocol, EVENT, nsp, id, &told, attachments),
+        Protocol::SocketIoMsgPack => {
+            let frame = |data: &str| packet(protocol, EVENT, nsp, id, data, attachments);
+            frame(&told).with_v3(frame(&plain()))
         }
-        _ => packet(protocol, EVENT, nsp, id, &told, attachments),
+        Protocol::SocketIo | Protocol::EngineIo => {
+            let head = |data: &str| text(EVENT, nsp, id, data, attachments.len());
+            Frame::new(head(&told), attachments).with_v3_text(head(&plain()))
+        }
     }
 }
 

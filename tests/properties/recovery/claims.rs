@@ -71,11 +71,7 @@ fn an_offset_that_means_nothing_costs_the_place() {
             with(&mut world, |fx| fx.join(was, "r")).expect("it may");
             calls(&mut world);
             let session = person.line.expect("a line").session;
-            if hole {
-                person.lose_line()
-            } else {
-                person.cut(&mut world)
-            }
+            person.lose(&mut world, hole);
             let (id, pid) = (person.root().id.clone(), person.root().pid.clone());
             person.places.get_mut("/").expect("a place").offset = Some(offset.clone());
             come_back(&mut world, &mut person, Over::WebSocket);
@@ -154,11 +150,7 @@ fn a_credential_is_good_for_its_namespace_only() {
         person.listen(&mut world);
         let mut thief = Person::new(Revision::V4, &["/"]);
         thief.places.insert("/".into(), person.place("/a").clone());
-        if hole {
-            person.lose_line()
-        } else {
-            person.cut(&mut world)
-        }
+        person.lose(&mut world, hole);
         come_back(&mut world, &mut thief, Over::WebSocket);
         assert!(!thief.root().recovered);
         say_to(&mut world, Target::Namespace(&Nsp::new("/a")), 1);

@@ -116,11 +116,7 @@ fn without_an_offset_everything_since_the_beginning_is_told() {
         for number in 1..4 {
             say(&mut world, number);
         }
-        if hole {
-            person.lose_line()
-        } else {
-            person.cut(&mut world)
-        }
+        person.lose(&mut world, hole);
         come_back(&mut world, &mut person, Over::WebSocket);
         assert!(person.root().recovered);
         assert_eq!(person.root().numbers(), [1, 2, 3]);
@@ -168,11 +164,7 @@ fn several_namespaces_come_back_each_by_itself() {
                 say_to(&mut world, Target::Namespace(nsp), number as u64);
             }
             let session = person.line.expect("a line").session;
-            if hole {
-                person.lose_line()
-            } else {
-                person.cut(&mut world)
-            }
+            person.lose(&mut world, hole);
             for (number, nsp) in spaces.iter().enumerate() {
                 say_to(&mut world, Target::Namespace(nsp), number as u64 + 10);
             }
@@ -237,11 +229,7 @@ fn a_question_to_who_is_gone_or_has_been_taken_over_is_not_answered() {
         person.listen(&mut world);
         let ask = with(&mut world, |fx| fx.ask(Target::Socket(was), &Emit::new("q").arg(&7).arg("text"), 60_000));
         calls(&mut world);
-        if hole {
-            person.lose_line()
-        } else {
-            person.cut(&mut world)
-        }
+        person.lose(&mut world, hole);
         say(&mut world, 2);
         come_back(&mut world, &mut person, Over::WebSocket);
         let asked = Call::Asked(ask, vec![was]);

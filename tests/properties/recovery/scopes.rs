@@ -30,11 +30,7 @@ fn what_was_missed_is_what_was_said_while_it_was_a_member() {
         say_to(&mut world, Target::Among(Among { except_rooms: &["s"], ..both }), 6);
         with(&mut world, |fx| fx.leave(who, "s"));
         say_to(&mut world, Target::Among(Among { except_rooms: &["s"], ..both }), 7);
-        if hole {
-            person.lose_line()
-        } else {
-            person.cut(&mut world)
-        }
+        person.lose(&mut world, hole);
         say_to(&mut world, room, 8);
         say_to(&mut world, Target::Room(ROOT, "s"), 9);
         say_to(&mut world, Target::Room(&Nsp::new("/a"), "r"), 10);

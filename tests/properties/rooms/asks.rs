@@ -142,7 +142,8 @@ fn who_owes_too_many_answers_is_not_asked() {
     people[0].listen(&mut world);
     assert_eq!(people[0].root().asks.len(), 2);
     let alone = ask(&mut world, Target::Socket(who[0]), 10_000);
-    assert_eq!(calls(&mut world), [Call::Asked(alone, vec![who[0]])], "at once, since nobody is asked");
+    world.advance(1);
+    assert_eq!(calls(&mut world), [Call::Asked(alone, vec![who[0]])], "soon, since nobody is asked");
     answer(&mut world, &mut people[1], "1");
     assert_eq!(calls(&mut world).last(), Some(&Call::Asked(third, vec![who[0]])));
     // Who has answered may be asked again; who let the time pass, too.
@@ -159,7 +160,7 @@ fn who_owes_too_many_answers_is_not_asked() {
 }
 
 #[test]
-fn if_there_is_nobody_to_ask_that_is_said_at_once() {
+fn if_there_is_nobody_to_ask_that_is_said_soon() {
     let mut world = world();
     let mut people: [_; 1] = people(&mut world);
     let who = people[0].who(&mut world);
@@ -167,6 +168,9 @@ fn if_there_is_nobody_to_ask_that_is_said_at_once() {
     calls(&mut world);
     for target in [Target::Namespace(ROOT), Target::Room(ROOT, "r"), Target::Socket(who)] {
         let ask = ask(&mut world, target, 1_000);
+        // Not at once: an application that asks again would be told so for ever.
+        assert_eq!(calls(&mut world), []);
+        world.advance(1);
         assert_eq!(calls(&mut world), [Call::Asked(ask, vec![])]);
         assert_eq!(world.server.hub.poll_timeout(), None);
     }
@@ -181,6 +185,8 @@ fn a_timeout_of_nothing_and_one_for_ever() {
     let now = ask(&mut world, Target::Socket(who), 0);
     assert_eq!(calls(&mut world), [], "not within the call that asks");
     world.advance(0);
+    assert_eq!(calls(&mut world), [], "nor within the same moment");
+    world.advance(1);
     assert_eq!(calls(&mut world), [Call::Asked(now, vec![who])]);
     let ever = ask(&mut world, Target::Socket(who), u64::MAX);
     assert_eq!(world.server.hub.poll_timeout(), None);

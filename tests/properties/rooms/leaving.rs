@@ -7,6 +7,9 @@ use sanket_tests::world::World;
 
 const ROOT: &Nsp = &Nsp::ROOT;
 
+/// A way to leave.
+type Way = fn(&mut World<Recorder>, &mut Person);
+
 fn in_two(world: &mut World<Recorder>, over: Over) -> Person {
     let mut person = Person::new(Revision::V4, &["/", "/a"]);
     person.come(world, over);
@@ -16,7 +19,6 @@ fn in_two(world: &mut World<Recorder>, over: Over) -> Person {
 
 #[test]
 fn who_is_about_to_leave_is_in_its_rooms_and_who_has_left_is_not() {
-    type Way = fn(&mut World<Recorder>, &mut Person);
     let ways: [(Way, Reason); 3] = [
         (|world, person| person.cut(world), Reason::TransportError),
         (|world, person| person.say(world, "41"), Reason::ClientNamespaceDisconnect),

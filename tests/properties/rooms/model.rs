@@ -220,7 +220,7 @@ impl Play {
             Op::PutOut(to, close) => {
                 let meant = self.model.meant(to, &self.ids);
                 self.model.0.retain(|seat| {
-                    !meant.contains(&seat.place) && !(*close && meant.iter().any(|place| place.0 == seat.place.0))
+                    !meant.iter().any(|place| *place == seat.place || *close && place.0 == seat.place.0)
                 });
                 self.with(to, |fx, target| fx.disconnect_all(target, *close));
                 for person in &mut self.people {
