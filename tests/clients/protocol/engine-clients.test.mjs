@@ -6,7 +6,7 @@ import { createRequire } from 'node:module'
 import test, { after, before } from 'node:test'
 import { Server } from '../support/server.mjs'
 import { deadline, until } from '../support/wait.mjs'
-import { encode, request } from '../support/wire.mjs'
+import { request } from '../support/wire.mjs'
 
 const require = createRequire(import.meta.url)
 const clients = { 3: require('engine.io-client-3'), 6: require('engine.io-client-6') }
@@ -74,7 +74,7 @@ class Engine {
     await until(() => {
       at = this.heard.findIndex(([name], index) => name === event && !this.#read.has(index))
       return at >= 0
-    }, PATIENCE_MS, () => `"${event}"; heard ${this.heard.map(([name]) => name).slice(-50)}`)
+    }, PATIENCE_MS, () => `"${event}"; heard ${this.heard.map(describe).slice(-50)}`)
     this.#read.add(at)
     return this.heard[at][1]
   }
@@ -87,13 +87,16 @@ class Engine {
   }
 }
 
-/** Waits until the server knows of no such session. */
+const describe = ([event, argument]) => event === 'error'
+  ? `error (${argument.message}: ${argument.description?.message ?? argument.description})`
+  : event
+
+/** Waits until the server knows of no such session. Asks in a way that a living one does not heed. */
 async function gone (server, generation, sid) {
-  const version = EIO[generation]
   await until(async () => {
-    const query = { EIO: version, transport: 'polling', sid }
-    const answer = await request(server, query, { method: 'POST', body: encode(version, ['4x']), path: '/engine.io/' })
-    return answer.status === 400 && answer.json.code === 1
+    const query = { EIO: EIO[generation], transport: 'polling', sid }
+    const { body } = await request(server, query, { method: 'PUT', path: '/engine.io/' })
+    return body !== '' && JSON.parse(body).code === 1
   }, PATIENCE_MS, 'the end of the session')
 }
 
@@ -178,6 +181,7 @@ for (const { title, ...way } of every) {
 
   test(`${title}: the server closes`, async (t) => {
     const own = await Server.startSuite('eio')
+    t.after(() => own.stop())
     const engine = await Engine.join(t, own, way)
     assert.equal(await engine.echo('x'), 'x')
     await own.stop()
