@@ -3,6 +3,8 @@
 
 use crate::frame::Revision;
 use alloc::borrow::Cow;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use core::fmt;
 
 /// An Engine.IO packet, with whatever a `message` packet has been decoded to.
@@ -78,12 +80,20 @@ impl fmt::Display for PacketError {
 
 impl core::error::Error for PacketError {}
 
-/// Decodes a text packet.
+/// Decodes a text packet. One that begins with `b` is a binary message in base64: in payloads, and in the text frames of
+/// clients that are told to send no others (`forceBase64`). EIO=3 has the type digit behind the `b`, `4` for everything that
+/// can be binary.
 ///
 /// # Errors
 ///
-/// [`PacketError::Empty`] and [`PacketError::UnknownType`].
-pub fn decode_text(text: &str) -> Result<Packet<Message<'_>>, PacketError> {
+/// See [`PacketError`].
+pub fn decode_text(revision: Revision, text: &str) -> Result<Packet<Message<'_>>, PacketError> {
+    if let Some(binary) = text.strip_prefix('b') {
+        return decode_base64(match revision {
+            Revision::V3 => binary.strip_prefix('4').ok_or(PacketError::BinaryType)?,
+            Revision::V4 => binary,
+        });
+    }
     let mut chars = text.chars();
     let kind = chars.next().ok_or(PacketError::Empty)?;
     let data = chars.as_str();
@@ -99,6 +109,11 @@ pub fn decode_text(text: &str) -> Result<Packet<Message<'_>>, PacketError> {
     })
 }
 
+fn decode_base64<'a>(text: &str) -> Result<Packet<Message<'a>>, PacketError> {
+    let bytes = STANDARD.decode(text).map_err(|_| PacketError::Base64)?;
+    Ok(Packet::Message(Message::Binary(Cow::Owned(bytes))))
+}
+
 /// Decodes a binary packet, which can only be a message: EIO=4 sends the bytes as they are, EIO=3 with the type `0x04`
 /// before them.
 ///
@@ -112,4 +127,24 @@ pub fn decode_binary(revision: Revision, bytes: &[u8]) -> Result<Packet<Message<
         (Revision::V3, _) => return Err(PacketError::BinaryType),
     };
     Ok(Packet::Message(Message::Binary(Cow::Borrowed(data))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_in_text_frames() {
+        let binary = |data: &'static [u8]| Ok(Packet::Message(Message::Binary(data.into())));
+        assert_eq!(decode_text(Revision::V4, "bAQL/"), binary(&[1, 2, 255]));
+        assert_eq!(decode_text(Revision::V3, "b4AQL/"), binary(&[1, 2, 255]));
+        assert_eq!(decode_text(Revision::V4, "b"), binary(&[]));
+        assert_eq!(decode_text(Revision::V3, "b4"), binary(&[]));
+        for text in ["b", "bAQL/", "b2AQL/"] {
+            assert_eq!(decode_text(Revision::V3, text), Err(PacketError::BinaryType), "{text}");
+        }
+        for text in ["bAQL", "b!", "bAQI=x"] {
+            assert_eq!(decode_text(Revision::V4, text), Err(PacketError::Base64), "{text}");
+        }
+    }
 }

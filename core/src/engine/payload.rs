@@ -4,7 +4,6 @@
 use super::packet::{Message, Packet, PacketError, decode_binary, decode_text};
 use super::queue::Outgoing;
 use crate::frame::Revision;
-use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use base64::Engine as _;
@@ -132,22 +131,14 @@ fn next_v4(text: &str) -> Step<'_> {
         Some((packet, rest)) => (packet, Rest::V4(rest)),
         None => (text, Rest::Done),
     };
-    let decoded = match packet.strip_prefix('b') {
-        Some(base64) => decode_base64(base64),
-        None => decode_text(packet),
-    };
-    (decoded.map_err(PayloadError::from), rest)
+    (decode_text(Revision::V4, packet).map_err(PayloadError::from), rest)
 }
 
 fn next_v3_text(text: &str) -> Step<'_> {
     let Some((packet, rest)) = split_v3_text(text) else {
         return (Err(PayloadError::Length), Rest::Done);
     };
-    // `b` and the type digit, which is `4` for everything that can be binary.
-    let decoded = match packet.strip_prefix('b') {
-        Some(binary) => binary.strip_prefix('4').ok_or(PacketError::BinaryType).and_then(decode_base64),
-        None => decode_text(packet),
-    };
+    let decoded = decode_text(Revision::V3, packet);
     (decoded.map_err(PayloadError::from), if rest.is_empty() { Rest::Done } else { Rest::V3Text(rest) })
 }
 
@@ -159,7 +150,7 @@ fn next_v3_binary(bytes: &[u8]) -> Step<'_> {
         BodyKind::Binary => decode_binary(Revision::V3, packet).map_err(PayloadError::from),
         BodyKind::Text => core::str::from_utf8(packet)
             .map_err(|_| PayloadError::NotUtf8)
-            .and_then(|text| decode_text(text).map_err(PayloadError::from)),
+            .and_then(|text| decode_text(Revision::V3, text).map_err(PayloadError::from)),
     };
     (decoded, if rest.is_empty() { Rest::Done } else { Rest::V3Binary(rest) })
 }
@@ -207,11 +198,6 @@ fn parse_length(digits: impl ExactSizeIterator<Item = u8>) -> Option<usize> {
         let value = digit.checked_sub(b'0').filter(|value| *value < 10)?;
         length.checked_mul(10)?.checked_add(usize::from(value))
     })
-}
-
-fn decode_base64<'a>(text: &str) -> Result<Packet<Message<'a>>, PacketError> {
-    let bytes = STANDARD.decode(text).map_err(|_| PacketError::Base64)?;
-    Ok(Packet::Message(Message::Binary(Cow::Owned(bytes))))
 }
 
 /// Packets that answer one poll. Taking them from a session is cheap; encoding them is not, and is done here, when no

@@ -80,7 +80,7 @@ pub fn decode_message<'a>(
     config: &Config,
 ) -> Result<Incoming<'a>, DecodeError> {
     let packet = match message {
-        RawMessage::Text(text) => decode_text(text),
+        RawMessage::Text(text) => decode_text(revision, text),
         RawMessage::Binary(bytes) => decode_binary(revision, bytes),
     };
     Ok(further(revision, packet.map_err(DecodeError::Packet)?, config))
