@@ -84,7 +84,7 @@ pub struct Config {
     /// Packets in one POST body. More close the session as malformed. Default 65,536; the reference has no limit and
     /// spent seconds on 330,000 (CVE-2020-36048), python-engineio takes 16.
     pub max_packets: usize,
-    /// Binary attachments of one packet. More close the session. Default 10, as the reference's parser since 4.2.6
+    /// Binary attachments of one packet, in MessagePack too. More close the session. Default 10, as the reference's parser since 4.2.6
     /// (CVE-2026-33151).
     pub max_attachments: usize,
     /// How deep arrays and objects may be nested in a packet's data. A packet with more closes the session. Default 8,192: the

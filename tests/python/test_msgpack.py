@@ -74,11 +74,9 @@ class Talk:
         [answer] = peer.next('message-back')
         return answer
 
-    @known
     def test_an_object_that_looks_like_an_attachment(self):
         self.assertEqual(self.echo({'_placeholder': True, 'num': 0}), {'_placeholder': True, 'num': 0})
 
-    @known
     def test_an_object_that_looks_like_an_attachment_and_a_real_one(self):
         shape = [{'_placeholder': True, 'num': 0, 'more': 1}, b'x']
         self.assertEqual(self.echo(shape), shape)
@@ -97,7 +95,6 @@ class Talk:
     def test_a_refusal_with_binary(self):
         self.refused_with({'why': b'binary'})
 
-    @known
     def test_an_auth_that_is_no_object_but_binary(self):
         peer = self.peer().connect(sio.url, b'x', wait=False)
         until(lambda: peer.all('connect') or peer.sio.eio.state != 'connected', 'an answer or an end')

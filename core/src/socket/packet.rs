@@ -119,7 +119,6 @@ impl From<msgpack::Error> for PacketError {
         match error {
             Error::Depth => Self::Depth,
             Error::Attachments => Self::Attachments,
-            Error::Placeholder => Self::Placeholder,
             Error::Truncated | Error::Trailing | Error::Type | Error::Utf8 | Error::Shape => Self::Data,
         }
     }
@@ -195,6 +194,10 @@ pub(crate) fn decode_msgpack(bytes: &[u8], config: &Config) -> Result<(Packet<'s
     let kind = match kind {
         0 => {
             check_object(&data)?;
+            // Only what is binary itself is written so.
+            if data.starts_with(r#"{"_placeholder""#) {
+                return Err(PacketError::Data);
+            }
             Kind::Connect { auth: data.into() }
         }
         1 if data.is_empty() => Kind::Disconnect,

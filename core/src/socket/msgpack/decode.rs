@@ -1,7 +1,6 @@
 //! From bytes to JSON, without recursion, and believing no length.
 
 use super::{Decoded, Error, Limits};
-use crate::socket::json;
 use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -167,7 +166,7 @@ fn extension(marker: Marker, kind: i8, data: &[u8]) -> Result<Value<'_>, Error> 
 
 /// Turns the next value into JSON; nothing where it is undefined.
 fn transcode(reader: &mut Reader<'_>, limits: &Limits) -> Result<Option<(String, Vec<Bytes>)>, Error> {
-    let mut json = Json { text: String::new(), attachments: Vec::new(), levels: Vec::new(), forged: false };
+    let mut json = Json { text: String::new(), attachments: Vec::new(), levels: Vec::new() };
     let mut value = reader.value()?;
     if value == Value::Undefined {
         return Ok(None);
@@ -179,9 +178,6 @@ fn transcode(reader: &mut Reader<'_>, limits: &Limits) -> Result<Option<(String,
         }
         value = reader.value()?;
     }
-    if json.forged && !json::placeholders_fit(&json.text, json.attachments.len()) {
-        return Err(Error::Placeholder);
-    }
     Ok(Some((json.text, json.attachments)))
 }
 
@@ -191,8 +187,6 @@ struct Json {
     attachments: Vec<Bytes>,
     /// The containers that are open, the innermost last.
     levels: Vec<Level>,
-    /// Whether there was a key that only placeholders have.
-    forged: bool,
 }
 
 struct Level {
@@ -257,10 +251,9 @@ impl Json {
 
     fn key(&mut self, key: Value<'_>) -> Result<(), Error> {
         match key {
-            Value::String(key) => {
-                self.forged |= key == "_placeholder";
-                push_string(&mut self.text, key);
-            }
+            // Somebody's own key of that name makes no placeholder: it is written so that `encode` can tell it from ours.
+            Value::String("_placeholder") => self.text.push_str(r#""\u005fplaceholder""#),
+            Value::String(key) => push_string(&mut self.text, key),
             // Writing to a `String` does not fail.
             Value::Integer(key) => drop(write!(self.text, "\"{key}\"")),
             _ => return Err(Error::Type),

@@ -45,7 +45,9 @@ fn containers(json: &str, attachments: usize) -> Vec<Container> {
     for token in Tokens::new(json) {
         let is_end = matches!(token, Token::EndArray | Token::EndObject);
         if let Some((index, around)) = open.last_mut() {
-            around.read(&token);
+            // A key with an escape in it is somebody's own, see `decode`.
+            let own = matches!(token, Token::Key(key) if key.contains('\\'));
+            around.read(if own { &Token::Key("\"\"") } else { &token });
             if !is_end
                 && !matches!(token, Token::Key(_))
                 && let Some(container) = containers.get_mut(*index)

@@ -56,6 +56,4 @@ pub(crate) enum Error {
     Utf8,
     /// No map, or a member of it is missing or not what it must be.
     Shape,
-    /// A map that passes itself off as a placeholder for an attachment that there is not.
-    Placeholder,
 }
