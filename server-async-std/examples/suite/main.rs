@@ -209,7 +209,9 @@ async fn listen<A: Suite>(server: &Server<A>, tide: tide::Server<()>, port: u16)
     let handle = front.handle();
     let mut listener = tide.bind(front).await?;
     for address in handle.local_addrs() {
-        eprintln!("listening on http://{address}");
+        // In one piece, for whoever waits for it.
+        let line = format!("listening on http://{address}\n");
+        eprint!("{line}");
     }
     let accepting = async_std::task::spawn(async move { tide::listener::Listener::<()>::accept(&mut listener).await });
     signals.next().await;
