@@ -12,9 +12,10 @@ const AT_ONCE = 2_000
 /**
  * Declares a test. `make(chance)` gives a case, whatever that is, with its `input`: text or bytes, which a fault is shrunk
  * to. `both(cases)` resolves with a pair of results for each, ours and theirs. Where both have an `error`, they agree, whatever
- * it is. `rows` are { why, examples, when(case, ours, theirs) }; the first that suits counts.
+ * it is. `rows` are { why, examples, when(case, ours, theirs) }; the first that suits counts. Where
+ * other tests try the same rows' examples, `tryExamples` is false.
  */
-export function agree (what, { count, make, both, rows = [] }) {
+export function agree (what, { count, make, both, rows = [], tryExamples = true }) {
   const judge = async (tried) => (await both(tried)).map(([ours, theirs], at) => {
     const same = (ours.error !== undefined && theirs.error !== undefined) || isDeepStrictEqual(ours, theirs)
     const row = same ? undefined : rows.find(({ when }) => when(tried[at], ours, theirs))
@@ -43,7 +44,7 @@ export function agree (what, { count, make, both, rows = [] }) {
     assert.equal(told.length, 0, `SEED=${SEED}: differences that nobody has explained\n${told.join('\n')}`)
   })
 
-  for (const { why, examples } of rows) {
+  for (const { why, examples } of tryExamples ? rows : []) {
     test(`${what}; known to differ: ${why}`, async () => {
       for (const verdict of await judge(examples)) assert.equal(verdict.why, why, tell(verdict))
     })
@@ -60,7 +61,7 @@ async function shrink (fault, judge, unexplained) {
   for (let size = fault.tried.input.length; size > 0;) {
     const { input } = fault.tried
     const without = (at) => typeof input === 'string'
-      ? input.slice(0, at) + input.slice(at + size)
+      ? (input.slice(0, at) + input.slice(at + size)).toWellFormed()
       : Buffer.concat([input.subarray(0, at), input.subarray(at + size)])
     const smaller = []
     for (let at = 0; at + size <= input.length; at += size) smaller.push({ ...fault.tried, input: without(at) })

@@ -16,7 +16,7 @@ export function mutated (chance, whole) {
   const isText = typeof whole === 'string'
   const join = (parts) => isText ? parts.join('') : Buffer.concat(parts)
   const piece = () => isText ? chance.pick(LIKELY) : bytesOf(chance)
-  for (let times = 1 + chance.below(3); times > 0; times -= 1) {
+  for (let times = chance.once(2) ? 1 : 2 + chance.below(2); times > 0; times -= 1) {
     const at = chance.below(whole.length + 1)
     const end = Math.min(whole.length, at + (chance.once(4) ? chance.below(10) : 1))
     const [before, cut, after] = [whole.slice(0, at), whole.slice(at, end), whole.slice(end)]

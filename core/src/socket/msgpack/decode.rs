@@ -168,8 +168,11 @@ fn extension(marker: Marker, kind: i8, data: &[u8]) -> Result<Value<'_>, Error> 
 fn transcode(reader: &mut Reader<'_>, limits: &Limits) -> Result<Option<(String, Vec<Bytes>)>, Error> {
     let mut json = Json { text: String::new(), attachments: Vec::new(), levels: Vec::new() };
     let mut value = reader.value()?;
-    if value == Value::Undefined {
-        return Ok(None);
+    match value {
+        Value::Undefined => return Ok(None),
+        // No packet's data is bytes alone; as a placeholder it would pass for an object.
+        Value::Binary(_) => return Err(Error::Shape),
+        _ => {}
     }
     loop {
         json.value(value, limits)?;

@@ -187,7 +187,7 @@ fn headers_grow_with_what_they_head() {
         assert_eq!(there_and_back(&string, &[]).0, string);
         let escaped = format!("\"{}\"", "\\\"".repeat(count));
         assert_eq!(there_and_back(&escaped, &[]).0, escaped);
-        let placeholder = r#"{"_placeholder":true,"num":0}"#;
+        let placeholder = r#"[{"_placeholder":true,"num":0}]"#;
         let binary = [Bytes::from(vec![7; count])];
         assert_eq!(there_and_back(placeholder, &binary), (placeholder.into(), binary.into()));
     }
@@ -321,6 +321,9 @@ fn members_are_what_they_must_be() {
         (&format!("83 {kind}{nsp} a26964 ff"), Error::Shape),
         (&format!("83 {kind}{nsp} a26964 a131"), Error::Shape),
         (&format!("83 {kind}{nsp} a26964 cb3ff8000000000000"), Error::Shape),
+        // As a placeholder it would be an object, and that of a CONNECT its credentials.
+        (&format!("83 {kind}{nsp} a464617461 c40100"), Error::Shape),
+        (&format!("83 {kind}{nsp} a464617461 c7010000"), Error::Shape),
         (&format!("83 {kind}{nsp} c0 c0"), Error::Type),
         (&format!("82 {kind}{nsp} c0"), Error::Trailing),
         (&format!("83 {kind}{nsp}"), Error::Truncated),
