@@ -194,10 +194,6 @@ pub(crate) fn decode_msgpack(bytes: &[u8], config: &Config) -> Result<(Packet<'s
     let kind = match kind {
         0 => {
             check_object(&data)?;
-            // Only what is binary itself is written so.
-            if data.starts_with(r#"{"_placeholder""#) {
-                return Err(PacketError::Data);
-            }
             Kind::Connect { auth: data.into() }
         }
         1 if data.is_empty() => Kind::Disconnect,
