@@ -26,11 +26,14 @@ pub struct Recovery {
     /// Sockets whose connection is gone that are remembered. Beyond it the longest gone is forgotten. Default 100,000; the
     /// reference has no limit.
     pub max_absent: usize,
+    /// Bytes that those sockets take: their rooms' names and data. Beyond it the longest gone are forgotten. Default 64 MiB;
+    /// the reference has no limit.
+    pub max_absent_bytes: usize,
 }
 
 impl Default for Recovery {
     fn default() -> Self {
-        Self { window: 120_000, max_log: 64 << 20, max_absent: 100_000 }
+        Self { window: 120_000, max_log: 64 << 20, max_absent: 100_000, max_absent_bytes: 64 << 20 }
     }
 }
 

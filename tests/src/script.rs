@@ -171,7 +171,7 @@ pub fn play(bytes: &[u8]) {
     let mut script = Script::new(bytes);
     let mode = script.byte();
     let protocol = [Protocol::SocketIo, Protocol::SocketIoMsgPack, Protocol::EngineIo][usize::from(mode % 3)];
-    let recovery = Recovery { window: 2_000, max_log: 5_000, max_absent: 2 };
+    let recovery = Recovery { window: 2_000, max_log: 5_000, max_absent: 2, max_absent_bytes: 1_000 };
     let recovery = (mode / 3 % 2 == 1).then_some(recovery);
     let mut world = World::new(Everything::default(), Config { protocol, recovery, ..tight() });
     let mut clients: Vec<Client> = Vec::new();

@@ -98,6 +98,8 @@ pub(crate) struct Recovery {
     /// Who has gone, in that order; some of them have come back since.
     gone: VecDeque<(Time, Sid)>,
     absent: usize,
+    /// Bytes that they take.
+    absent_bytes: usize,
 }
 
 /// A member, as the log knows it.
@@ -123,6 +125,7 @@ impl Recovery {
             people: BTreeMap::new(),
             gone: VecDeque::new(),
             absent: 0,
+            absent_bytes: 0,
         }
     }
 
@@ -162,15 +165,16 @@ impl Recovery {
     pub(crate) fn lose(&mut self, mut absent: Box<Absent>, now: Time) {
         let pid = absent.lineage.pid;
         absent.since = now;
+        self.absent += 1;
+        self.absent_bytes += absent.cost();
         self.people.insert(pid, Whereabouts::Gone(absent));
         self.gone.push_back((now, pid));
-        self.absent += 1;
         if self.gone.len() > 2 * self.absent + SPARE {
             // Those who went and came back again and again.
             let people = &self.people;
             self.gone.retain(|(at, pid)| is_gone(people.get(pid), *at));
         }
-        while self.absent > self.limits.max_absent {
+        while self.absent > self.limits.max_absent || self.absent_bytes > self.limits.max_absent_bytes {
             let Some((at, pid)) = self.gone.pop_front() else { return };
             self.give_up(at, pid);
         }
@@ -185,17 +189,22 @@ impl Recovery {
     pub(crate) fn come_back(&mut self, pid: Sid, who: SocketId) -> Option<Box<Absent>> {
         match self.people.insert(pid, Whereabouts::Here(who)) {
             Some(Whereabouts::Gone(absent)) => {
-                self.absent -= 1;
+                self.uncount(&absent);
                 Some(absent)
             }
             Some(Whereabouts::Here(_)) | None => None,
         }
     }
 
+    fn uncount(&mut self, absent: &Absent) {
+        self.absent -= 1;
+        self.absent_bytes -= absent.cost();
+    }
+
     /// Whoever `pid` is the credential of will not come back.
     pub(crate) fn forget(&mut self, pid: Sid) {
-        if let Some(Whereabouts::Gone(_)) = self.people.remove(&pid) {
-            self.absent -= 1;
+        if let Some(Whereabouts::Gone(absent)) = self.people.remove(&pid) {
+            self.uncount(&absent);
         }
     }
 
@@ -285,8 +294,7 @@ impl Recovery {
 
     fn give_up(&mut self, at: Time, pid: Sid) {
         if is_gone(self.people.get(&pid), at) {
-            self.people.remove(&pid);
-            self.absent -= 1;
+            self.forget(pid);
         }
     }
 
@@ -306,6 +314,13 @@ fn is_gone(place: Option<&Whereabouts>, at: Time) -> bool {
 impl Absent {
     pub(crate) fn new(was: SocketId, nsp: Nsp, public: Sid, rooms: Vec<Stay>, lineage: Lineage) -> Self {
         Self { was, nsp, public, rooms, data: None, lineage, since: Time::default() }
+    }
+
+    /// Bytes that it counts for. Nothing in it changes while it is gone.
+    fn cost(&self) -> usize {
+        let stays = self.rooms.iter().chain(&self.lineage.past);
+        let names: usize = stays.map(|stay| size_of::<Stay>() + stay.room.len()).sum();
+        size_of::<Self>() + names + self.data.as_ref().map_or(0, |data| data.len())
     }
 }
 

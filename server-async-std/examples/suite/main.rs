@@ -204,8 +204,12 @@ async fn listen<A: Suite>(server: &Server<A>, tide: tide::Server<()>, port: u16)
     use async_signal::{Signal, Signals};
     use futures_lite::{FutureExt as _, StreamExt as _};
     let mut signals = Signals::new([Signal::Term, Signal::Int])?;
-    let addresses = ["127.0.0.1", "::1"].map(|ip| ip.parse().map(|ip| SocketAddr::new(ip, port)));
-    let front = Front::bind_to(addresses.into_iter().flatten());
+    let mut addresses = vec![SocketAddr::from(([127, 0, 0, 1], port))];
+    // Machines without IPv6 exist.
+    if std::net::TcpListener::bind(("::1", 0)).is_ok() {
+        addresses.push(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], port)));
+    }
+    let front = Front::bind_to(addresses);
     let handle = front.handle();
     let mut listener = tide.bind(front).await?;
     for address in handle.local_addrs() {

@@ -137,6 +137,27 @@ fn of_too_many_the_longest_gone_is_forgotten() {
 }
 
 #[test]
+fn whoever_takes_too_much_room_while_away_is_forgotten() {
+    let recovery = Recovery { max_absent_bytes: 4_000, ..Recovery::default() };
+    let mut world = World::new(Recorder::default(), config(recovery));
+    let mut people: [Person; 3] = std::array::from_fn(|_| Person::here(&mut world, Over::WebSocket));
+    let who = people.each_mut().map(|person| person.who(&mut world));
+    with(&mut world, |fx| fx.set_data(who[1], &"x".repeat(3_900)));
+    for person in &mut people {
+        person.listen(&mut world);
+        person.cut(&mut world);
+        world.advance(10);
+    }
+    // The second took the room of the first, and then the third of the second.
+    let recovered = people.each_mut().map(|person| {
+        come_back(&mut world, person, Over::WebSocket);
+        person.root().recovered
+    });
+    assert_eq!(recovered, [false, false, true]);
+    world.assert_silence_ends_everything();
+}
+
+#[test]
 fn if_nobody_may_be_absent_nobody_comes_back_but_over_a_living_connection() {
     let mut world = World::new(Recorder::default(), config(Recovery { max_absent: 0, ..Recovery::default() }));
     let mut person = Person::here(&mut world, Over::WebSocket);

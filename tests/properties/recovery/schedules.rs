@@ -369,7 +369,7 @@ proptest! {
         max_rooms in 1..4usize,
         max_queue in 800..5_000usize,
     ) {
-        let recovery = Some(Recovery { window: 60_000, max_log, max_absent });
+        let recovery = Some(Recovery { window: 60_000, max_log, max_absent, ..Recovery::default() });
         let config = Config { recovery, max_rooms, max_queue, ..Config::default() };
         let mut play = Play::new(config, false);
         for op in &ops {
