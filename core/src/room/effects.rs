@@ -154,10 +154,7 @@ impl<'a> Effects<'a> {
         match target {
             Target::Socket(who) => self.state.seats.contains_key(&who).then_some(who).into_iter().collect(),
             Target::Namespace(nsp) => rooms.everybody(nsp).into_iter().flatten().copied().collect(),
-            Target::Room(nsp, room) => match rooms.members(nsp, room) {
-                Some(members) => members.iter().copied().collect(),
-                None => rooms.by_id(nsp, room).into_iter().collect(),
-            },
+            Target::Room(nsp, room) => rooms.in_room(nsp, room),
             Target::Among(among) => rooms.among(&among),
         }
     }

@@ -13,7 +13,8 @@ pub enum Target<'a> {
     Socket(SocketId),
     /// Everybody in a namespace.
     Namespace(&'a Nsp),
-    /// Everybody in a room of a namespace. A socket's id is a room that only this socket is in, as in the reference.
+    /// Everybody in a room of a namespace. A socket's id is a room that this socket is in from the beginning, as in
+    /// the reference; others may join it.
     Room(&'a Nsp, &'a str),
     /// Everybody in one of several rooms, but for some.
     Among(Among<'a>),

@@ -99,8 +99,16 @@ impl Rooms {
         Some(&self.0.get(nsp)?.everybody)
     }
 
-    pub(crate) fn members(&self, nsp: &Nsp, room: &str) -> Option<&BTreeSet<SocketId>> {
-        self.0.get(nsp)?.rooms.get(room)
+    /// Everybody in a room, once, in the order of their keys: who has joined it, and whose id it is.
+    pub(crate) fn in_room(&self, nsp: &Nsp, room: &str) -> Vec<SocketId> {
+        let Some(namespace) = self.0.get(nsp) else { return Vec::new() };
+        let mut who: Vec<SocketId> = namespace.rooms.get(room).into_iter().flatten().copied().collect();
+        if let Some(owner) = namespace.by_id(nsp, room)
+            && let Err(place) = who.binary_search(&owner)
+        {
+            who.insert(place, owner);
+        }
+        who
     }
 
     pub(crate) fn by_id(&self, nsp: &Nsp, id: &str) -> Option<SocketId> {
