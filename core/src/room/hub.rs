@@ -78,10 +78,7 @@ impl<A: App> Hub<A> {
                 }
             }
             Event::Acked { id, answer } => self.acked(from, id, &answer),
-            Event::Disconnect(reason) => {
-                self.state.waiting.remove(&from);
-                self.disconnect(from, reason);
-            }
+            Event::Disconnect(reason) => self.disconnect(from, reason),
         }
         self.carry_out();
     }
@@ -289,6 +286,8 @@ impl<A: App> Hub<A> {
     }
 
     fn disconnect(&mut self, who: SocketId, reason: Reason) {
+        // Whoever is shown out before it is let in is never let in.
+        self.state.waiting.remove(&who);
         if !self.state.seats.contains_key(&who) {
             return;
         }
