@@ -39,6 +39,8 @@ pub(crate) struct Lineage {
     pub(crate) since: u64,
     /// Rooms that it was in.
     pub(crate) past: Vec<Stay>,
+    /// Which of the events before this one were for it nobody knows any more.
+    forgotten: u64,
 }
 
 /// A stay in a room, from one event to the one before another; a stay that goes on has no end.
@@ -144,7 +146,7 @@ impl Recovery {
     pub(crate) fn enter(&mut self, who: SocketId, pid: Sid) -> Lineage {
         self.people.insert(pid, Whereabouts::Here(who));
         self.next_lineage += 1;
-        Lineage { number: self.next_lineage, pid, since: self.next(), past: Vec::new() }
+        Lineage { number: self.next_lineage, pid, since: self.next(), past: Vec::new(), forgotten: 0 }
     }
 
     /// Somebody's connection is gone.
@@ -206,6 +208,9 @@ impl Recovery {
                 Some(_) => return None,
             },
         };
+        if from < lineage.forgotten {
+            return None;
+        }
         let skip = usize::try_from(from.checked_sub(self.first)?).ok()?;
         let mut bytes = 0;
         let mut missed = Vec::new();
@@ -292,7 +297,7 @@ impl Lineage {
         self.past.retain(|stay| stay.until > first);
         if self.past.len() >= max {
             let oldest = self.past.remove(0);
-            self.since = self.since.max(oldest.until);
+            self.forgotten = self.forgotten.max(oldest.until);
         }
         self.past.push(stay);
     }
