@@ -55,14 +55,19 @@ proptest! {
 
     #[test]
     fn any_body(data in vec(any::<u8>(), 0..200)) {
-        fuzz::payload(&data);
+        fuzz::payload_v3(&data);
+        fuzz::payload_v4(&data);
+        fuzz::engine_packet(&data);
+        fuzz::jsonp(&data);
+        fuzz::msgpack(&data);
     }
 
     #[test]
-    fn any_body_of_likely_characters(head in 0_u8..8, text in "[0-6b:\\x1e=AQ\"\\[\\]é😀\\x00\\x01-]{0,60}") {
+    fn any_body_of_likely_characters(head in 0_u8..4, text in "[0-6b:\\x1e=AQ\"\\[\\]é😀\\x00\\x01-]{0,60}") {
         let mut data = vec![head];
         data.extend(text.bytes());
-        fuzz::payload(&data);
+        fuzz::payload_v3(&data);
+        fuzz::payload_v4(text.as_bytes());
     }
 
     #[test]

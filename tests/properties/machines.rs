@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use sanket::{
     Config, Input, Key, NewSession, Opening, RawMessage, RequestId, Revision, Shard, Sid, Time, WsEnd, decode_message,
 };
+use sanket_tests::fuzz;
 use sanket_tests::script::{self, Script};
 use std::sync::Arc;
 
@@ -15,6 +16,26 @@ proptest! {
     #[test]
     fn any_schedule(bytes in vec(any::<u8>(), 0..600)) {
         script::play(&bytes);
+    }
+
+    #[test]
+    fn any_session(bytes in vec(any::<u8>(), 0..600)) {
+        fuzz::session(&bytes);
+    }
+
+    #[test]
+    fn any_client(bytes in vec(any::<u8>(), 0..600)) {
+        fuzz::client(&bytes);
+    }
+
+    #[test]
+    fn any_hub(bytes in vec(any::<u8>(), 0..600)) {
+        fuzz::hub(&bytes);
+    }
+
+    #[test]
+    fn any_chat(bytes in vec(any::<u8>(), 0..300)) {
+        fuzz::chat(&bytes);
     }
 
     /// Rule 5: any number of inputs may come between two drains.

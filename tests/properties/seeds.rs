@@ -1,37 +1,40 @@
-//! The fuzz targets' seeds, replayed: what once broke a server of this kind, ours or another, is a test from then on.
+//! The fuzz targets' seeds, replayed: what once broke a server of this kind, another's (`fuzz/seeds`) or ours
+//! (`fuzz/regressions`), is a test from then on.
 
-use sanket_tests::fuzz;
+use sanket_tests::fuzz::TARGETS;
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-fn replay(target: &str, body: fn(&[u8])) {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(target);
-    let mut count = 0;
-    for entry in fs::read_dir(&directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display())) {
-        let path = entry.expect("a directory can be listed").path();
-        println!("{}", path.display());
-        body(&fs::read(&path).expect("a seed can be read"));
-        count += 1;
+/// The files of a directory of `fuzz`; none where there is no such directory.
+fn files(directory: &str) -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz").join(directory);
+    let entries = fs::read_dir(&directory).into_iter().flatten();
+    let mut files: Vec<_> = entries.map(|entry| entry.expect("a directory can be listed").path()).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn every_seed_and_every_regression() {
+    for (target, body) in TARGETS {
+        let seeds = files(&format!("seeds/{target}"));
+        assert!(!seeds.is_empty(), "no seeds for {target}");
+        for path in seeds.into_iter().chain(files(&format!("regressions/{target}"))) {
+            println!("{}", path.display());
+            body(&fs::read(&path).expect("a seed can be read"));
+        }
     }
-    assert!(count > 0, "no seeds in {}", directory.display());
 }
 
+/// What is added to one is added to the others.
 #[test]
-fn payload() {
-    replay("payload", fuzz::payload);
-}
-
-#[test]
-fn packet() {
-    replay("packet", fuzz::packet);
-}
-
-#[test]
-fn request() {
-    replay("request", fuzz::request);
-}
-
-#[test]
-fn server() {
-    replay("server", fuzz::server);
+fn targets_have_bodies_and_bodies_have_targets() {
+    let stems = |directory: &str| -> BTreeSet<String> {
+        files(directory).iter().map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned()).collect()
+    };
+    let bodies: BTreeSet<String> = TARGETS.iter().map(|(target, _)| (*target).to_owned()).collect();
+    assert_eq!(stems("fuzz_targets"), bodies);
+    assert_eq!(stems("seeds"), bodies);
+    assert!(stems("regressions").is_subset(&bodies));
 }

@@ -1,4 +1,0 @@
-//! See `sanket_tests::fuzz::payload`.
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| sanket_tests::fuzz::payload(data));

@@ -1,0 +1,535 @@
+//! The driver of one client in one shard, without a hub: does to the shard what drivers may do, in any order, and holds it to
+//! what it promises them. What is done, and what the hub says, is the script's; see `session` and `client`.
+
+use bytes::Bytes;
+use sanket::{
+    Ask, BodyKind, Config, Delivery, Emit, Event, Frame, Hub, Incoming, Input, Key, Message, NewSession, Opening,
+    Output, Packet, Packets, Protocol, Reason, Received, RequestError, RequestId, Response, Revision, Shard, Sid,
+    SocketId, Target, Time, WsEnd, WsMessage, decode_binary, decode_payload, decode_text,
+};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, OnceLock};
+
+/// Limits that can be hit within a short script, by one client.
+pub(super) fn config(protocol: Protocol) -> Config {
+    Config {
+        protocol,
+        ping_interval: 300,
+        ping_timeout: 200,
+        upgrade_timeout: 250,
+        connect_timeout: 1_000,
+        attachment_timeout: 350,
+        close_timeout: 400,
+        max_payload: 200,
+        max_packets: 6,
+        max_attachments: 2,
+        max_attached: 64,
+        max_queue: 1_000,
+        max_sessions: 1,
+        max_newcomers: 1,
+        max_namespaces: 2,
+        max_namespace_name: 8,
+        max_backlog: 10_000,
+        max_depth: 8,
+        ..Config::default()
+    }
+}
+
+/// Longer than anything that a session may wait for.
+const LONG: u64 = 5_000;
+
+#[derive(Debug)]
+pub(super) struct Driver {
+    pub(super) config: Arc<Config>,
+    shard: Shard,
+    pub(super) now: Time,
+    /// Every client there was; the last may live.
+    keys: Vec<(Key, Sid, Revision)>,
+    live: bool,
+    number: u64,
+    /// Every request there was, in order.
+    requests: Vec<RequestId>,
+    /// Those that must be answered still.
+    waiting: BTreeSet<RequestId>,
+    /// POSTs whose body is still to come.
+    begun: Vec<RequestId>,
+    wires: BTreeMap<RequestId, Wire>,
+    /// Sockets of the client that lives.
+    pub(super) sockets: BTreeMap<SocketId, Socket>,
+    /// Events that the client must hear of, in order; of volatile ones it may.
+    owed: VecDeque<Owed>,
+    /// Attachments that must follow at once.
+    following: VecDeque<Bytes>,
+    /// Whether the client's events name their attachments: see [`check_attachments`].
+    pub(super) counts: bool,
+    /// The largest packet that ever waited.
+    largest: usize,
+}
+
+/// The driver's end of a WebSocket.
+#[derive(Debug, Default)]
+struct Wire {
+    ready: bool,
+    closed: bool,
+}
+
+/// An event on its way to the client.
+#[derive(Debug)]
+struct Owed {
+    number: u64,
+    attachments: Vec<Bytes>,
+    volatile: bool,
+}
+
+/// A socket, as the hub sees it.
+#[derive(Debug)]
+pub(super) struct Socket {
+    pub(super) nsp: String,
+    pub(super) door: Door,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    Knocking,
+    In,
+    Out,
+}
+
+impl Driver {
+    pub(super) fn new(config: Config) -> Self {
+        let config = Arc::new(config);
+        Self {
+            shard: Shard::new(3, config.clone()),
+            config,
+            now: Time::from_millis(1_000_000),
+            keys: Vec::new(),
+            live: false,
+            number: 0,
+            requests: Vec::new(),
+            waiting: BTreeSet::new(),
+            begun: Vec::new(),
+            wires: BTreeMap::new(),
+            sockets: BTreeMap::new(),
+            owed: VecDeque::new(),
+            following: VecDeque::new(),
+            counts: false,
+            largest: 200,
+        }
+    }
+
+    pub(super) fn revision(&self) -> Revision {
+        self.keys.last().map_or(Revision::V4, |(_, _, revision)| *revision)
+    }
+
+    /// The `n`th last client; the last one is the only that may live.
+    fn key(&self, n: usize) -> Option<Key> {
+        let index = self.keys.len().checked_sub(1 + n)?;
+        Some(self.keys[index].0)
+    }
+
+    fn request(&mut self) -> RequestId {
+        self.number += 1;
+        let id = RequestId(self.number);
+        self.requests.push(id);
+        id
+    }
+
+    /// The `n`th last request there was, answered or not.
+    pub(super) fn earlier(&self, n: usize) -> RequestId {
+        let index = self.requests.len().checked_sub(1 + n);
+        index.map_or(RequestId(u64::MAX), |index| self.requests[index])
+    }
+
+    /// The `n`th last WebSocket there was, open or not.
+    pub(super) fn wire(&self, n: usize) -> RequestId {
+        self.wires.keys().rev().nth(n).copied().unwrap_or(RequestId(u64::MAX))
+    }
+
+    /// Opens a session if there is none; if there is one, there is no room for another.
+    pub(super) fn open(&mut self, revision: Revision, polling: Option<bool>, again: bool) {
+        let id = self.request();
+        let sid = match self.keys.last() {
+            Some((_, sid, _)) if again => *sid,
+            _ => Sid::from_bytes(
+                u128::from(self.number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes(),
+            ),
+        };
+        let opening = match polling {
+            Some(base64) => Opening::Polling { base64 },
+            None => {
+                self.wires.insert(id, Wire::default());
+                Opening::WebSocket(id)
+            }
+        };
+        let new = NewSession { sid, public: sid, private: sid, revision, opening, handshake: None };
+        match self.shard.open(new, self.now) {
+            Ok(key) => {
+                assert!(!self.live, "there was room for two");
+                assert!(!self.keys.iter().any(|(old, _, _)| *old == key), "{key:?} names two");
+                self.live = true;
+                self.keys.push((key, sid, revision));
+                self.sockets.clear();
+                self.owed.clear();
+                self.following.clear();
+                self.drain(key);
+                if polling.is_some() {
+                    self.waiting.insert(id);
+                    self.shard.handle(key, Input::Poll(id), self.now);
+                    self.drain(key);
+                    assert!(!self.waiting.contains(&id), "a handshake waits");
+                }
+            }
+            Err(error) => {
+                assert!(self.live || error == RequestError::Forbidden, "{error} without a session");
+                self.wires.remove(&id);
+            }
+        }
+    }
+
+    /// A request of the `n`th last client.
+    pub(super) fn ask<'a>(&mut self, n: usize, input: impl FnOnce(RequestId) -> Input<'a>) -> Option<RequestId> {
+        let key = self.key(n)?;
+        let id = self.request();
+        let input = input(id);
+        if matches!(input, Input::WsOpen(_)) {
+            self.wires.insert(id, Wire::default());
+        } else {
+            self.waiting.insert(id);
+        }
+        if matches!(input, Input::PostBegins(_)) {
+            self.begun.push(id);
+        }
+        self.shard.handle(key, input, self.now);
+        self.drain(key);
+        Some(id)
+    }
+
+    /// The body of a POST that has begun.
+    pub(super) fn body(&mut self, n: usize, packets: Option<Packets<'_>>) {
+        let Some(key) = self.key(0) else { return };
+        self.begun.retain(|id| self.waiting.contains(id));
+        if self.begun.is_empty() {
+            return;
+        }
+        let id = self.begun.remove(n % self.begun.len());
+        let input = match packets {
+            Some(packets) => Input::Post(id, packets),
+            None => Input::PostTooLarge(id),
+        };
+        self.shard.handle(key, input, self.now);
+        self.drain(key);
+        assert!(!self.waiting.contains(&id), "a POST waits");
+    }
+
+    /// A whole POST.
+    pub(super) fn post(&mut self, n: usize, packets: Packets<'_>) {
+        if let Some(id) = self.ask(n, |id| Input::Post(id, packets)) {
+            assert!(!self.waiting.contains(&id), "a POST waits");
+        }
+    }
+
+    /// The connection of a request is gone, whatever has become of it before.
+    pub(super) fn lose(&mut self, id: RequestId) {
+        let Some(key) = self.key(0) else { return };
+        self.waiting.remove(&id);
+        self.shard.handle(key, Input::RequestGone(id), self.now);
+        self.drain(key);
+    }
+
+    /// A message on a WebSocket, which may have been told to close.
+    pub(super) fn message(&mut self, id: RequestId, packet: Result<Incoming<'_>, sanket::DecodeError>) {
+        let Some(key) = self.key(0) else { return };
+        self.shard.handle(key, Input::WsMessage(id, packet), self.now);
+        self.drain(key);
+    }
+
+    /// A WebSocket ends, perhaps once more.
+    pub(super) fn end(&mut self, id: RequestId, end: WsEnd) {
+        let Some(key) = self.key(0) else { return };
+        if let Some(wire) = self.wires.get_mut(&id) {
+            wire.closed = true;
+        }
+        self.shard.handle(key, Input::WsEnd(id, end), self.now);
+        self.drain(key);
+    }
+
+    /// Writes to a WebSocket what there is; asks also where nobody said that there is something.
+    pub(super) fn transmit(&mut self, id: RequestId, max: usize) {
+        let Some(key) = self.key(0) else { return };
+        let mut messages = Vec::new();
+        let more = self.shard.transmit(key, id, max, &mut messages, self.now);
+        assert!(!more || !messages.is_empty(), "there is more, but it does not come");
+        let wire = self.wires.get_mut(&id);
+        assert!(wire.as_ref().is_some_and(|wire| !wire.closed) || messages.is_empty(), "{messages:?} for nobody");
+        if let Some(wire) = wire {
+            wire.ready = more;
+        }
+        let revision = self.revision();
+        for message in &messages {
+            let packet = match message {
+                WsMessage::Text(text) => decode_text(revision, std::str::from_utf8(text).expect("text is UTF-8")),
+                WsMessage::Binary(data) => decode_binary(revision, data),
+            };
+            self.hear(packet.expect("a packet"));
+        }
+        assert!(self.following.is_empty(), "{:?} is missing", self.following);
+        self.drain(key);
+    }
+
+    /// Lets time pass, stopping at every deadline on the way.
+    pub(super) fn advance(&mut self, millis: u64) {
+        let end = self.now.after(millis);
+        while let Some(at) = self.shard.poll_timeout().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.timeout(self.now);
+        }
+        self.now = end;
+    }
+
+    /// A look at what is due, though it may be too early, or even in the past.
+    pub(super) fn timeout(&mut self, now: Time) {
+        self.shard.handle_timeout(now);
+        if let Some(key) = self.key(0) {
+            self.drain(key);
+        }
+    }
+
+    pub(super) fn shut_down(&mut self, all: bool) {
+        let Some(key) = self.key(0) else { return };
+        if all {
+            self.shard.shutdown(self.now);
+        } else {
+            self.shard.handle(key, Input::Shutdown, self.now);
+        }
+        self.drain(key);
+    }
+
+    /// A socket of the same number, of the client before this one.
+    pub(super) fn before(&self, who: SocketId) -> SocketId {
+        SocketId { key: self.key(1).unwrap_or(who.key), ..who }
+    }
+
+    /// Something of the hub for a socket, who may be gone, or never have been there.
+    pub(super) fn deliver(&mut self, to: SocketId, delivery: Delivery) {
+        if self.live
+            && let Some(socket) = self.sockets.get_mut(&to)
+        {
+            match &delivery {
+                Delivery::Accept(_) if socket.door == Door::Knocking => socket.door = Door::In,
+                Delivery::Refuse(_) | Delivery::Disconnect | Delivery::Detach => socket.door = Door::Out,
+                Delivery::Accept(_) | Delivery::Emit(_) | Delivery::Close(_) => {}
+            }
+        }
+        self.shard.deliver(to, delivery, self.now);
+        self.drain(to.key);
+    }
+
+    /// An event for a socket. What is for somebody who is not in the namespace goes nowhere.
+    pub(super) fn emit(&mut self, to: SocketId, size: usize, attachments: usize, volatile: bool) {
+        self.number += 1;
+        let number = self.number;
+        let attachments = if volatile { 0 } else { attachments };
+        let data: Vec<Bytes> = (0..attachments).map(|n| format!("{number}.{n}").into()).collect();
+        let text = || format!("42[\"n\",{number},\"{}\"]", "x".repeat(size));
+        let frame = if volatile { volatile_frame() } else { Frame::new(text(), &data) };
+        self.largest = self.largest.max(16 + frame.cost());
+        let is_in = self.sockets.get(&to).is_some_and(|socket| socket.door == Door::In);
+        if self.live && is_in {
+            self.owed.push_back(Owed { number: if volatile { 0 } else { number }, attachments: data, volatile });
+        }
+        self.deliver(to, Delivery::Emit(frame));
+    }
+
+    /// Which session a request is for: the one that lives, in its own revision. Ids may have been another's before.
+    pub(super) fn route(&self, n: usize, ask: Ask) {
+        let Some(index) = self.keys.len().checked_sub(1 + n) else { return };
+        let (key, sid, revision) = self.keys[index];
+        let living = self.keys.last().filter(|(_, last, _)| self.live && *last == sid);
+        for claimed in [Some(Revision::V3), Some(Revision::V4), None] {
+            match (self.shard.route(sid, claimed, ask), living) {
+                (Ok(found), Some((key, _, revision))) => assert!(found == *key && claimed == Some(*revision)),
+                (Err(RequestError::UnknownSid), None) => {}
+                (Err(RequestError::BadRequest), Some((_, _, revision))) => {
+                    assert!(ask != Ask::Upgrade || claimed != Some(*revision), "{claimed:?}");
+                }
+                (other, _) => panic!("{other:?} for {living:?}"),
+            }
+        }
+        let is_living = self.live && self.key(0) == Some(key);
+        assert_eq!(self.shard.revision(key), Some(revision).filter(|_| is_living));
+    }
+
+    /// Takes what the shard has to say to a call about `asked`.
+    fn drain(&mut self, asked: Key) {
+        let mut closed = None;
+        while let Some((from, event)) = self.shard.poll_event() {
+            self.take_event(from, &event);
+        }
+        assert!(!self.shard.has_events() && !self.shard.is_backlogged());
+        while let Some((key, output)) = self.shard.poll_output() {
+            assert!(key == asked || Some(key) == self.key(0), "{output:?} for {key:?}");
+            match output {
+                Output::Respond(id, response) => {
+                    assert!(self.waiting.remove(&id), "{id:?} does not wait for an answer");
+                    self.read(response);
+                }
+                Output::WsReady(id) => {
+                    let wire = self.wires.get_mut(&id).expect("a WebSocket");
+                    assert!(!wire.closed && !wire.ready, "{id:?} is {wire:?}");
+                    wire.ready = true;
+                }
+                Output::WsClose(id) => self.wires.get_mut(&id).expect("a WebSocket").closed = true,
+                Output::Closed(reason) => {
+                    assert!(self.live && Some(key) == self.key(0), "{key:?} ended twice");
+                    self.live = false;
+                    closed = Some(reason);
+                }
+            }
+        }
+        if let Some(reason) = closed {
+            assert!(self.sockets.values().all(|socket| socket.door == Door::Out), "{:?} at {reason}", self.sockets);
+        }
+        self.check();
+    }
+
+    /// What must be true whenever the shard has been drained.
+    fn check(&self) {
+        assert_eq!(self.shard.len(), usize::from(self.live));
+        let Some(key) = self.key(0).filter(|_| self.live) else {
+            assert!(self.waiting.is_empty(), "{:?} wait for nobody", self.waiting);
+            assert!(self.wires.values().all(|wire| wire.closed), "{:?}", self.wires);
+            return;
+        };
+        let at = self.shard.poll_timeout().expect("a deadline");
+        assert!(at <= self.now.after(LONG), "{at} is long after {}", self.now);
+        let queued = self.shard.queued(key);
+        assert!(queued <= self.config.max_queue.max(self.largest), "{queued} bytes wait");
+        // A POST whose body is to come may wait, and one GET; the GET only for something to say.
+        let polls = self.waiting.iter().filter(|id| !self.begun.contains(id)).count();
+        assert!(polls <= 1 && (polls == 0 || queued == 0), "{polls} GETs and {queued} bytes wait for each other");
+        assert!(self.waiting.len() - polls <= 1, "two POSTs are read");
+        let open = self.wires.values().filter(|wire| !wire.closed).count();
+        assert!(open <= 1, "{open} WebSockets");
+        let on_websocket =
+            self.shard.route(self.keys[self.keys.len() - 1].1, Some(self.revision()), Ask::Poll).is_err();
+        let ready = self.wires.values().any(|wire| wire.ready && !wire.closed);
+        assert!(!on_websocket || queued == 0 || ready, "{queued} bytes that nobody knows of");
+    }
+
+    fn take_event(&mut self, from: SocketId, event: &Event) {
+        assert!(self.live && Some(from.key) == self.key(0), "{event:?} of a stranger");
+        if let Event::Connect(connect) = event {
+            let alone = self.sockets.values().filter(|socket| socket.door != Door::Out);
+            assert!(alone.clone().all(|socket| socket.nsp != connect.nsp.as_str()), "{connect:?} again");
+            assert!(alone.count() < self.config.max_namespaces);
+            let socket = Socket { nsp: connect.nsp.as_str().to_owned(), door: Door::Knocking };
+            assert!(self.sockets.insert(from, socket).is_none(), "{from:?} connected twice");
+            return;
+        }
+        let socket = self.sockets.get_mut(&from).unwrap_or_else(|| panic!("{event:?} of nobody"));
+        match event {
+            Event::Received(received) | Event::Acked { answer: received, .. } => {
+                assert_eq!(socket.door, Door::In, "{event:?}");
+                if self.counts {
+                    check_attachments(received);
+                }
+            }
+            // Where Engine.IO is alone there is no CONNECT that a client could wait for.
+            Event::Said(_) => assert_ne!(socket.door, Door::Out, "{event:?}"),
+            Event::Disconnect(_) => {
+                assert_ne!(socket.door, Door::Out, "{event:?}");
+                socket.door = Door::Out;
+            }
+            Event::Connect(_) => {}
+        }
+    }
+
+    fn read(&mut self, response: Response) {
+        let revision = self.revision();
+        let batch = matches!(response, Response::Batch(_));
+        let (status, kind, body) = response.into_parts();
+        assert!(matches!(status, 200 | 400 | 413), "{status}");
+        if batch {
+            let kind = if kind == "application/octet-stream" { BodyKind::Binary } else { BodyKind::Text };
+            for packet in decode_payload(revision, kind, &body, usize::MAX) {
+                self.hear(packet.expect("a packet"));
+            }
+            assert!(self.following.is_empty(), "{:?} is missing", self.following);
+        }
+    }
+
+    /// What the client hears is what it is owed: nothing is lost, doubled, or out of order.
+    fn hear(&mut self, packet: Packet<Message<'_>>) {
+        match packet {
+            Packet::Message(Message::Text(text)) => {
+                assert!(self.following.is_empty(), "{text} among attachments");
+                let Some(rest) = text.strip_prefix("2[\"n\",") else { return };
+                let number = rest.split_once(',').and_then(|(number, _)| number.parse().ok()).expect("a number");
+                self.hear_number(number);
+            }
+            Packet::Message(Message::Binary(data)) => {
+                if let Some(wanted) = self.following.pop_front() {
+                    assert_eq!(wanted, *data);
+                }
+            }
+            _ => assert!(self.following.is_empty(), "{packet:?} among attachments"),
+        }
+    }
+
+    fn hear_number(&mut self, number: u64) {
+        loop {
+            let owed = self.owed.pop_front().unwrap_or_else(|| panic!("{number} is not owed"));
+            if owed.number == number {
+                self.following = owed.attachments.into();
+                break;
+            }
+            assert!(owed.volatile, "{owed:?} is lost, {number} came");
+        }
+    }
+
+    /// After the longest deadline of all there is nothing left.
+    pub(super) fn finish(mut self) {
+        self.advance(LONG);
+        assert!(!self.live && self.shard.is_empty(), "the session is left");
+        assert_eq!(self.waiting, BTreeSet::new(), "requests were never answered");
+        // Looks at who is gone may be left.
+        self.advance(LONG);
+        assert_eq!(self.shard.poll_timeout(), None, "a deadline is left");
+    }
+}
+
+/// The last argument says how many attachments there must be.
+fn check_attachments(received: &Received) {
+    let args = received.args();
+    assert_eq!(args.last().and_then(|n| n.parse().ok()), Some(received.attachments().len()), "{received:?}");
+}
+
+/// Only a hub makes frames that may be dropped.
+fn volatile_frame() -> Frame {
+    static FRAME: OnceLock<Frame> = OnceLock::new();
+    FRAME.get_or_init(|| frame_of(&Emit::new("n").arg(&0).arg(&"").volatile())).clone()
+}
+
+/// The frame that a hub makes of an event.
+fn frame_of(event: &Emit<'_>) -> Frame {
+    struct Anybody;
+    impl sanket::App for Anybody {
+        fn connect(&mut self, _: SocketId, _: &sanket::Connect, _: &mut sanket::Effects<'_>) {}
+        fn disconnect(&mut self, _: SocketId, _: Reason, _: &mut sanket::Effects<'_>) {}
+    }
+    let config = Arc::new(Config::default());
+    let (now, sid) = (Time::default(), Sid::from_bytes([0; 16]));
+    let mut shard = Shard::new(0, config.clone());
+    let opening = Opening::WebSocket(RequestId(0));
+    let new = NewSession { sid, public: sid, private: sid, revision: Revision::V3, opening, handshake: None };
+    shard.open(new, now).expect("there is room");
+    let mut hub = Hub::new(Anybody, config);
+    let (who, connect) = shard.poll_event().expect("a CONNECT");
+    hub.handle(who, connect, now);
+    hub.apply(now, |_, fx| fx.send(Target::Socket(who), event));
+    let frames = std::iter::from_fn(|| hub.poll_delivery()).filter_map(|(_, delivery)| match delivery {
+        Delivery::Emit(frame) => Some(frame),
+        _ => None,
+    });
+    frames.last().expect("a frame")
+}

@@ -1,0 +1,41 @@
+//! The bodies of the fuzz targets. Each takes any bytes and panics if something does not hold; the targets in `fuzz/` are
+//! one line each, and the seeds replay as tests. The codecs' bodies take what a peer sends, the machines' a script of
+//! operations ([`Script`](crate::script::Script)).
+
+mod chat;
+mod client;
+mod codecs;
+mod driver;
+mod echo;
+mod hub;
+mod session;
+
+pub use chat::chat;
+pub use client::client;
+pub use codecs::{engine_packet, jsonp, msgpack, packet, payload_v3, payload_v4, request};
+pub use hub::hub;
+pub use session::session;
+
+/// A target's name and its body.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const TARGETS: [Target; 12] = [
+    ("chat", chat),
+    ("client", client),
+    ("engine_packet", engine_packet),
+    ("hub", hub),
+    ("jsonp", jsonp),
+    ("msgpack", msgpack),
+    ("packet", packet),
+    ("payload_v3", payload_v3),
+    ("payload_v4", payload_v4),
+    ("request", request),
+    ("server", server),
+    ("session", session),
+];
+
+/// A whole server and its clients: see [`crate::script`].
+pub fn server(data: &[u8]) {
+    crate::script::play(data);
+}
