@@ -6,6 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use sanket::{Batch, BodyKind, Frame, Message, Outgoing, Packet, PayloadError, Revision, decode_payload};
 use sanket_tests::fuzz;
+use std::collections::BTreeSet;
 
 fn revisions() -> impl Strategy<Value = Revision> {
     prop_oneof![Just(Revision::V3), Just(Revision::V4)]
@@ -80,4 +81,12 @@ proptest! {
         fuzz::request(&data);
         fuzz::request(&[data, eio.into_bytes(), transport.into_bytes()].concat());
     }
+}
+
+#[test]
+fn every_error_in_a_payload_has_words_of_its_own() {
+    use PayloadError::{Empty, Length, NotUtf8, TooManyPackets, UnexpectedBinary};
+    let texts = [Empty, Length, NotUtf8, TooManyPackets, UnexpectedBinary].map(|error| error.to_string());
+    assert!(texts.iter().all(|text| !text.is_empty()));
+    assert_eq!(texts.iter().collect::<BTreeSet<_>>().len(), texts.len(), "{texts:?}");
 }

@@ -47,6 +47,31 @@ fn v4_a_message_buys_a_late_pong_one_more_timeout_and_no_more() {
 }
 
 #[test]
+fn v4_an_upgrade_does_not_put_the_heartbeat_off() {
+    for probed in [false, true] {
+        let mut world = world();
+        let session = poller(&mut world, Revision::V4);
+        let poll = world.get(session);
+        while world.is_waiting(poll) {
+            world.advance(1);
+        }
+        assert_eq!(packets(&mut world, session, poll), ["2"]);
+        assert_eq!(post(&mut world, session, "3"), 200);
+        world.advance(20_000);
+        let ws = world.upgrade(session);
+        if probed {
+            say(&mut world, session, ws, "2probe");
+        }
+        world.advance(5_008);
+        assert!(world.is_open(ws), "the upgrade is still under way");
+        let poll = world.get(session);
+        assert_eq!(packets(&mut world, session, poll), ["2"]);
+        world.advance(20_008);
+        assert_eq!(world.end_of(session), Some(Reason::PingTimeout));
+    }
+}
+
+#[test]
 fn v3_the_client_pings_and_the_server_answers() {
     let mut world = world();
     let (session, ws) = socket(&mut world, Revision::V3);

@@ -1,7 +1,7 @@
 //! Requests: polls and POSTs that collide, break off, or are too large.
 
-use crate::{BOTH, packets, poller, world};
-use sanket::{BodyKind, Reason, Revision};
+use crate::{BOTH, packets, poller, socket, world};
+use sanket::{Batch, BodyKind, Delivery, Emit, Nsp, Outgoing, Reason, Revision, Target};
 
 #[test]
 fn two_polls_at_once_end_the_session() {
@@ -50,4 +50,24 @@ fn a_post_whose_connection_breaks_ends_the_session_and_one_that_is_too_large_doe
     let broken = world.post_begins(session);
     world.lose_request(session, broken);
     assert_eq!(world.end_of(session), Some(Reason::TransportError));
+}
+
+#[test]
+fn an_answer_is_worth_compressing_if_anything_in_it_is() {
+    let mut world = world();
+    socket(&mut world, Revision::V4);
+    let now = world.now;
+    let mut event = |emit: &Emit<'_>| {
+        world.server.hub.apply(now, |_, fx| fx.send(Target::Namespace(&Nsp::ROOT), emit));
+        let Some((_, Delivery::Emit(frame))) = world.server.hub.poll_delivery() else { panic!("it is said to nobody") };
+        Outgoing::Frame(frame)
+    };
+    let (worth_it, not) = (event(&Emit::new("a")), event(&Emit::new("a").uncompressed()));
+    for (packets, wanted) in [
+        (vec![not.clone(), Outgoing::Noop], false),
+        (vec![not.clone(), worth_it.clone()], true),
+        (vec![worth_it, not], true),
+    ] {
+        assert_eq!(Batch::new(packets.clone(), Revision::V4, false).wants_compression(), wanted, "{packets:?}");
+    }
 }

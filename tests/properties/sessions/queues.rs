@@ -1,7 +1,8 @@
 //! What waits for a client: how much may, in what order it goes, and what is left out.
 
-use crate::{hear, packets, poller, say, socket, world};
-use sanket::{Config, Reason, Revision, WsEnd};
+use crate::{hear, packets, poller, post, say, socket, world};
+use bytes::Bytes;
+use sanket::{Config, Emit, Nsp, Reason, Revision, Target, WsEnd};
 use sanket_tests::world::{Everything, World};
 
 #[test]
@@ -51,6 +52,28 @@ fn a_poll_takes_as_much_as_fits_and_at_least_one_packet() {
         })
         .collect();
     assert_eq!(sizes, [2, 1, 1]);
+}
+
+#[test]
+fn a_poll_with_attachments_is_no_larger_than_it_may_be() {
+    for (revision, base64) in [(Revision::V4, false), (Revision::V3, false), (Revision::V3, true)] {
+        let mut world = World::new(Everything::default(), Config { max_payload: 1_000, ..Config::default() });
+        let (session, _) = world.open_polling(revision, base64).expect("there is room");
+        if revision == Revision::V4 {
+            post(&mut world, session, "40");
+        }
+        let data = [Bytes::from(vec![7; 300])];
+        let event = Emit::new("x").args_json(r#"{"_placeholder":true,"num":0}"#).attachments(&data);
+        world.apply(|_, fx| (0..5).for_each(|_| fx.send(Target::Namespace(&Nsp::ROOT), &event)));
+        let mut polls = 0;
+        while world.server.shard.queued(session.key) > 0 {
+            let poll = world.get(session);
+            let (status, _, body) = world.answer(poll).expect("an answer");
+            assert!(status == 200 && body.len() <= 1_000, "{} bytes for {revision:?}", body.len());
+            polls += 1;
+        }
+        assert_eq!(polls, 3, "two events fit");
+    }
 }
 
 #[test]
