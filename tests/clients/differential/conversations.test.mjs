@@ -30,15 +30,21 @@ after(async () => {
 
 // Making them.
 
-const NAMESPACES = { rooms: ['/', '/', '/dynamic-1', '/dynamic-2', '/dynamic-3', '/nowhere'], sio: ['/', '/', '/custom', '/echo', '/nowhere'] }
+const NAMESPACES = {
+  rooms: ['/', '/', '/dynamic-1', '/dynamic-2', '/dynamic-3', '/nowhere'],
+  sio: ['/', '/', '/custom', '/echo', '/nowhere']
+}
 const ROOMS = ['red', 'green', 'blue', 'ü', '']
 const WRONG = [
-  '', '7', 'x', '2', '2probe', '3', '5', '6', '0', 'b!', 'bAAE=', 'b4AAE=', '4', '4 ', '47', '49["x"]', '42', '42["a"', '42{}', '42[]', '42[null]',
-  '42["connect"]', '42["disconnect"]', '40', '40[]', '40{', '40null', '40/nowhere', '41x', '42/nowhere,["a"]', '43', '430[]', '43/dynamic-9,7[]',
-  '44', '44{"message":"no"}', '45["a"]', '450-["a"]', '451-["a"]', '4511-["a"]', '451-["id",{"_placeholder":true,"num":1}]', '461-0[]',
-  { hex: '' }, { hex: '00ff' }
+  '', '7', 'x', '2', '2probe', '3', '5', '6', '0', 'b!', 'bAAE=', 'b4AAE=', { hex: '' }, { hex: '00ff' },
+  '4', '4 ', '47', '49["x"]', '40', '40[]', '40{', '40null', '40/nowhere', '41x', '43', '430[]', '43/dynamic-9,7[]', '44', '44{"message":"no"}',
+  '42', '42["a"', '42{}', '42[]', '42[null]', '42["connect"]', '42["disconnect"]', '42/nowhere,["a"]',
+  '45["a"]', '450-["a"]', '451-["a"]', '4511-["a"]', '451-["id",{"_placeholder":true,"num":1}]', '461-0[]'
 ]
-const BODIES = ['', '\x1e', '4\x1e', '42["a"]\x1e', '1:', '0:', '2:4', '99:4', ':', 'a', '3:4é', '4', '6', '1:6', '1:61:6', '42["id"]', '1', '1:1', '9\x1e6']
+const BODIES = [
+  '', '\x1e', '4\x1e', '42["a"]\x1e', '9\x1e6', '42["id"]', '4', '6', '1', 'a',
+  ':', '1:', '0:', '2:4', '99:4', '3:4é', '1:6', '1:61:6', '1:1'
+]
 
 /** A conversation. Most is said where it can be heard: `joined` is, for each client, where it is if nothing has gone wrong. */
 function steps (chance, kind) {
@@ -114,7 +120,9 @@ function events (chance, kind, joined) {
 
 const someRooms = (chance) => chance.some(2, () => chance.pick(ROOMS))
 const how = (chance) => ({
-  ...(chance.once(2) && { rooms: someRooms(chance) }), ...(chance.once(4) && { except: someRooms(chance) }), ...(chance.once(3) && { broadcast: true })
+  ...(chance.once(2) && { rooms: someRooms(chance) }),
+  ...(chance.once(4) && { except: someRooms(chance) }),
+  ...(chance.once(3) && { broadcast: true })
 })
 const bytes = (chance) => chance.once(2) ? [Buffer.from(chance.some(4, () => chance.below(256)))] : []
 
@@ -139,7 +147,8 @@ const http = (chance) => ({
   method: chance.pick(['GET', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'HEAD', 'PATCH']),
   query: chance.pick([
     { sid: 'nonsense' }, { transport: 'none' }, { transport: null }, { transport: 'websocket' }, { transport: '__proto__' },
-    { EIO: '3' }, { EIO: '4' }, { EIO: '3', sid: 'nonsense' }, { sid: null, transport: 'none' }, { sid: null, transport: 'websocket' }
+    { EIO: '3' }, { EIO: '4' }, { EIO: '3', sid: 'nonsense' },
+    { sid: null, transport: 'none' }, { sid: null, transport: 'websocket' }
   ]),
   ...(chance.once(4) && { headers: { origin: 'http://else.where' } })
 })
@@ -167,7 +176,8 @@ const rows = [
   {
     why: 'pages of another origin are refused unless they are allowed; the reference leaves that to browsers',
     examples: [[polling(4), ask('GET', { sid: 'nonsense' }, { origin: 'http://else.where' })]],
-    when: ({ headers }, ours, theirs) => headers?.origin && begins(ours, 'http', 403) && isDeepStrictEqual(ours.slice(1), theirs.slice(1)),
+    when: ({ headers }, ours, theirs) =>
+      headers?.origin && begins(ours, 'http', 403) && isDeepStrictEqual(ours.slice(1), theirs.slice(1)),
     goesOn: true
   },
   {
@@ -179,7 +189,8 @@ const rows = [
   {
     why: 'other methods than GET and POST are answered 400; the reference says 500 where there is a session',
     examples: [[polling(3), ask('PUT', {})]],
-    when: ({ method }, ours, theirs) => !['GET', 'POST'].includes(method) && begins(ours, 'http', 400) && begins(theirs, 'http', 500),
+    when: ({ method }, ours, theirs) =>
+      !['GET', 'POST'].includes(method) && begins(ours, 'http', 400) && begins(theirs, 'http', 500),
     goesOn: true
   },
   {
@@ -192,12 +203,14 @@ const rows = [
   {
     why: 'only messages can be binary; EIO=3 of the reference takes any type, and types that there are not',
     examples: [[polling(3), send('b2AAE=')], [socket(3), send('b')]],
-    when: ({ packets }, ours, theirs) => packets?.some((packet) => /^b(?!4)/.test(packet)) && isOver(ours) && !isOver(theirs)
+    when: ({ packets }, ours, theirs) =>
+      packets?.some((packet) => /^b(?!4)/.test(packet)) && isOver(ours) && !isOver(theirs)
   },
   {
     why: 'an empty packet is none, nor is an empty payload; EIO=3 of the reference passes over them',
     examples: [[polling(3), post('0:')], [polling(3), post('', 'application/octet-stream')]],
-    when: ({ packets, body }, ours, theirs) => (packets?.includes('') || body === '' || body?.includes('0:')) && isOver(ours) && !isOver(theirs)
+    when: ({ packets, body }, ours, theirs) =>
+      (packets?.includes('') || body === '' || body?.includes('0:')) && isOver(ours) && !isOver(theirs)
   },
   {
     why: 'a packet begins with its type; to the reference a space is 0',
@@ -207,17 +220,18 @@ const rows = [
   {
     why: 'an event without a name and an ack without an array are senseless; the reference checks only data that there is',
     examples: [[socket(3), send('43')], [socket(4), send('40'), send('42')]],
-    when: ({ packets }, ours, theirs) => packets?.some((packet) => /^4[2356](\d-)?(\/[^,]*,?)?\d*$/.test(packet)) && isOver(ours) && !isOver(theirs)
+    when: ({ packets }, ours, theirs) =>
+      packets?.some((packet) => /^4[2356](\d-)?(\/[^,]*,?)?\d*$/.test(packet)) && isOver(ours) && !isOver(theirs)
   },
   {
-    why: 'whoever sends a packet of a namespace that it is not in is closed for that; the reference has another reason if no poll waits',
+    why: 'a packet of a namespace that its sender is not in is a reason to close; the reference names another where no poll waits',
     examples: [[polling(3), send('42/nowhere,["id"]'), { ...socket(3), who: 1 }, { ...send('427["reasons"]'), who: 1 }]],
     when: (_step, ours, theirs) =>
       JSON.stringify(ours) === JSON.stringify(theirs).replaceAll('"forced server close"', '"forced close"'),
     goesOn: true
   },
   {
-    why: 'whether what is said just after the server has put somebody out is a fault is chance: the client could not know, yet',
+    why: 'whether what is said just after the server has put somebody out is a fault is chance: the client could not know',
     examples: [],
     when: ({ packets }, ours, theirs) => packets?.length > 1 && ours.some(({ type }) => type === 1) &&
       (isMore(ours, theirs) || isMore(theirs, ours))
@@ -250,7 +264,8 @@ async function converse (kind, list, prefix, reasons = {}, tally = {}) {
 
 async function play (kind, list, prefix, reasons, tally) {
   for (const [at, step] of list.entries()) {
-    const [ours, theirs] = await Promise.all(stages[kind].map((stage) => stage.play(step, prefix).catch((error) => ({ failed: error.message }))))
+    const play = (stage) => stage.play(step, prefix).catch((error) => ({ failed: error.message }))
+    const [ours, theirs] = await Promise.all(stages[kind].map(play))
     tally.heard += Object.values(theirs).flat().length
     if (isDeepStrictEqual(ours, theirs)) continue
     const row = rows.find(({ when }) => when(step, ours[step.who] ?? [], theirs[step.who] ?? []))

@@ -1,6 +1,6 @@
-// A conversation is a list of steps, each something that one of a few clients does; a stage has it with one server. All that the
-// clients hear is written down after each step, when everybody has heard everything. A step of who is not there, or no more, is
-// passed over, so that any part of a conversation is one. Knows how things are done, not what they should come to.
+// A conversation is a list of steps, each something that one of a few clients does; a stage has it with one server. All that
+// the clients hear is given after each step, when everybody has heard everything. A step of who is not there, or no more,
+// is passed over, so that any part of a conversation is one. Knows how things are done, not what they should come to.
 import { Raw } from './raw.mjs'
 import { Names, Talker } from './talker.mjs'
 import { until } from './wait.mjs'
@@ -37,9 +37,12 @@ export class Stage {
       await acts[act].play(talker, step)
     }
     const isAsking = step.packets?.some((packet) => ASKING.test(packet))
-    for (let round = isAsking ? ROUNDS_WITH_ANSWERS : ROUNDS; round > 0; round -= 1) await Promise.all(this.#all().map((talker) => talker.settle()))
+    for (let round = isAsking ? ROUNDS_WITH_ANSWERS : ROUNDS; round > 0; round -= 1) {
+      await Promise.all(this.#all().map((talker) => talker.settle()))
+    }
     if (acts[act]?.leaves) await this.#gone()
-    return Object.fromEntries([...this.#talkers].map(([who, talker]) => [who, talker.take()]).filter(([, said]) => said.length > 0))
+    const heard = [...this.#talkers].map(([who, talker]) => [who, talker.take()])
+    return Object.fromEntries(heard.filter(([, said]) => said.length > 0))
   }
 
   #all () { return [...this.#talkers.values()] }
@@ -49,6 +52,7 @@ export class Stage {
     await Promise.all(this.#all().map((talker) => talker.leave()))
     await this.#gone()
     this.#talkers.clear()
+    this.#names.forget()
     this.#opened = 0
   }
 

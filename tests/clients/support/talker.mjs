@@ -8,12 +8,15 @@ import { decode, encode, request } from './wire.mjs'
 
 const PATIENCE_MS = 10_000
 const PATH = '/socket.io/'
+const TYPE = Buffer.from([4]) // Of a binary message, in EIO=3.
 
 /** The ids that a server has given, and what they are called in both conversations. */
 export class Names {
   #names = new Map()
 
   give (id, name) { this.#names.set(id, name) }
+
+  forget () { this.#names.clear() }
 
   in (text) {
     for (const [id, name] of this.#names) text = text.replaceAll(id, name)
@@ -32,7 +35,10 @@ export class Talker {
   #barrier = undefined // The name of the last one, until it has come back.
   #seen = () => {}
 
-  /** `how` is { version, transport, binary }; `name` what it is called. */
+  /**
+   * `how` is { version, transport, binary }; `name` what it is called. Without `binary` bytes are sent as base64, as clients do
+   * that are told to force it. To those the reference sends no binary frames either; that we do is not told here.
+   */
   constructor (server, names, name, how) {
     Object.assign(this, { server, names, name, ...how })
   }
@@ -59,21 +65,23 @@ export class Talker {
 
   connect (query) {
     const search = new URLSearchParams({ EIO: this.version, transport: 'websocket', ...query })
-    const socket = new WebSocket(`${this.server.url.replace('http', 'ws')}${PATH}?${search}`, { maxPayload: 0, perMessageDeflate: false })
+    const url = `${this.server.url.replace('http', 'ws')}${PATH}?${search}`
+    const socket = new WebSocket(url, { maxPayload: 0, perMessageDeflate: false })
     socket.on('error', () => {})
     socket.closed = new Promise((resolve) => socket.once('close', resolve))
     return socket
   }
 
   async #openSocket () {
-    this.#take(this.connect({}))
+    this.#take(this.connect(this.binary ? {} : { b64: '1' }))
     await this.#until('the handshake', (resolve) => this.socket.on('message', resolve))
   }
 
   /** Takes a WebSocket that is open or will be for its own. */
   #take (socket) {
     this.socket = socket
-    socket.on('message', (data, isBinary) => this.#hear(isBinary ? this.version === 4 ? data : data.subarray(1) : data.toString()))
+    const unframed = (bytes) => this.version === 4 ? bytes : bytes.subarray(1)
+    socket.on('message', (data, isBinary) => this.#hear(isBinary ? unframed(data) : data.toString()))
     socket.once('close', (code) => this.#end('closed', code))
   }
 
@@ -108,12 +116,7 @@ export class Talker {
       return
     }
     const packets = answer.type === 'application/octet-stream' ? decodeBinary(answer.bytes) : decode(this.version, answer.body)
-    for (const packet of packets) {
-      const base64 = this.version === 4 ? /^b(.*)$/ : /^b4(.*)$/
-      const [, binary] = (typeof packet === 'string' && base64.exec(packet)) || []
-      if (binary !== undefined) this.#hear(Buffer.from(binary, 'base64'))
-      else this.#hear(typeof packet === 'string' ? packet : packet.subarray(1))
-    }
+    for (const packet of packets) this.#hear(typeof packet === 'string' ? packet : packet.subarray(1))
   }
 
   /** Two polls at once, or one that is given up. */
@@ -135,16 +138,21 @@ export class Talker {
   async send (packets) {
     if (this.isOver) return
     if (this.socket) {
-      const framed = (bytes) => this.version === 4 ? bytes : Buffer.concat([Buffer.from([4]), bytes])
-      for (const packet of packets) this.socket.send(typeof packet === 'string' ? packet : framed(packet))
-      return
+      const framed = (bytes) => this.version === 4 ? bytes : Buffer.concat([TYPE, bytes])
+      for (const packet of this.binary ? packets : this.#asText(packets)) {
+        this.socket.send(typeof packet === 'string' ? packet : framed(packet))
+      }
+    } else if (this.version === 3 && this.binary && packets.some(Buffer.isBuffer)) {
+      const typed = packets.map((packet) => typeof packet === 'string' ? packet : Buffer.concat([TYPE, packet]))
+      await this.post(encodeBinary(typed), 'application/octet-stream')
+    } else {
+      await this.post(encode(this.version, this.#asText(packets)))
     }
-    const isBinary = this.version === 3 && this.binary && packets.some(Buffer.isBuffer)
+  }
+
+  #asText (packets) {
     const prefix = this.version === 4 ? 'b' : 'b4'
-    await this.post(isBinary
-      ? encodeBinary(packets.map((packet) => typeof packet === 'string' ? packet : Buffer.concat([Buffer.from([4]), packet])))
-      : encode(this.version, packets.map((packet) => typeof packet === 'string' ? packet : prefix + packet.toString('base64'))),
-    isBinary ? 'application/octet-stream' : 'text/plain;charset=UTF-8')
+    return packets.map((packet) => typeof packet === 'string' ? packet : prefix + packet.toString('base64'))
   }
 
   async post (body, type = 'text/plain;charset=UTF-8') {
@@ -199,7 +207,9 @@ export class Talker {
   #questions = []
 
   #hear (packet) {
+    const [, base64] = (typeof packet === 'string' && (this.version === 4 ? /^b(.*)$/ : /^b4(.*)$/).exec(packet)) || []
     if (Buffer.isBuffer(packet)) this.#attach(packet)
+    else if (base64 !== undefined) this.#attach(Buffer.from(base64, 'base64'))
     else if (packet[0] === '4') this.#packet(packet.slice(1))
     else if (packet[0] === '0') this.#opened(JSON.parse(packet.slice(1)))
     else if (packet !== '6') this.note(`packet ${packet}`) // A noop says nothing.
@@ -245,7 +255,9 @@ export class Talker {
     const isQuestion = type === 2 && id !== ''
     // Numbers of questions are the server's affair.
     this.note({ type, nsp, id: isQuestion ? 'asks' : id, data: plain })
-    if (isQuestion) this.#questions.push(`43${nsp === '/' ? '' : `${nsp},`}${id}${JSON.stringify([this.name, ...plain.slice(1)])}`)
+    if (!isQuestion) return
+    const prefix = nsp === '/' ? '' : `${nsp},`
+    this.#questions.push(`43${prefix}${id}${JSON.stringify([this.name, ...plain.slice(1)])}`)
   }
 
   /** Questions are answered with their arguments. */
