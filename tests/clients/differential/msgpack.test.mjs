@@ -142,7 +142,8 @@ const rows = [
   {
     why: '`__proto__` is a member like any other; notepack sets the prototype',
     examples: [withData([0x81, 0xa9], '__proto__', [0x90])],
-    when: ({ input }, ours) => ours.error === undefined && keys(parts(input)).some(({ bytes }) => bytes?.toString() === '__proto__')
+    when: ({ input }, ours) =>
+      ours.error === undefined && keys(parts(input)).some(({ bytes }) => bytes?.toString() === '__proto__')
   },
   {
     why: 'an integer key keeps its digits; JavaScript rounds those beyond 53 bits',
@@ -153,7 +154,8 @@ const rows = [
   {
     why: 'an id that is null is none; to this parser it is no integer',
     examples: [of({ type: EVENT, nsp: '/', id: null, data: ['a'] })],
-    when: ({ input }, ours, theirs) => ours.error === undefined && theirs.error === 'invalid packet id' && notepack.decode(input).id === null
+    when: ({ input }, ours, theirs) =>
+      ours.error === undefined && theirs.error === 'invalid packet id' && notepack.decode(input).id === null
   },
   {
     why: 'clients do not send CONNECT_ERROR, whatever its data: those who do are closed, in the reference for being malformed',

@@ -46,7 +46,8 @@ function toServerV3 (packet) {
   if (packet.error !== undefined) return packet
   try {
     const { pathname, searchParams } = new URL(packet.nsp, 'https://socket.io')
-    return canonical({ ...packet, nsp: pathname, data: packet.type === CONNECT ? Object.fromEntries(searchParams) : packet.data })
+    const data = packet.type === CONNECT ? Object.fromEntries(searchParams) : packet.data
+    return canonical({ ...packet, nsp: pathname, data })
   } catch (error) {
     return { error: error.message }
   }
@@ -125,12 +126,14 @@ const rows = [
   {
     why: 'the number of a placeholder is an integer; to the reference 0.5 is undefined',
     examples: [on('51-["a",{"_placeholder":true,"num":0.5}]'), on('61-[{"_placeholder":true,"num":1e-1}]')],
-    when: ({ input }, ours) => ours.error === 'placeholder without attachment' && nums(input).some((num) => num > 0 && !Number.isInteger(num))
+    when: ({ input }, ours) =>
+      ours.error === 'placeholder without attachment' && nums(input).some((num) => num > 0 && !Number.isInteger(num))
   },
   {
     why: 'placeholders in placeholders count too; the reference does not look into what it replaces',
     examples: [on('51-["a",{"_placeholder":true,"num":0,"x":{"_placeholder":true,"num":1}}]')],
-    when: ({ input }, ours) => ours.error === 'placeholder without attachment' && nums(input).length > outermost(head(input).data)
+    when: ({ input }, ours) =>
+      ours.error === 'placeholder without attachment' && nums(input).length > outermost(head(input).data)
   },
   {
     why: 'placeholders count in members, too, that a later one of the same name replaces; to the reference those are gone',
@@ -160,8 +163,10 @@ function nums (input) {
 
 /** How many placeholders are in no other. */
 function outermost (data) {
-  const count = (value) => value === null || typeof value !== 'object' ? 0
-    : value._placeholder === true ? 1 : Object.values(value).reduce((sum, inner) => sum + count(inner), 0)
+  const count = (value) => {
+    if (value === null || typeof value !== 'object') return 0
+    return value._placeholder === true ? 1 : Object.values(value).reduce((sum, inner) => sum + count(inner), 0)
+  }
   return count(JSON.parse(data))
 }
 
@@ -226,7 +231,8 @@ function talk (chance) {
   return { nsp, events: [event(), event(), event()], input: '' }
 }
 
-const hasBytes = (data) => Buffer.isBuffer(data) || (data !== null && typeof data === 'object' && Object.values(data).some(hasBytes))
+const hasBytes = (data) => Buffer.isBuffer(data) ||
+  (data !== null && typeof data === 'object' && Object.values(data).some(hasBytes))
 
 /** The frames of a packet. The older encoder wants to be told of bytes. */
 function framesOf (parser, packet) {
@@ -247,7 +253,9 @@ const message = (revision) => (frame) => typeof frame === 'string'
 function heard (revision, parser, messages) {
   const decoder = new parsers[parser].Decoder()
   const packets = []
-  decoder.on('decoded', ({ type, nsp, id, data }) => packets.push({ type: type > CONNECT_ERROR ? type - BINARY : type, nsp, id, data }))
+  decoder.on('decoded', ({ type, nsp, id, data }) => {
+    packets.push({ type: type > CONNECT_ERROR ? type - BINARY : type, nsp, id, data })
+  })
   for (const { text, binary } of messages) {
     if (binary !== undefined) decoder.add(outOfFrame(revision, Buffer.from(binary, 'base64')))
     else if (text[0] === '4') decoder.add(text.slice(1))

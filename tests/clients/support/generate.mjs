@@ -2,12 +2,14 @@
 // nothing of who reads them.
 
 const CHARACTERS = [
-  ...'aaaabz 09_-,:;/?#=+.\\"\'<>&%[]{}', '\0', '\n', '\r', '\t', '\x1e', '\x1f', '\x7f', '\x80', 'é', 'ÿ', '\u00a0', '\u2028', '\ufeff',
-  '二', '\ufffd', '😀', '𝒳'
+  ...'aaaabz 09_-,:;/?#=+.\\"\'<>&%[]{}', '\0', '\n', '\r', '\t', '\x1e', '\x1f', '\x7f', '\x80',
+  'é', 'ÿ', '\u00a0', '\u2028', '\ufeff', '二', '\ufffd', '😀', '𝒳'
 ]
 // What the grammars are made of.
-const LIKELY = [...'0123456789', ...'b4-,/:?[]{}"\\ ', '\x1e', '=', '+', 'é', '😀', '\t', '\u00a0', 'null', 'true', '1e1', '"a"', '[]',
-  '{"_placeholder":true,"num":0}', '"num"', '-1', '0.5', '\\u0000', '\\ud800', '40', '42', '451-']
+const LIKELY = [
+  ...'0123456789', ...'b4-,/:?[]{}"\\ ', '\x1e', '=', '+', 'é', '😀', '\t', '\u00a0', 'null', 'true', '1e1', '"a"', '[]', '-1', '0.5',
+  '{"_placeholder":true,"num":0}', '"num"', '\\u0000', '\\ud800', '40', '42', '451-'
+]
 
 export const text = (chance, most = 12) => chance.some(most, () => chance.pick(CHARACTERS)).join('')
 
@@ -55,24 +57,31 @@ export function value (chance, { binary = false, depth = 3 } = {}) {
 // `__proto__` is a member like any other to JSON, but not to everybody who copies objects.
 const key = (chance) => chance.once(3) ? chance.pick(['a', 'b', 'num', 'type', 'data', '0', '', 'toJSON_', 'é']) : text(chance, 6)
 
+const NUMBERS = ['0', '-0', '-0.0', '1', '1.50', '1e400', '-1E-7', '123456789012345678901234567890', '1e+2']
+
 /** The same in JSON, written as oddly as JSON allows, and with what values can not say. */
 export function json (chance, depth = 3) {
   const space = () => chance.once(12) ? chance.pick([' ', '\n', '\t\r ', '  ']) : ''
   const list = (most, make) => chance.some(most, () => space() + make() + space()).join(',')
+  const member = () => `${chance.once(4) ? '"__proto__"' : string(chance)}${space()}:${space()}${json(chance, depth - 1)}`
   const kinds = [
-    () => chance.pick(['null', 'true', 'false', '0', '-0', '-0.0', '1', '1.50', '1e400', '-1E-7', '123456789012345678901234567890', '1e+2']),
+    () => chance.pick(['null', 'true', 'false', ...NUMBERS]),
     () => string(chance),
     () => placeholder(chance, depth),
     () => `[${list(4, () => json(chance, depth - 1))}]`,
-    () => `{${list(4, () => `${chance.once(4) ? '"__proto__"' : string(chance)}${space()}:${space()}${json(chance, depth - 1)}`)}}`
+    () => `{${list(4, member)}}`
   ]
   return kinds[chance.below(depth > 0 ? kinds.length : 2)]()
 }
 
-const ESCAPES = ['\\n', '\\"', '\\\\', '\\/', '\\u0000', '\\u00e9', '\\ud83d\\ude00', '\\ud83d', '\\udE00', '\\b', '\\u001e', '\\u2028']
+const ESCAPES = [
+  '\\n', '\\"', '\\\\', '\\/', '\\b', '\\u0000', '\\u00e9', '\\u001e', '\\u2028', '\\ud83d\\ude00', '\\ud83d', '\\udE00'
+]
 
-const string = (chance) =>
-  `"${chance.some(6, () => chance.once(3) ? chance.pick(ESCAPES) : JSON.stringify(chance.pick(CHARACTERS)).slice(1, -1)).join('')}"`
+function string (chance) {
+  const character = () => chance.once(3) ? chance.pick(ESCAPES) : JSON.stringify(chance.pick(CHARACTERS)).slice(1, -1)
+  return `"${chance.some(6, character).join('')}"`
+}
 
 function placeholder (chance, depth) {
   const num = chance.once(6)
@@ -89,17 +98,23 @@ function placeholder (chance, depth) {
 
 const NAMESPACES = ['/', '/a', '/dynamic-1', '/é', '/a b', '/a?b=c', '/a?b=c&b=d&e', '/a#b', '/a/../b', '//a', '/%41', '/😀']
 
+const ODD_COUNTS = ['', '0', '11', '10', '1.0', '1e0', ' 1', '01', '0x1', '+1', '-1', '00001']
+const ODD_IDS = ['007', '9007199254740993', '18446744073709551615', '18446744073709551616', ' 1', '1 2', '-1', '1.5', '９']
+
 /** A Socket.IO packet as text, right or a little wrong. */
 export function packet (chance) {
   const type = chance.once(15) ? chance.pick(['', '7', '9', ' ', 'x', '٣', '00']) : chance.below(7)
   const counted = type === 5 || type === 6 ? !chance.once(20) : chance.once(30)
-  const count = counted ? `${chance.once(10) ? chance.pick(['', '0', '11', '10', '1.0', '1e0', ' 1', '01', '0x1', '+1', '-1', '00001']) : 1 + chance.below(3)}-` : ''
+  const count = counted ? `${chance.once(10) ? chance.pick(ODD_COUNTS) : 1 + chance.below(3)}-` : ''
   const nsp = chance.once(2) ? '' : chance.pick(NAMESPACES) + (chance.once(15) ? '' : ',')
-  const id = chance.once(2) ? '' : chance.once(8) ? chance.pick(['007', '9007199254740993', '18446744073709551615', '18446744073709551616', ' 1', '1 2', '-1', '1.5', '９']) : chance.below(1_000)
+  const id = chance.once(2) ? '' : chance.once(8) ? chance.pick(ODD_IDS) : chance.below(1_000)
   return `${type}${count}${nsp}${id}${data(chance, type)}`
 }
 
-const NAMES = ['a', 'message', '', 'connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener', 'error', '__proto__']
+const NAMES = [
+  'a', 'message', '', 'error', '__proto__',
+  'connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener'
+]
 
 function data (chance, type) {
   if (chance.once(8)) return chance.once(2) ? '' : json(chance)

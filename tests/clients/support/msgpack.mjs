@@ -21,7 +21,7 @@ export function parts (bytes) {
     if (mark < 0xca) return extension(length(mark, 'ext'), (type) => type === 0 ? 'binary' : 'extension')
     if (mark < 0xcc) return leaf('float', mark === 0xca ? 4 : 8)
     if (mark < 0xd4) return leaf('integer', 1 << (mark & 3))
-    if (mark < 0xd9) return extension(1 << (mark - 0xd4), (type, size) => type === 0 && (size === 1 || size === 8) ? 'constant' : 'extension')
+    if (mark < 0xd9) return extension(1 << (mark - 0xd4), (type, size) => type === 0 && [1, 8].includes(size) ? 'constant' : 'extension')
     if (mark < 0xdc) return leaf('string', length(mark, 'string'))
     return mark < 0xde ? node('array', length(mark, 'array')) : node('map', 2 * length(mark, 'map'))
   }
@@ -39,7 +39,8 @@ export function parts (bytes) {
 export const all = (part) => [part, ...part.items.flatMap(all)]
 
 /** The keys of all maps in it. */
-export const keys = (part) => all(part).filter(({ kind }) => kind === 'map').flatMap(({ items }) => items.filter((_, at) => at % 2 === 0))
+export const keys = (part) =>
+  all(part).filter(({ kind }) => kind === 'map').flatMap(({ items }) => items.filter((_, at) => at % 2 === 0))
 
 /** The values of a member of a map, of which there may be several. */
 export const members = ({ items }, name) => items.filter((_, at) => at % 2 === 1 && items[at - 1].bytes?.toString() === name)

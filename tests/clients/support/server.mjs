@@ -13,8 +13,9 @@ export const isReference = process.env.SANKET_TARGET === 'reference'
 const chat = isReference
   ? [process.execPath, here('reference.mjs')]
   : [process.env.SANKET_BIN ?? here('../../../target/release/sanket')]
+const referenceSuite = [process.execPath, here('reference-suite.mjs')]
 const suite = isReference
-  ? [process.execPath, here('reference-suite.mjs')]
+  ? referenceSuite
   : [process.env.SANKET_SUITE_BIN ?? here('../../../target/release/examples/suite')]
 
 const START_MS = 10_000
@@ -30,6 +31,9 @@ export class Server {
 
   /** One of the kinds of server that suites talk to: `sio`, `eio`, `sio-client` or `eio-client`. */
   static startSuite (kind, flags = [], port = 0) { return Server.#spawn([...suite, kind], flags, port) }
+
+  /** The same on the reference, whatever is under test. */
+  static startReference (kind, flags = [], port = 0) { return Server.#spawn([...referenceSuite, kind], flags, port) }
 
   static async #spawn (command, flags, port) {
     const [file, ...first] = command
