@@ -7,6 +7,7 @@
 
 use clap::Parser;
 use sanket_tests::simulation::{Cuts, Plan, Simulation};
+use std::panic;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -55,8 +56,14 @@ fn main() -> ExitCode {
     let cuts = args.cuts.then_some(Cuts { life: args.life, away: args.away, silent: args.silent });
     let messages = args.messages.unwrap_or((args.clients as u64 / 600).max(10));
     let Args { clients, minutes, seed, storm, .. } = args;
+    let plan = Plan { clients, minutes, seed, messages, storm, cuts };
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        report(info);
+        eprintln!("something that is promised does not hold; again: {plan}");
+    }));
     let started = Instant::now();
-    let mut simulation = Simulation::new(Plan { clients, minutes, seed, messages, storm, cuts });
+    let mut simulation = Simulation::new(plan);
     loop {
         let goes_on = simulation.advance(60_000);
         let (minute, present) = (simulation.elapsed() / 60_000, simulation.present());
@@ -80,11 +87,7 @@ fn main() -> ExitCode {
     println!("wall time       {:.1} s", started.elapsed().as_secs_f64());
     println!("trace           {:016x}", figures.trace);
     if figures.lost + figures.doubled + figures.not_recovered > 0 {
-        let command: Vec<String> = std::env::args().skip(1).collect();
-        println!(
-            "something was lost or doubled; again: cargo run --release --example simulate -- {}",
-            command.join(" ")
-        );
+        println!("something was lost or doubled; again: {plan}");
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS

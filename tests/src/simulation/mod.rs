@@ -14,6 +14,8 @@ mod talk;
 
 pub use run::{Figures, Simulation};
 
+use std::fmt;
+
 /// What is to be simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -29,6 +31,22 @@ pub struct Plan {
     pub storm: bool,
     /// What the network does to connections, and whether those who lost one come back where they were.
     pub cuts: Option<Cuts>,
+}
+
+impl fmt::Display for Plan {
+    /// The command that plays it again.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { clients, minutes, seed, messages, storm, cuts } = self;
+        f.write_str("cargo run --release --example simulate -- ")?;
+        write!(f, "--clients {clients} --minutes {minutes} --seed {seed} --messages {messages}")?;
+        if *storm {
+            f.write_str(" --storm")?;
+        }
+        if let Some(Cuts { life, away, silent }) = cuts {
+            write!(f, " --cuts --life {life} --away {away} --silent {silent}")?;
+        }
+        Ok(())
+    }
 }
 
 /// How connections end.

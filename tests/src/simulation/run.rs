@@ -526,7 +526,7 @@ impl Simulation {
         }
         // More than one in a millisecond, where there are many.
         for _ in 0..(self.plan.messages / 1_000).max(1) {
-            let who = u32::try_from(self.rng.usize(..self.people.len())).unwrap_or_default();
+            let who = self.rng.u32(..u32::try_from(self.people.len()).unwrap_or(u32::MAX));
             let person = self.person(who);
             if person.joined && person.key.is_some() {
                 self.figures.said += 1;
