@@ -100,7 +100,7 @@ pub use engine::{
 };
 pub use frame::{Frame, Revision, WsMessage};
 pub use id::{Key, RequestId, Sid, SocketId};
-pub use room::{Admission, Among, App, AskId, Earlier, Effects, Emit, Hub, JoinError, Refusal, Target};
+pub use room::{Admission, Among, App, AskId, Earlier, Effects, Emit, Hub, JoinError, Recipients, Refusal, Target};
 pub use server::Server;
 pub use shard::Shard;
 pub use socket::{

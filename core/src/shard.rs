@@ -4,7 +4,7 @@
 use crate::config::Config;
 use crate::engine::output as engine;
 use crate::engine::{Ask, NewSession, Output, RequestError, Transport};
-use crate::frame::{Revision, WsMessage};
+use crate::frame::{Frame, Revision, WsMessage};
 use crate::id::{Key, RequestId, Sid, SocketId};
 use crate::socket::client::{Client, Context, Events};
 use crate::socket::{Delivery, Event, Input};
@@ -151,9 +151,32 @@ impl Shard {
         }
     }
 
-    /// Hands a delivery of the hub to a socket. One that is gone by now does not mind.
-    pub fn deliver(&mut self, to: SocketId, delivery: Delivery, now: Time) {
-        self.with(to.key, now, |client, cx| client.deliver(to.serial, delivery, cx));
+    /// Hands a delivery of the hub to sockets of this shard. Those that are gone by now do not mind.
+    pub fn deliver(&mut self, to: &[SocketId], delivery: &Delivery, now: Time) {
+        match delivery {
+            Delivery::Emit(frame) => self.emit(to, frame, now),
+            _ => {
+                for who in to {
+                    self.with(who.key, now, |client, cx| client.deliver(who.serial, delivery, cx));
+                }
+            }
+        }
+    }
+
+    /// What happens most often: it may end a session that does not read, but moves no deadline.
+    fn emit(&mut self, to: &[SocketId], frame: &Frame, now: Time) {
+        self.now = self.now.max(now);
+        for who in to {
+            let Some(slot) = self.slots.get_mut(who.key.slot() as usize) else { continue };
+            let current = Key::new(self.index, who.key.slot(), slot.generation) == who.key;
+            let Some(client) = slot.client.as_mut().filter(|_| current) else { continue };
+            let engine =
+                engine::Context { key: who.key, config: &self.config, now: self.now, outputs: &mut self.outputs };
+            client.emit(who.serial, frame, &mut Context { engine, events: &mut self.events });
+            if client.is_closed() {
+                self.settle(who.key);
+            }
+        }
     }
 
     /// How many bytes wait to be sent to a client, as [`Config::max_queue`] counts them.

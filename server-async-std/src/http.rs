@@ -2,11 +2,12 @@
 //! decision to it, but for the origin of a page and the form of a WebSocket handshake, which are HTTP's business.
 
 use crate::compression;
+use crate::front::{Peer, Stream};
 use crate::options::{Denial, Options, Welcome};
 use crate::origin::Verdict;
 use crate::refusal::Refused;
 use crate::server::Tasks;
-use crate::shared::{Line, Shared};
+use crate::shared::Shared;
 use crate::ws::Socket;
 use async_tungstenite::tungstenite::handshake::derive_accept_key;
 use base64::Engine as _;
@@ -247,15 +248,14 @@ impl Endpoint {
     ) -> Result<Response, Refused> {
         let accept = accept_key(request).map_err(Refused::NotWebSocket)?;
         let Guest { revision, handshake, welcome } = guest;
-        let (id, line) = (self.shared.next_request(), Arc::new(Line::default()));
+        let id = self.shared.next_request();
         let new = new_session(revision, Opening::WebSocket(id), handshake)?;
         let sid = new.sid;
-        let cell = self.shared.cell_of(sid);
-        let opened = self.shared.attach(cell, id, &line, |shard, now| self.shared.open(shard, new, now));
-        let key = opened.inspect_err(|_| self.shared.forget(cell, id, |_, _| ()))?;
+        let line = self.shared.attach(self.shared.cell_of(sid), id, |shard, now| self.shared.open(shard, new, now))?;
         let mut response = switching_protocols(accept);
         self.greet(&mut response, sid, welcome);
-        Ok(hand_over(response, Socket::new(self.shared.clone(), key, id, revision, line)).await)
+        let socket = Socket::new(self.shared.clone(), revision, line, stream_of(request));
+        Ok(hand_over(response, socket).await)
     }
 
     async fn upgrade<State: Clone + Send + Sync + 'static>(
@@ -265,11 +265,19 @@ impl Endpoint {
         revision: Revision,
     ) -> Result<Response, Refused> {
         let accept = accept_key(request).map_err(Refused::NotWebSocket)?;
-        let (id, line) = (self.shared.next_request(), Arc::new(Line::default()));
-        self.shared.attach(self.shared.cell(key), id, &line, |shard, now| shard.handle(key, Input::WsOpen(id), now));
-        let socket = Socket::new(self.shared.clone(), key, id, revision, line);
+        let id = self.shared.next_request();
+        let line = self.shared.attach(self.shared.cell(key), id, |shard, now| {
+            shard.handle(key, Input::WsOpen(id), now);
+            Ok::<_, RequestError>(key)
+        })?;
+        let socket = Socket::new(self.shared.clone(), revision, line, stream_of(request));
         Ok(hand_over(switching_protocols(accept), socket).await)
     }
+}
+
+/// The socket that a request came on, if the listener says so: ours does.
+fn stream_of<State>(request: &Request<State>) -> Option<Stream> {
+    request.ext::<Peer>().map(|peer| peer.stream.clone())
 }
 
 fn switching_protocols(accept: String) -> Response {

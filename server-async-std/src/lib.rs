@@ -22,29 +22,37 @@
 //! # Tasks
 //!
 //! ```text
-//! connection (front) ── http ──┐                                    ┌── deadlines, one a shard
-//! websocket  (ws) ─────────────┴──> shards, a lock each (shared) <──┴── hub, one (tasks): rooms, application
+//! connection (front) ── http ──┐    chores: what the core wants done, by whoever told it something
+//! websocket  (ws) ─────────────┼──> shards, a lock each (shared) <──> hub, behind a lock: rooms, application
+//! deadlines  (tasks) ──────────┘         └──> outlet: straight into the socket
 //! ```
 //!
-//! A task decodes what it has read, locks a shard, tells the core, and gives the lock back; then it does what the core
-//! wants done. What clients did for others to see waits in the shard until the hub's task fetches it. No lock is held
-//! while another one is taken, while a message or a body is parsed or encoded, or while anything is awaited.
+//! A task decodes what it has read, locks a shard, tells the core, and gives the lock back. Then it does what the core wants
+//! done: it turns the hub, if nobody else is at it, and sends what the hub has said to the sockets that take it. So no task is
+//! woken for somebody else's message, and what is said at once goes out in one write. A socket that takes no more has its own
+//! task wait for it, and the core's queue fills meanwhile, which is bounded.
+//!
+//! A shard is locked for one call into the core, and the last of all: by whoever has locked the hub, or a WebSocket's outlet.
+//! No other lock is taken while one is held, nothing is parsed or encoded under a shard's, and nothing is awaited under any.
 
 mod assets;
+mod chores;
 pub mod client_files;
 mod clock;
 mod compression;
 pub mod front;
 mod http;
+mod hub;
 mod options;
 mod origin;
+mod outlet;
 pub mod page;
 mod refusal;
 mod server;
 mod shared;
 mod signal;
 mod tasks;
-mod turn;
+mod wire;
 mod ws;
 
 pub use options::{Cookie, Denial, Options, Welcome};

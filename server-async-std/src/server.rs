@@ -1,9 +1,10 @@
 //! A Socket.IO server as something that is started, mounted on tide applications, and closed.
 
 use crate::http::Endpoint;
+use crate::hub::{self, Command};
 use crate::options::Options;
 use crate::shared::Shared;
-use crate::tasks::{Command, run_hub, watch_deadlines};
+use crate::tasks::{watch_deadlines, watch_hub};
 use async_std::channel::{Sender, bounded};
 use async_std::task::{JoinHandle, sleep, spawn};
 use sanket::{App, Config, Effects, Hub, Shard};
@@ -61,7 +62,7 @@ pub(crate) struct Tasks {
 impl Drop for Tasks {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::Release);
-        self.shared.hub.raise();
+        self.shared.hub.signal().raise();
         for task in self.deadlines.drain(..) {
             // A task that is waiting is ended without being asked.
             spawn(task.cancel());
@@ -75,10 +76,11 @@ impl<A: App + Send + 'static> Server<A> {
     #[must_use]
     pub fn start(app: A, config: Config, options: Options) -> Self {
         let shards = available_parallelism().map_or(1, |n| u8::try_from(n.get()).unwrap_or(u8::MAX));
-        let shared = Arc::new(Shared::new(config, shards));
-        let hub = Hub::new(app, shared.config.clone());
+        let config = Arc::new(config);
         let (commands, receiver) = bounded(COMMANDS);
-        spawn(run_hub(shared.clone(), hub, receiver));
+        let hub = hub::Cell::new(Hub::new(app, config.clone()), receiver);
+        let shared = Arc::new(Shared::new(config, shards, Box::new(hub)));
+        spawn(watch_hub(shared.clone()));
         let deadlines = (0..shared.cells.len()).map(|index| spawn(watch_deadlines(shared.clone(), index))).collect();
         let tasks = Arc::new(Tasks { shared: shared.clone(), deadlines });
         Self { shared, options: Arc::new(options), tasks, commands }
@@ -111,7 +113,7 @@ impl<A: App + Send + 'static> Server<A> {
             let _ = sender.send(work(app, fx));
         });
         self.commands.send(command).await.map_err(|_| Ended)?;
-        self.shared.hub.raise();
+        self.shared.turn_hub();
         receiver.await.map_err(|_| Ended)
     }
 

@@ -1,11 +1,15 @@
 //! The shards behind their locks, and the tasks that wait for something from them. Every lock is held for the length of
-//! one call into the core; what the core wants done is done after it has been given back. Knows no HTTP and no WebSocket.
+//! one call into the core; what the core wants done is done after it has been given back ([`Chores`]). Knows no HTTP and no
+//! WebSocket.
 
+use crate::chores::{Chore, Chores};
 use crate::clock::Clock;
+use crate::hub::Pump;
+use crate::outlet::Outlet;
 use crate::signal::Signal;
 use event_listener::Event as Notification;
+use rustc_hash::FxHashMap;
 use sanket::{Config, Key, NewSession, Output, Reason, RequestError, RequestId, Response, Shard, Sid, Time};
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,8 +19,7 @@ pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
     pub(crate) clock: Clock,
     pub(crate) cells: Box<[Cell]>,
-    /// There are events for the hub, or the hub is to end.
-    pub(crate) hub: Signal,
+    pub(crate) hub: Box<dyn Pump>,
     pub(crate) ended: AtomicBool,
     /// The application has panicked.
     pub(crate) failed: AtomicBool,
@@ -40,28 +43,32 @@ pub(crate) struct Cell {
 struct Inside {
     shard: Shard,
     /// Requests that wait for an answer.
-    answers: HashMap<RequestId, oneshot::Sender<Response>>,
+    answers: FxHashMap<RequestId, oneshot::Sender<Response>>,
     /// WebSockets, by the request that opened them.
-    sockets: HashMap<RequestId, Arc<Line>>,
+    sockets: FxHashMap<RequestId, Arc<Line>>,
     /// What the timer task sleeps until.
     alarm: Time,
 }
 
-/// What a WebSocket's task is told.
-#[derive(Debug, Default)]
+/// A WebSocket, as whoever has something for it knows it.
+#[derive(Debug)]
 pub(crate) struct Line {
-    pub(crate) signal: Signal,
+    pub(crate) key: Key,
+    pub(crate) id: RequestId,
+    pub(crate) outlet: Outlet,
     /// There is something to transmit.
     pub(crate) ready: AtomicBool,
     /// It is to be closed.
     pub(crate) close: AtomicBool,
+    /// Its task has to look.
+    pub(crate) signal: Signal,
 }
 
-/// Something to be done when no lock is held.
-enum Action {
-    Answer(oneshot::Sender<Response>, Response),
-    Ring(Arc<Line>),
-    Closed(Key, Reason),
+impl Line {
+    fn new(key: Key, id: RequestId) -> Self {
+        let (ready, close) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { key, id, outlet: Outlet::default(), ready, close, signal: Signal::default() }
+    }
 }
 
 impl fmt::Debug for Shared {
@@ -71,13 +78,12 @@ impl fmt::Debug for Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config, shards: u8) -> Self {
-        let config = Arc::new(config);
+    pub(crate) fn new(config: Arc<Config>, shards: u8, hub: Box<dyn Pump>) -> Self {
         let cell = |index| Cell {
             inside: Mutex::new(Inside {
                 shard: Shard::new(index, config.clone()),
-                answers: HashMap::new(),
-                sockets: HashMap::new(),
+                answers: FxHashMap::default(),
+                sockets: FxHashMap::default(),
                 alarm: Time::NEVER,
             }),
             timer: Signal::default(),
@@ -87,7 +93,7 @@ impl Shared {
             cells: (0..shards.max(1)).map(cell).collect(),
             config,
             clock: Clock::new(),
-            hub: Signal::default(),
+            hub,
             ended: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             failing: Notification::new(),
@@ -119,11 +125,19 @@ impl Shared {
         if self.sessions.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).is_err() {
             return Err(RequestError::Full);
         }
-        shard.open(new, now).inspect_err(|_| self.count_closed())
+        shard.open(new, now).inspect_err(|_| self.uncount())
     }
 
-    fn count_closed(&self) {
+    fn uncount(&self) {
         self.sessions.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn count_closed(&self, key: Key, reason: Reason) {
+        self.uncount();
+        match reason {
+            Reason::SlowConsumer => log::warn!("{key:?} does not read what it is sent; closed"),
+            reason => log::debug!("{key:?} closed: {reason}"),
+        }
     }
 
     /// Lets `work` have the shard, then does what the core wants done.
@@ -146,17 +160,22 @@ impl Shared {
         (receiver, result)
     }
 
-    /// The same, with the WebSocket `id` registered for what it will be told.
-    pub(crate) fn attach<R>(
+    /// The same, with the WebSocket `id` of whatever client `work` finds, registered for what it will be told.
+    ///
+    /// # Errors
+    ///
+    /// Those of `work`.
+    pub(crate) fn attach<E>(
         &self,
         cell: &Cell,
         id: RequestId,
-        line: &Arc<Line>,
-        work: impl FnOnce(&mut Shard, Time) -> R,
-    ) -> R {
+        work: impl FnOnce(&mut Shard, Time) -> Result<Key, E>,
+    ) -> Result<Arc<Line>, E> {
         self.with_tables(cell, |inside, now| {
+            let line = Arc::new(Line::new(work(&mut inside.shard, now)?, id));
+            // What the core has to say to it is looked at when this is done.
             inside.sockets.insert(id, line.clone());
-            work(&mut inside.shard, now)
+            Ok(line)
         })
     }
 
@@ -217,25 +236,44 @@ impl Shared {
         self.failing.notify(usize::MAX);
     }
 
+    /// Somebody outside wants something of the application.
+    pub(crate) fn turn_hub(&self) {
+        let mut chores = Chores::new(self.clock.now());
+        chores.events = true;
+        self.hub.want();
+        self.perform(chores);
+    }
+
     fn with_tables<R>(&self, cell: &Cell, work: impl FnOnce(&mut Inside, Time) -> R) -> R {
-        let mut actions = Vec::new();
+        let mut chores = Chores::new(self.clock.now());
+        let result = self.collect(cell, &mut chores, work);
+        self.perform(chores);
+        result
+    }
+
+    /// Lets `work` have the shard; what the core wants done is put on the list.
+    pub(crate) fn with_chores<R>(
+        &self,
+        cell: &Cell,
+        chores: &mut Chores,
+        work: impl FnOnce(&mut Shard, Time) -> R,
+    ) -> R {
+        self.collect(cell, chores, |inside, now| work(&mut inside.shard, now))
+    }
+
+    fn collect<R>(&self, cell: &Cell, chores: &mut Chores, work: impl FnOnce(&mut Inside, Time) -> R) -> R {
         let mut inside = cell.lock();
-        let result = work(&mut inside, self.clock.now());
-        inside.take_outputs(&mut actions);
+        let result = work(&mut inside, chores.now);
+        inside.take_outputs(chores);
         let has_events = inside.shard.has_events();
         let earlier = inside.shard.poll_timeout().is_some_and(|at| at < inside.alarm);
         drop(inside);
         if has_events {
-            self.hub.raise();
+            chores.events = true;
+            self.hub.want();
         }
         if earlier {
             cell.timer.raise();
-        }
-        for action in actions {
-            if matches!(action, Action::Closed(..)) {
-                self.count_closed();
-            }
-            action.perform();
         }
         result
     }
@@ -249,38 +287,28 @@ impl Cell {
 }
 
 impl Inside {
-    fn take_outputs(&mut self, actions: &mut Vec<Action>) {
+    fn take_outputs(&mut self, chores: &mut Chores) {
         while let Some((key, output)) = self.shard.poll_output() {
             match output {
                 Output::Respond(id, response) => {
-                    actions.extend(self.answers.remove(&id).map(|sender| Action::Answer(sender, response)));
+                    if let Some(sender) = self.answers.remove(&id) {
+                        chores.push(Chore::Answer(sender, response));
+                    }
                 }
                 Output::WsReady(id) => {
-                    actions.extend(self.sockets.get(&id).map(|line| {
+                    if let Some(line) = self.sockets.get(&id) {
                         line.ready.store(true, Ordering::Release);
-                        Action::Ring(line.clone())
-                    }));
+                        chores.push(Chore::Send(line.clone()));
+                    }
                 }
                 Output::WsClose(id) => {
-                    actions.extend(self.sockets.remove(&id).map(|line| {
+                    if let Some(line) = self.sockets.remove(&id) {
                         line.close.store(true, Ordering::Release);
-                        Action::Ring(line)
-                    }));
+                        chores.push(Chore::Ring(line));
+                    }
                 }
-                Output::Closed(reason) => actions.push(Action::Closed(key, reason)),
+                Output::Closed(reason) => chores.push(Chore::Closed(key, reason)),
             }
-        }
-    }
-}
-
-impl Action {
-    fn perform(self) {
-        match self {
-            // The request may be gone by now; its session will hear of it.
-            Self::Answer(sender, response) => drop(sender.send(response)),
-            Self::Ring(line) => line.signal.raise(),
-            Self::Closed(key, Reason::SlowConsumer) => log::warn!("{key:?} does not read what it is sent; closed"),
-            Self::Closed(key, reason) => log::debug!("{key:?} closed: {reason}"),
         }
     }
 }

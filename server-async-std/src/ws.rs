@@ -1,8 +1,9 @@
-//! One WebSocket: reads messages and hands them on, decoded; writes what the core has queued, all of it in one flush.
-//! Decides nothing: when to close is the core's word.
+//! One WebSocket's task: reads messages and hands them on, decoded, and sees to what its socket did not take at once. Decides
+//! nothing: when to close is the core's word.
 
+use crate::front::Stream;
 use crate::shared::{Line, Shared};
-use crate::turn::Turns;
+use crate::wire::Wire;
 use async_std::task::{sleep, yield_now};
 use async_tungstenite::WebSocketStream;
 use async_tungstenite::tungstenite::error::ProtocolError;
@@ -12,21 +13,17 @@ use async_tungstenite::tungstenite::{Error, Message};
 use event_listener::EventListener;
 use futures_lite::{AsyncReadExt as _, FutureExt as _, Stream as _};
 use futures_util::Sink as _;
-use sanket::{Input, Key, RawMessage, RequestId, Revision, WsEnd, WsMessage, decode_message};
+use sanket::{Input, RawMessage, Revision, WsEnd, decode_message};
 use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tide::http::upgrade::Connection;
 
 /// Bytes of a connection's read buffer. tungstenite's own default is 128 KiB, allocated and zeroed for each connection.
 const READ_BUFFER: usize = 4 << 10;
-/// Bytes taken from the core and written at a time.
-const WRITE_BATCH: usize = 64 << 10;
-/// Batches written before other tasks get a turn.
-const WRITE_TURN: usize = 16;
 /// Messages, and bytes of messages, that are read before they are handed on in one call into the core.
 const READ_BATCH: usize = 64;
 const READ_BATCH_BYTES: usize = 64 << 10;
@@ -39,23 +36,19 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes that are read and thrown away meanwhile, so that the peer sees the close frame and not a reset.
 const CLOSE_DRAIN: usize = 64 << 10;
 
-type Ws = WebSocketStream<Turns<Connection>>;
+type Ws = WebSocketStream<Wire<Connection>>;
 
 /// A WebSocket and whose it is.
 pub(crate) struct Socket {
     shared: Arc<Shared>,
-    key: Key,
-    id: RequestId,
     revision: Revision,
     line: Arc<Line>,
+    stream: Option<Stream>,
 }
 
 /// What the task has in its hands.
 #[derive(Default)]
 struct Hands {
-    to_write: Vec<WsMessage>,
-    /// What was written is not flushed yet.
-    writing: bool,
     received: Vec<Message>,
     received_bytes: usize,
     /// Bytes of pings since everything was flushed: tungstenite has as many bytes of pongs in its buffer.
@@ -82,18 +75,21 @@ enum End {
 }
 
 impl Socket {
-    /// The WebSocket that the request `id` is to become; the server counts it from now on.
-    pub(crate) fn new(shared: Arc<Shared>, key: Key, id: RequestId, revision: Revision, line: Arc<Line>) -> Self {
+    /// The WebSocket that a request is to become; the server counts it from now on. `stream` is its socket, if that is known.
+    pub(crate) fn new(shared: Arc<Shared>, revision: Revision, line: Arc<Line>, stream: Option<Stream>) -> Self {
         shared.living_sockets.fetch_add(1, Ordering::AcqRel);
-        Self { shared, key, id, revision, line }
+        Self { shared, revision, line, stream }
     }
 
-    pub(crate) async fn run(self, connection: Connection) {
+    pub(crate) async fn run(mut self, connection: Connection) {
         let limit = Some(self.shared.config.max_payload);
-        let mut config = WebSocketConfig::default().read_buffer_size(READ_BUFFER).write_buffer_size(WRITE_BATCH);
+        let mut config = WebSocketConfig::default().read_buffer_size(READ_BUFFER).write_buffer_size(0);
         config.max_message_size = limit;
         config.max_frame_size = limit;
-        let mut ws = WebSocketStream::from_raw_socket(Turns::new(connection), Role::Server, Some(config)).await;
+        let wire = Wire::new(connection, self.line.clone());
+        let mut ws = WebSocketStream::from_raw_socket(wire, Role::Server, Some(config)).await;
+        self.line.outlet.lock().open(self.stream.take());
+        self.shared.send_now(&self.line);
         let end = self.exchange(&mut ws).await;
         let code = match end {
             End::Told => None,
@@ -137,15 +133,14 @@ impl Socket {
         }
     }
 
-    /// Writes what there is to write, then reads. When nothing can be done any more, others get their turn.
+    /// Sees off what waits to be sent, then reads. When nothing can be done any more, others get their turn.
     fn poll(&self, cx: &mut Context<'_>, ws: &mut Ws, hands: &mut Hands) -> Poll<Next> {
         // Registers for the next ring; what has been rung for so far is in the flags.
         while self.line.signal.poll(cx).is_ready() {}
-        if let Some(end) = self.write(cx, ws, hands) {
-            return Poll::Ready(Next::End(end));
-        }
-        if self.line.close.load(Ordering::Acquire) {
-            return Poll::Ready(Next::End(End::Told));
+        match self.drain(cx, ws, hands) {
+            Poll::Ready(Ok(())) if self.line.close.load(Ordering::Acquire) => return Poll::Ready(Next::End(End::Told)),
+            Poll::Ready(Ok(())) | Poll::Pending => {}
+            Poll::Ready(Err(error)) => return Poll::Ready(Next::End(End::of(&error))),
         }
         if hands.received.is_empty()
             && let Some(end) = Self::read(cx, ws, hands)
@@ -159,31 +154,18 @@ impl Socket {
         Poll::Pending
     }
 
-    fn write(&self, cx: &mut Context<'_>, ws: &mut Ws, hands: &mut Hands) -> Option<End> {
-        for _ in 0..WRITE_TURN {
-            if hands.writing {
-                match Pin::new(&mut *ws).poll_flush(cx) {
-                    Poll::Ready(Ok(())) => (hands.writing, hands.pinged) = (false, 0),
-                    Poll::Ready(Err(error)) => return Some(End::of(&error)),
-                    Poll::Pending => return None,
-                }
+    /// Until nothing waits any more that the socket did not take.
+    fn drain(&self, cx: &mut Context<'_>, ws: &mut Ws, hands: &mut Hands) -> Poll<Result<(), Error>> {
+        loop {
+            if hands.pinged >= PINGS || !self.line.outlet.lock().is_clear() {
+                ready!(Pin::new(&mut *ws).poll_flush(cx))?;
+                hands.pinged = 0;
             }
-            if self.line.ready.swap(false, Ordering::AcqRel) {
-                self.fetch(&mut hands.to_write);
+            if !self.line.ready.load(Ordering::Acquire) {
+                return Poll::Ready(Ok(()));
             }
-            if hands.to_write.is_empty() {
-                return None;
-            }
-            for message in hands.to_write.drain(..) {
-                if let Err(error) = Pin::new(&mut *ws).start_send(message_of(message)) {
-                    return Some(End::of(&error));
-                }
-            }
-            hands.writing = true;
+            self.shared.send_now(&self.line);
         }
-        // There is more, after the others' turn.
-        cx.waker().wake_by_ref();
-        None
     }
 
     fn read(cx: &mut Context<'_>, ws: &mut Ws, hands: &mut Hands) -> Option<End> {
@@ -201,7 +183,6 @@ impl Socket {
                         hands.pinged += PING_HEAD + data.len();
                         if hands.pinged >= PINGS {
                             // To be flushed first; if the peer takes nothing, its session will fall silent.
-                            hands.writing = true;
                             cx.waker().wake_by_ref();
                         }
                     }
@@ -217,7 +198,7 @@ impl Socket {
 
     /// Whether the hub has room; if not, the task is woken when it has. Writing goes on meanwhile.
     fn hub_takes_more(&self, cx: &mut Context<'_>, hands: &mut Hands) -> bool {
-        let cell = self.shared.cell(self.key);
+        let cell = self.shared.cell(self.line.key);
         loop {
             if let Some(caught_up) = &mut hands.hub {
                 if Pin::new(caught_up).poll(cx).is_pending() {
@@ -249,9 +230,9 @@ impl Socket {
             .map(|message| decode_message(self.revision, message, &self.shared.config))
             .collect();
         if !decoded.is_empty() {
-            self.shared.with(self.shared.cell(self.key), |shard, now| {
+            self.shared.with(self.shared.cell(self.line.key), |shard, now| {
                 for packet in decoded {
-                    shard.handle(self.key, Input::WsMessage(self.id, packet), now);
+                    shard.handle(self.line.key, Input::WsMessage(self.line.id, packet), now);
                 }
             });
         }
@@ -259,17 +240,10 @@ impl Socket {
         hands.received_bytes = 0;
     }
 
-    fn fetch(&self, into: &mut Vec<WsMessage>) {
-        let cell = self.shared.cell(self.key);
-        let more = self.shared.with(cell, |shard, now| shard.transmit(self.key, self.id, WRITE_BATCH, into, now));
-        if more {
-            self.line.ready.store(true, Ordering::Release);
-        }
-    }
-
     fn tell(&self, end: WsEnd) {
-        let cell = self.shared.cell(self.key);
-        self.shared.forget(cell, self.id, |shard, now| shard.handle(self.key, Input::WsEnd(self.id, end), now));
+        let cell = self.shared.cell(self.line.key);
+        self.shared
+            .forget(cell, self.line.id, |shard, now| shard.handle(self.line.key, Input::WsEnd(self.line.id, end), now));
     }
 }
 
@@ -294,14 +268,6 @@ impl End {
             Error::Protocol(_) | Error::AttackAttempt => Self::Failed(Some(CloseCode::Protocol)),
             _ => Self::Failed(None),
         }
-    }
-}
-
-fn message_of(message: WsMessage) -> Message {
-    match message {
-        // Made of a `String` by the core; the check costs less than the write.
-        WsMessage::Text(bytes) => Message::Text(bytes.try_into().unwrap_or_default()),
-        WsMessage::Binary(bytes) => Message::Binary(bytes),
     }
 }
 

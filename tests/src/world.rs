@@ -362,17 +362,23 @@ impl<A: App> World<A> {
             } else if self.server.hub.deliveries() == 0 {
                 return;
             }
-            while let Some((to, delivery)) = self.server.hub.poll_delivery() {
-                let before = self.server.shard.queued(to.key);
-                if matches!(delivery, Delivery::Refuse(_) | Delivery::Disconnect | Delivery::Detach) {
-                    self.live.remove(&to);
-                    self.out.insert(to);
+            while let Some((recipients, delivery)) = self.server.hub.poll_delivery() {
+                for to in recipients.iter().copied() {
+                    self.deliver(to, &delivery);
                 }
-                self.server.shard.deliver(to, delivery, self.now);
-                let after = self.server.shard.queued(to.key);
-                assert!(before == 0 || after <= self.config.max_queue, "{after} bytes wait for {to:?}");
             }
         }
+    }
+
+    fn deliver(&mut self, to: SocketId, delivery: &Delivery) {
+        let before = self.server.shard.queued(to.key);
+        if matches!(delivery, Delivery::Refuse(_) | Delivery::Disconnect | Delivery::Detach) {
+            self.live.remove(&to);
+            self.out.insert(to);
+        }
+        self.server.shard.deliver(&[to], delivery, self.now);
+        let after = self.server.shard.queued(to.key);
+        assert!(before == 0 || after <= self.config.max_queue, "{after} bytes wait for {to:?}");
     }
 
     fn take(&mut self, key: Key, output: Output) {

@@ -4,6 +4,7 @@
 
 use super::app::Admission;
 use super::emit::{Among, Emit, Target, json};
+use super::recipients::Recipients;
 use super::recovery::Stay;
 use super::rooms::JoinError;
 use super::state::{Ask, Deadline, Decision, State};
@@ -62,7 +63,7 @@ impl<'a> Effects<'a> {
     pub fn send(&mut self, to: Target<'_>, event: &Emit<'_>) {
         let kept = !event.volatile && !event.passing;
         let scope = if kept && self.state.recovery.is_some() { self.state.scope_of(to) } else { None };
-        let recipients = self.recipients(to);
+        let recipients = self.audience(to);
         let Some(nsp) = self.nsp_of(to).filter(|_| scope.is_some() || !recipients.is_empty()) else { return };
         // What is passing says how far the client has got all the same, where it could take the last argument for that. What
         // is volatile does not, as in the reference.
@@ -75,7 +76,7 @@ impl<'a> Effects<'a> {
         if let (Some(recovery), Some(scope)) = (&mut self.state.recovery, scope) {
             recovery.log(frame.clone(), scope, self.now);
         }
-        self.deliver(&recipients, &frame);
+        self.deliver(recipients, frame);
     }
 
     /// Sends an event that is to be acked, and waits for the answers for `timeout` milliseconds. Each comes by
@@ -87,8 +88,8 @@ impl<'a> Effects<'a> {
         let number = self.state.next_ask;
         self.state.next_ask += 1;
         let (mut waiting, mut silent) = (BTreeSet::new(), Vec::new());
-        let recipients = self.recipients(to);
-        for who in &recipients {
+        let recipients = self.audience(to);
+        for who in &*recipients {
             let Some(seat) = self.state.seats.get_mut(who) else { continue };
             let asks = &mut seat.extra().asks;
             if asks.len() < self.state.config.max_asks {
@@ -105,7 +106,7 @@ impl<'a> Effects<'a> {
             deadline = self.now.after(timeout.max(SOON));
             let frame = self.frame(&nsp, event, Some(number), None);
             let asked: Vec<SocketId> = waiting.iter().copied().collect();
-            self.deliver(&asked, &frame);
+            self.deliver(asked.into(), frame);
         }
         self.state.deadlines.insert((deadline, Deadline::Ask(number)));
         self.state.asks.insert(number, Ask { waiting, silent, deadline });
@@ -114,14 +115,14 @@ impl<'a> Effects<'a> {
 
     /// Sends text, where Engine.IO is alone.
     pub fn send_text(&mut self, to: Target<'_>, text: &str) {
-        let recipients = self.recipients(to);
-        self.deliver(&recipients, &Frame::new(format!("4{text}"), &[]));
+        let recipients = self.audience(to);
+        self.deliver(recipients, Frame::new(format!("4{text}"), &[]));
     }
 
     /// Sends bytes, where Engine.IO is alone.
     pub fn send_binary(&mut self, to: Target<'_>, data: Bytes) {
-        let recipients = self.recipients(to);
-        self.deliver(&recipients, &Frame::binary(data));
+        let recipients = self.audience(to);
+        self.deliver(recipients, Frame::binary(data));
     }
 
     fn frame(&self, nsp: &Nsp, event: &Emit<'_>, id: Option<u64>, offset: Option<&str>) -> Frame {
@@ -146,8 +147,21 @@ impl<'a> Effects<'a> {
         }
     }
 
-    fn deliver(&mut self, to: &[SocketId], frame: &Frame) {
-        self.state.out.extend(to.iter().map(|who| (*who, Delivery::Emit(frame.clone()))));
+    fn deliver(&mut self, to: Recipients, frame: Frame) {
+        if !to.is_empty() {
+            self.state.put(to, Delivery::Emit(frame));
+        }
+    }
+
+    fn audience(&mut self, target: Target<'_>) -> Recipients {
+        let State { rooms, seats, .. } = &mut *self.state;
+        match target {
+            Target::Socket(who) if seats.contains_key(&who) => who.into(),
+            Target::Socket(_) => Recipients::none(),
+            Target::Namespace(nsp) => rooms.everybody(nsp),
+            Target::Room(nsp, room) => rooms.members(nsp, room),
+            Target::Among(among) => rooms.among(&among).into(),
+        }
     }
 
     /// The sockets that a target is, each once, in the order of their keys.
@@ -156,13 +170,8 @@ impl<'a> Effects<'a> {
         let rooms = &self.state.rooms;
         match target {
             Target::Socket(who) => self.state.seats.contains_key(&who).then_some(who).into_iter().collect(),
-            Target::Namespace(nsp) => rooms.everybody(nsp).into_iter().flatten().copied().collect(),
-            // Most rooms are nobody's id, and most ids are nobody else's room.
-            Target::Room(nsp, room) => match (rooms.members(nsp, room), rooms.by_id(nsp, room)) {
-                (Some(_), Some(_)) => rooms.among(&Among { rooms: &[room], ..Among::of(nsp) }),
-                (Some(members), None) => members.iter().copied().collect(),
-                (None, owner) => owner.into_iter().collect(),
-            },
+            Target::Namespace(nsp) => rooms.among(&Among::of(nsp)),
+            Target::Room(nsp, room) => rooms.among(&Among { rooms: &[room], ..Among::of(nsp) }),
             Target::Among(among) => rooms.among(&among),
         }
     }
@@ -176,7 +185,7 @@ impl<'a> Effects<'a> {
     pub fn ack_json(&mut self, who: SocketId, ack: AckId, args: &str, attachments: &[Bytes]) {
         if let Some(seat) = self.state.seats.get(&who) {
             let frame = encode::ack(self.protocol(), &seat.nsp, ack.0, args, attachments);
-            self.state.out.push_back((who, Delivery::Emit(frame)));
+            self.state.put(who, Delivery::Emit(frame));
         }
     }
 
@@ -240,11 +249,11 @@ impl<'a> Effects<'a> {
         }
         let reason = Reason::ServerNamespaceDisconnect;
         if !close {
-            self.state.out.push_back((who, Delivery::Disconnect));
+            self.state.put(who, Delivery::Disconnect);
             self.state.decided.push_back(Decision::Leave(who, reason));
             return;
         }
-        self.state.out.push_back((who, Delivery::Close(reason)));
+        self.state.put(who, Delivery::Close(reason));
         let (first, last) = (SocketId { key: who.key, serial: 0 }, SocketId { key: who.key, serial: u32::MAX });
         let everywhere = self.state.seats.range(first..=last).map(|(who, _)| Decision::Leave(*who, reason));
         self.state.decided.extend(everywhere);
@@ -266,7 +275,7 @@ impl<'a> Effects<'a> {
     /// How many sockets are in a namespace.
     #[must_use]
     pub fn count(&self, nsp: &Nsp) -> usize {
-        self.state.rooms.everybody(nsp).map_or(0, BTreeSet::len)
+        self.state.rooms.count(nsp)
     }
 
     /// The namespaces that somebody is in. What nobody is in does not exist.

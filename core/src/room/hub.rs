@@ -4,6 +4,7 @@
 
 use super::app::{Admission, App, Earlier, Refusal};
 use super::effects::{AskId, Effects};
+use super::recipients::Recipients;
 use super::recovery::{Absent, Stay, Whereabouts};
 use super::state::{Deadline, Decision, Seat, State};
 use crate::config::{Config, Protocol};
@@ -122,14 +123,22 @@ impl<A: App> Hub<A> {
         Some(self.state.poll_timeout()).filter(|at| *at != Time::NEVER)
     }
 
-    /// What is to be delivered, in order.
-    pub fn poll_delivery(&mut self) -> Option<(SocketId, Delivery)> {
-        self.state.out.pop_front()
+    /// What is to be delivered, and to whom, in order.
+    pub fn poll_delivery(&mut self) -> Option<(Recipients, Delivery)> {
+        let (to, delivery) = self.state.out.pop_front()?;
+        self.state.out_bytes -= delivery.cost();
+        Some((to, delivery))
     }
 
     /// How many deliveries wait to be polled.
     pub fn deliveries(&self) -> usize {
         self.state.out.len()
+    }
+
+    /// How many bytes they are, each counted once. A driver that polls when they are many does not let them pile up for
+    /// those who get them.
+    pub fn delivery_bytes(&self) -> usize {
+        self.state.out_bytes
     }
 
     fn parts(&mut self) -> (&mut A, Effects<'_>) {
@@ -181,7 +190,7 @@ impl<A: App> Hub<A> {
                 }
                 let hello = self.hello(&seat, pid);
                 self.state.sit(who, seat);
-                self.state.out.push_back((who, Delivery::Accept(hello)));
+                self.state.put(who, Delivery::Accept(hello));
                 let (app, mut fx) = self.parts();
                 return app.connect(who, connect, &mut fx);
             }
@@ -190,7 +199,7 @@ impl<A: App> Hub<A> {
             Admission::NoSuchNamespace | Admission::Later => Refusal::new("Invalid namespace").to_json(Revision::V4),
         };
         let refusal = encode::connect_error(protocol, &connect.nsp, &payload);
-        self.state.out.push_back((who, Delivery::Refuse(refusal)));
+        self.state.put(who, Delivery::Refuse(refusal));
     }
 
     /// The answer to a CONNECT.
@@ -222,7 +231,7 @@ impl<A: App> Hub<A> {
                 let was = *was;
                 let here = self.state.seats.get(&was).filter(|seat| seat.nsp == connect.nsp);
                 let Some(missed) = here.map(|seat| self.state.missed(seat, offset)) else { return Some(connect) };
-                self.state.out.push_back((was, Delivery::Detach));
+                self.state.put(was, Delivery::Detach);
                 let Some(missed) = missed else {
                     self.end(was, Reason::TransportClose, false);
                     return Some(connect);
@@ -238,8 +247,10 @@ impl<A: App> Hub<A> {
         seat.recovered = true;
         let hello = self.hello(&seat, Some(pid));
         self.state.sit(who, seat);
-        self.state.out.push_back((who, Delivery::Accept(hello)));
-        self.state.out.extend(missed.into_iter().map(|frame| (who, Delivery::Emit(frame))));
+        self.state.put(who, Delivery::Accept(hello));
+        for frame in missed {
+            self.state.put(who, Delivery::Emit(frame));
+        }
         let (app, mut fx) = self.parts();
         app.recover(who, earlier, &connect, &mut fx);
         None

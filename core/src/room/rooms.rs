@@ -2,6 +2,7 @@
 //! the same for every run, and the fastest to deliver in. Knows nothing of what is said in a room.
 
 use super::emit::Among;
+use super::recipients::Recipients;
 use crate::id::{Sid, SocketId};
 use crate::socket::Nsp;
 use alloc::boxed::Box;
@@ -36,9 +37,34 @@ pub(crate) struct Rooms(BTreeMap<Nsp, Namespace>);
 
 #[derive(Debug, Default)]
 struct Namespace {
-    everybody: BTreeSet<SocketId>,
-    rooms: BTreeMap<Box<str>, BTreeSet<SocketId>>,
+    everybody: Members,
+    rooms: BTreeMap<Box<str>, Members>,
     ids: BTreeMap<Sid, SocketId>,
+}
+
+/// Who is in a room. Most rooms are spoken in more often than somebody comes or goes.
+#[derive(Debug, Default)]
+struct Members {
+    sockets: BTreeSet<SocketId>,
+    /// The same as a list, since they were last spoken to and until the next one comes or goes.
+    list: Option<Recipients>,
+}
+
+impl Members {
+    fn insert(&mut self, who: SocketId) -> bool {
+        self.list = None;
+        self.sockets.insert(who)
+    }
+
+    fn remove(&mut self, who: SocketId) -> bool {
+        self.list = None;
+        self.sockets.remove(&who)
+    }
+
+    fn recipients(&mut self) -> Recipients {
+        let sockets = &self.sockets;
+        self.list.get_or_insert_with(|| sockets.iter().copied().collect::<Vec<_>>().into()).clone()
+    }
 }
 
 impl Namespace {
@@ -49,7 +75,7 @@ impl Namespace {
     }
 
     fn is_in(&self, nsp: &Nsp, room: &str, who: SocketId) -> bool {
-        self.rooms.get(room).is_some_and(|members| members.contains(&who)) || self.by_id(nsp, room) == Some(who)
+        self.rooms.get(room).is_some_and(|members| members.sockets.contains(&who)) || self.by_id(nsp, room) == Some(who)
     }
 }
 
@@ -63,12 +89,12 @@ impl Rooms {
     /// Leaves the namespace. The rooms must have been left before.
     pub(crate) fn exit(&mut self, nsp: &Nsp, public: Sid, who: SocketId) {
         if let Some(namespace) = self.0.get_mut(nsp) {
-            namespace.everybody.remove(&who);
+            namespace.everybody.remove(who);
             // Somebody may have come back with it before this one was found to be gone.
             if namespace.ids.get(&public) == Some(&who) {
                 namespace.ids.remove(&public);
             }
-            if namespace.everybody.is_empty() {
+            if namespace.everybody.sockets.is_empty() {
                 self.0.remove(nsp);
             }
         }
@@ -80,27 +106,40 @@ impl Rooms {
         if let Some(members) = rooms.get_mut(room) {
             return members.insert(who);
         }
-        rooms.insert(room.into(), BTreeSet::from([who]));
-        true
+        rooms.entry(room.into()).or_default().insert(who)
     }
 
     /// Whether the socket was in the room.
     pub(crate) fn leave(&mut self, nsp: &Nsp, room: &str, who: SocketId) -> bool {
         let Some(namespace) = self.0.get_mut(nsp) else { return false };
         let Some(members) = namespace.rooms.get_mut(room) else { return false };
-        let was_in = members.remove(&who);
-        if members.is_empty() {
+        let was_in = members.remove(who);
+        if members.sockets.is_empty() {
             namespace.rooms.remove(room);
         }
         was_in
     }
 
-    pub(crate) fn everybody(&self, nsp: &Nsp) -> Option<&BTreeSet<SocketId>> {
-        Some(&self.0.get(nsp)?.everybody)
+    /// How many are in a namespace.
+    pub(crate) fn count(&self, nsp: &Nsp) -> usize {
+        self.0.get(nsp).map_or(0, |namespace| namespace.everybody.sockets.len())
     }
 
-    pub(crate) fn members(&self, nsp: &Nsp, room: &str) -> Option<&BTreeSet<SocketId>> {
-        self.0.get(nsp)?.rooms.get(room)
+    /// Everybody in a namespace.
+    pub(crate) fn everybody(&mut self, nsp: &Nsp) -> Recipients {
+        self.0.get_mut(nsp).map_or_else(Recipients::none, |namespace| namespace.everybody.recipients())
+    }
+
+    /// Everybody in a room, which is somebody's id or a name, and seldom both.
+    pub(crate) fn members(&mut self, nsp: &Nsp, room: &str) -> Recipients {
+        let Some(namespace) = self.0.get_mut(nsp) else { return Recipients::none() };
+        let owner = namespace.by_id(nsp, room);
+        match (namespace.rooms.get_mut(room), owner) {
+            (Some(_), Some(_)) => self.among(&Among { rooms: &[room], ..Among::of(nsp) }).into(),
+            (Some(members), None) => members.recipients(),
+            (None, Some(owner)) => owner.into(),
+            (None, None) => Recipients::none(),
+        }
     }
 
     pub(crate) fn by_id(&self, nsp: &Nsp, id: &str) -> Option<SocketId> {
@@ -111,11 +150,11 @@ impl Rooms {
     pub(crate) fn among(&self, among: &Among<'_>) -> Vec<SocketId> {
         let Some(namespace) = self.0.get(among.nsp) else { return Vec::new() };
         let mut who: Vec<SocketId> = if among.rooms.is_empty() {
-            namespace.everybody.iter().copied().collect()
+            namespace.everybody.sockets.iter().copied().collect()
         } else {
             let mut union: BTreeSet<SocketId> = BTreeSet::new();
             for room in among.rooms {
-                union.extend(namespace.rooms.get(*room).into_iter().flatten());
+                union.extend(namespace.rooms.get(*room).into_iter().flat_map(|members| &members.sockets));
                 union.extend(namespace.by_id(among.nsp, room));
             }
             union.into_iter().collect()

@@ -2,6 +2,7 @@
 //! of the application.
 
 use super::app::Admission;
+use super::recipients::Recipients;
 use super::recovery::{Absent, Lineage, Member, Recovery, Scope, Stay};
 use super::rooms::Rooms;
 use crate::config::{Config, Protocol};
@@ -25,7 +26,9 @@ pub(crate) struct State {
     /// How many of them are EIO=3 clients'.
     pub(crate) v3: usize,
     pub(crate) rooms: Rooms,
-    pub(crate) out: VecDeque<(SocketId, Delivery)>,
+    pub(crate) out: VecDeque<(Recipients, Delivery)>,
+    /// Bytes of what is in it.
+    pub(crate) out_bytes: usize,
     pub(crate) wake: Time,
     /// Who knocked, and has been told neither yes nor no; and until when it waits.
     pub(crate) waiting: BTreeMap<SocketId, (Time, Box<Connect>)>,
@@ -110,6 +113,7 @@ impl State {
             v3: 0,
             rooms: Rooms::default(),
             out: VecDeque::new(),
+            out_bytes: 0,
             wake: Time::NEVER,
             waiting: BTreeMap::new(),
             leaving: None,
@@ -124,6 +128,12 @@ impl State {
         let deadline = self.deadlines.first().map_or(Time::NEVER, |(at, _)| *at);
         let recovery = self.recovery.as_ref().map_or(Time::NEVER, Recovery::poll_timeout);
         self.wake.min(deadline).min(recovery)
+    }
+
+    /// Puts out a delivery.
+    pub(crate) fn put(&mut self, to: impl Into<Recipients>, delivery: Delivery) {
+        self.out_bytes += delivery.cost();
+        self.out.push_back((to.into(), delivery));
     }
 
     /// Lets somebody wait at the door.

@@ -12,7 +12,7 @@ use crate::engine::output as engine;
 use crate::engine::session::Session;
 use crate::engine::timer::Timer;
 use crate::engine::{Handshake, Message, NewSession, Reason, Response, Transport, WsEnd};
-use crate::frame::{Revision, WsMessage};
+use crate::frame::{Frame, Revision, WsMessage};
 use crate::id::{RequestId, Sid, SocketId};
 use crate::time::Time;
 use alloc::boxed::Box;
@@ -183,18 +183,26 @@ impl Client {
         more
     }
 
-    pub(crate) fn deliver(&mut self, serial: u32, delivery: Delivery, cx: &mut Context<'_>) {
+    /// Says something to a socket.
+    pub(crate) fn emit(&mut self, serial: u32, frame: &Frame, cx: &mut Context<'_>) {
+        if self.sockets.iter().any(|socket| socket.serial == serial && socket.accepted) {
+            self.session.send(frame.clone(), &mut cx.engine);
+            self.tell_end(cx);
+        }
+    }
+
+    pub(crate) fn deliver(&mut self, serial: u32, delivery: &Delivery, cx: &mut Context<'_>) {
         let index = self.sockets.iter().position(|socket| socket.serial == serial);
         match (delivery, index) {
             // Whether or not the client has left this namespace meanwhile: the hub has taken it out of all of them.
-            (Delivery::Close(reason), _) => self.close(reason, cx),
+            (Delivery::Close(reason), _) => self.close(*reason, cx),
             (_, None) => {}
             (Delivery::Accept(frame), Some(index)) => {
                 self.session.stop_timer(Timer::Connect);
                 self.joined = true;
                 self.sockets[index].accepted = true;
                 if let Some(frame) = frame {
-                    self.session.send(frame, &mut cx.engine);
+                    self.session.send(frame.clone(), &mut cx.engine);
                 }
             }
             (Delivery::Refuse(frame), Some(index)) => {
@@ -202,14 +210,10 @@ impl Client {
                 if cx.engine.config.protocol == Protocol::EngineIo {
                     self.session.shut(Reason::ForcedServerClose, &mut cx.engine);
                 } else {
-                    self.session.send(frame, &mut cx.engine);
+                    self.session.send(frame.clone(), &mut cx.engine);
                 }
             }
-            (Delivery::Emit(frame), Some(index)) => {
-                if self.sockets[index].accepted {
-                    self.session.send(frame, &mut cx.engine);
-                }
-            }
+            (Delivery::Emit(frame), Some(_)) => self.emit(serial, frame, cx),
             (Delivery::Disconnect, Some(index)) => {
                 let socket = self.sockets.swap_remove(index);
                 if cx.engine.config.protocol == Protocol::EngineIo {

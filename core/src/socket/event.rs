@@ -218,3 +218,14 @@ pub enum Delivery {
     /// Close the whole connection.
     Close(Reason),
 }
+
+impl Delivery {
+    /// How many bytes each who gets it has to take.
+    #[must_use]
+    pub fn cost(&self) -> usize {
+        match self {
+            Self::Accept(Some(frame)) | Self::Refuse(frame) | Self::Emit(frame) => frame.cost(),
+            Self::Accept(None) | Self::Disconnect | Self::Detach | Self::Close(_) => 0,
+        }
+    }
+}

@@ -13,8 +13,8 @@ use super::link::Link;
 use super::reading::{Next, next_head};
 use super::refusal::Refusal;
 use super::reply::{self, Asked};
+use super::stream::Stream;
 use super::upgrade::{Peer, Upgraded};
-use async_std::net::TcpStream;
 use async_std::task::yield_now;
 use event_listener::EventListener;
 use futures_lite::FutureExt;
@@ -35,7 +35,7 @@ pub(super) struct Door<State> {
 }
 
 /// Serves one connection until it ends, is upgraded, or the house is closed for good.
-pub(super) async fn serve<State>(door: Arc<Door<State>>, stream: TcpStream, peer: SocketAddr, permit: Permit)
+pub(super) async fn serve<State>(door: Arc<Door<State>>, stream: Stream, peer: SocketAddr, permit: Permit)
 where
     State: Clone + Send + Sync + 'static,
 {

@@ -5,7 +5,7 @@ use super::config::FrontConfig;
 use super::framing::{Framing, Step};
 use super::received::Received;
 use super::refusal::Refusal;
-use async_std::net::TcpStream;
+use super::stream::Stream;
 use futures_lite::{AsyncRead, AsyncWrite};
 use std::future::Future;
 use std::io;
@@ -43,7 +43,7 @@ pub(super) fn lock(shared: &Mutex<Inbound>) -> MutexGuard<'_, Inbound> {
 }
 
 pub(super) struct Inbound {
-    stream: TcpStream,
+    stream: Stream,
     config: Arc<FrontConfig>,
     pub(super) received: Received,
     /// What is left of the current request's body.
@@ -66,7 +66,7 @@ pub(super) struct Inbound {
 }
 
 impl Inbound {
-    pub(super) fn new(stream: TcpStream, config: Arc<FrontConfig>) -> Self {
+    pub(super) fn new(stream: Stream, config: Arc<FrontConfig>) -> Self {
         Self {
             stream,
             config,

@@ -2,8 +2,8 @@
 //! know requests and responses.
 use super::config::FrontConfig;
 use super::inbound::{Inbound, Loss, Shared, lock};
+use super::stream::Stream;
 use async_std::future::timeout;
-use async_std::net::TcpStream;
 use futures_lite::{AsyncRead, AsyncWriteExt};
 use std::future::{Future, poll_fn};
 use std::io;
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Poll, ready};
 
 pub(super) struct Link {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Stream,
     pub(super) inbound: Shared,
     pub(super) config: Arc<FrontConfig>,
     /// Whether the socket was handed on, and is not this link's to close.
@@ -21,7 +21,7 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(stream: TcpStream, config: Arc<FrontConfig>) -> Self {
+    pub(super) fn new(stream: Stream, config: Arc<FrontConfig>) -> Self {
         let inbound = Arc::new(Mutex::new(Inbound::new(stream.clone(), config.clone())));
         Self { stream, inbound, config, released: false }
     }

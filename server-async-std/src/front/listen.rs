@@ -6,14 +6,15 @@ use super::gate::{FrontHandle, Gate, Phase, Refused};
 use super::link::Link;
 use super::refusal::Refusal;
 use super::reply::{self, Asked};
+use super::stream::Stream;
+use async_io::Async;
 use async_std::future::timeout;
-use async_std::net::{TcpListener, TcpStream};
 use async_std::task;
 use async_trait::async_trait;
 use futures_lite::FutureExt;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use tide::Server;
 use tide::http::StatusCode;
@@ -62,7 +63,7 @@ impl<State: Clone + Send + Sync + 'static> ToListener<State> for Front {
 /// A [`Front`] and the application behind it. Dropping it, or the future of its `accept`, closes the door.
 pub struct FrontListener<State> {
     front: Front,
-    bound: Option<(Server<State>, Vec<TcpListener>)>,
+    bound: Option<(Server<State>, Vec<Async<TcpListener>>)>,
 }
 
 #[async_trait]
@@ -71,8 +72,8 @@ impl<State: Clone + Send + Sync + 'static> Listener<State> for FrontListener<Sta
         let (mut listeners, mut addrs) = (Vec::new(), Vec::new());
         for addr in &self.front.addrs {
             let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}"));
-            let listener = TcpListener::bind(addr).await.map_err(named)?;
-            addrs.push(listener.local_addr().map_err(named)?);
+            let listener = Async::<TcpListener>::bind(*addr).map_err(named)?;
+            addrs.push(listener.get_ref().local_addr().map_err(named)?);
             listeners.push(listener);
         }
         if listeners.is_empty() {
@@ -118,7 +119,7 @@ impl Drop for CloseOnDrop {
     }
 }
 
-async fn accept_loop<State: Clone + Send + Sync + 'static>(listener: TcpListener, door: Arc<Door<State>>) {
+async fn accept_loop<State: Clone + Send + Sync + 'static>(listener: Async<TcpListener>, door: Arc<Door<State>>) {
     let mut ear = None;
     loop {
         let accepted = async { Some(listener.accept().await) };
@@ -129,7 +130,7 @@ async fn accept_loop<State: Clone + Send + Sync + 'static>(listener: TcpListener
         // First the question whether the house is closed: a flood of connections must not keep it open.
         match drained.or(accepted).await {
             None => return,
-            Some(Ok((stream, peer))) => admit(&door, stream, peer),
+            Some(Ok((socket, peer))) => admit(&door, Stream::new(socket), peer),
             Some(Err(error)) if is_about_one_connection(&error) => {}
             Some(Err(error)) => {
                 log::warn!("cannot accept connections, pausing: {error}");
@@ -145,9 +146,9 @@ fn is_about_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-fn admit<State: Clone + Send + Sync + 'static>(door: &Arc<Door<State>>, stream: TcpStream, peer: SocketAddr) {
+fn admit<State: Clone + Send + Sync + 'static>(door: &Arc<Door<State>>, stream: Stream, peer: SocketAddr) {
     // A response that waits for the acknowledgement of the one before costs 40 ms. Fails only if the peer is gone already.
-    let _ = stream.set_nodelay(true);
+    let _ = stream.set_nodelay();
     if let Some(permit) = door.gate.admit(peer.ip()) {
         task::spawn(serve(door.clone(), stream, peer, permit));
     } else if let Some(refused) = door.gate.refuse() {
@@ -157,7 +158,7 @@ fn admit<State: Clone + Send + Sync + 'static>(door: &Arc<Door<State>>, stream: 
 }
 
 /// Tells a client that there is no room for it.
-async fn turn_away(stream: TcpStream, config: Arc<FrontConfig>, _refused: Refused) {
+async fn turn_away(stream: Stream, config: Arc<FrontConfig>, _refused: Refused) {
     let link = Link::new(stream, config);
     let refusal = Refusal::new(StatusCode::ServiceUnavailable, "too many connections");
     let asked = Asked { head_only: false, http10: false, close: true };

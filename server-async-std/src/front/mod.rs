@@ -41,9 +41,11 @@ mod reading;
 mod received;
 mod refusal;
 mod reply;
+mod stream;
 mod upgrade;
 
 pub use config::FrontConfig;
 pub use gate::FrontHandle;
 pub use listen::{Front, FrontListener};
+pub use stream::Stream;
 pub use upgrade::Peer;

@@ -1,6 +1,6 @@
 //! Bytes that came and were not used yet. Holds no memory while there are none, so that an idle connection costs little.
 //! Refuses to know what the bytes mean.
-use async_std::net::TcpStream;
+use super::stream::Stream;
 use futures_lite::AsyncRead;
 use std::io;
 use std::pin::Pin;
@@ -43,7 +43,7 @@ impl Received {
     /// Reads what the socket has, at most `limit` bytes; 0 is the end of the stream.
     pub(super) fn poll_fill(
         &mut self,
-        mut stream: &TcpStream,
+        mut stream: &Stream,
         cx: &mut Context<'_>,
         limit: usize,
     ) -> Poll<io::Result<usize>> {

@@ -2,7 +2,7 @@
 //! know the other protocol.
 use super::gate::Permit;
 use super::received::Received;
-use async_std::net::TcpStream;
+use super::stream::Stream;
 use futures_lite::{AsyncRead, AsyncWrite};
 use std::io;
 use std::net::{Shutdown, SocketAddr};
@@ -17,20 +17,20 @@ pub struct Peer {
     /// The request's socket, so that whoever upgraded the connection can write to it without going through the upgraded
     /// stream. Reading here, or writing before the 101 is out, garbles the conversation. Closed together with the connection,
     /// whoever holds a clone; the descriptor stays in use until the last clone is dropped.
-    pub stream: TcpStream,
+    pub stream: Stream,
 }
 
 /// The socket of an upgraded connection, with the bytes that came too early in front. Keeps the connection's place under the
 /// caps until it is dropped.
 #[derive(Debug)]
 pub(super) struct Upgraded {
-    stream: TcpStream,
+    stream: Stream,
     early: Received,
     _permit: Permit,
 }
 
 impl Upgraded {
-    pub(super) fn new(stream: TcpStream, early: Received, mut permit: Permit) -> Self {
+    pub(super) fn new(stream: Stream, early: Received, mut permit: Permit) -> Self {
         permit.upgraded();
         Self { stream, early, _permit: permit }
     }
@@ -51,20 +51,20 @@ impl AsyncRead for Upgraded {
             self.early.consume(n);
             return Poll::Ready(Ok(n));
         }
-        Pin::new(&mut self.stream).poll_read(cx, out)
+        Pin::new(&mut &self.stream).poll_read(cx, out)
     }
 }
 
 impl AsyncWrite for Upgraded {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &self.stream).poll_write(cx, bytes)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut &self.stream).poll_flush(cx)
     }
 
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_close(cx)
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut &self.stream).poll_close(cx)
     }
 }

@@ -205,40 +205,49 @@ impl World {
 
     /// Does as the shards do, and compares with what must be said.
     fn drain(&mut self) {
-        while let Some((who, delivery)) = self.hub.poll_delivery() {
-            match delivery {
-                Delivery::Accept(hello) => {
-                    if let Some(door) = self.doors.get_mut(&who).filter(|door| **door == Door::Knocking) {
-                        *door = Door::In;
-                    }
-                    if let Some(pid) = hello.and_then(|frame| find(&bytes_of(&frame), &[b"pid\":\"", b"\xa3pid\xb6"])) {
-                        self.hub.apply(self.now, |app, _| app.learn_pid(who, pid));
-                    }
+        while let Some((recipients, delivery)) = self.hub.poll_delivery() {
+            for who in recipients.iter().copied() {
+                self.take(who, &delivery);
+            }
+        }
+        assert_eq!(self.hub.delivery_bytes(), 0);
+        assert_eq!(self.hub.deliveries(), 0);
+        assert!(self.hub.app().expected.is_empty(), "{:?} was not said", self.hub.app().expected);
+    }
+
+    fn take(&mut self, who: SocketId, delivery: &Delivery) {
+        match delivery {
+            Delivery::Accept(hello) => {
+                if let Some(door) = self.doors.get_mut(&who).filter(|door| **door == Door::Knocking) {
+                    *door = Door::In;
                 }
-                Delivery::Emit(frame) => {
-                    let bytes = bytes_of(&frame);
-                    let tag = find(&bytes, &[b"#"]).and_then(|tag| tag.parse().ok()).expect("a tag");
-                    let offset = offset_in(&bytes);
-                    let position = self.hub.apply(self.now, |app, _| app.hear(who, tag, offset.as_ref()));
-                    if let Some(offset) = offset {
-                        let known = *self.offsets.entry(offset.clone()).or_insert(position);
-                        assert_eq!(known, position, "{offset} is two places");
-                    }
+                if let Some(pid) =
+                    hello.as_ref().and_then(|frame| find(&bytes_of(frame), &[b"pid\":\"", b"\xa3pid\xb6"]))
+                {
+                    self.hub.apply(self.now, |app, _| app.learn_pid(who, pid));
                 }
-                Delivery::Refuse(_) | Delivery::Disconnect | Delivery::Detach => {
-                    self.doors.insert(who, Door::Out);
-                    self.hub.apply(self.now, |app, _| app.waiting.remove(&who));
+            }
+            Delivery::Emit(frame) => {
+                let bytes = bytes_of(frame);
+                let tag = find(&bytes, &[b"#"]).and_then(|tag| tag.parse().ok()).expect("a tag");
+                let offset = offset_in(&bytes);
+                let position = self.hub.apply(self.now, |app, _| app.hear(who, tag, offset.as_ref()));
+                if let Some(offset) = offset {
+                    let known = *self.offsets.entry(offset.clone()).or_insert(position);
+                    assert_eq!(known, position, "{offset} is two places");
                 }
-                Delivery::Close(reason) => {
-                    let others = self.doors.iter().filter(|(other, door)| other.key == who.key && **door != Door::Out);
-                    for other in others.map(|(other, _)| *other).collect::<Vec<_>>() {
-                        self.leave(other, reason);
-                    }
+            }
+            Delivery::Refuse(_) | Delivery::Disconnect | Delivery::Detach => {
+                self.doors.insert(who, Door::Out);
+                self.hub.apply(self.now, |app, _| app.waiting.remove(&who));
+            }
+            Delivery::Close(reason) => {
+                let others = self.doors.iter().filter(|(other, door)| other.key == who.key && **door != Door::Out);
+                for other in others.map(|(other, _)| *other).collect::<Vec<_>>() {
+                    self.leave(other, *reason);
                 }
             }
         }
-        assert_eq!(self.hub.deliveries(), 0);
-        assert!(self.hub.app().expected.is_empty(), "{:?} was not said", self.hub.app().expected);
     }
 
     fn check(&mut self) {
@@ -327,7 +336,7 @@ impl Source {
             received: Vec::new(),
         };
         drop(source.shard.poll_event());
-        source.shard.deliver(source.stranger, Delivery::Accept(None), Time::default());
+        source.shard.deliver(&[source.stranger], &Delivery::Accept(None), Time::default());
         for id in [None, Some(7)] {
             let kind = Kind::Event { id, args: r#"["e",1]"#.into(), name: 1..4, attachments: 0 };
             source.say(source.stranger.key, "/", kind);

@@ -1,0 +1,117 @@
+//! What the core wants done when no lock is held. Doing it may bring more of it: the hub answers what a client did, and what it
+//! says is to be sent. So it is a list that is worked off, by whoever made it; nothing here is deep in a call of itself.
+
+use crate::shared::{Line, Shared};
+use sanket::{Key, Reason, Response, Time, WsMessage};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
+
+/// Bytes taken from the core and sent at a time.
+const WRITE_BATCH: usize = 64 << 10;
+/// Turns of the hub that somebody takes who came by, before its own task goes on.
+const TURNS: usize = 4;
+/// Batches sent to one client before others get a turn.
+const WRITE_TURN: usize = 16;
+
+/// A list of things to do.
+#[derive(Debug)]
+pub(crate) struct Chores {
+    /// The moment it is all about.
+    pub(crate) now: Time,
+    /// There are events for the hub.
+    pub(crate) events: bool,
+    list: VecDeque<Chore>,
+    messages: Vec<WsMessage>,
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Chore {
+    Answer(oneshot::Sender<Response>, Response),
+    /// There is something to be sent on a WebSocket.
+    Send(Arc<Line>),
+    /// A WebSocket's task is to look what it has been told.
+    Ring(Arc<Line>),
+    Closed(Key, Reason),
+}
+
+impl Chores {
+    pub(crate) fn new(now: Time) -> Self {
+        Self { now, events: false, list: VecDeque::new(), messages: Vec::new(), bytes: Vec::new() }
+    }
+
+    pub(crate) fn push(&mut self, chore: Chore) {
+        self.list.push_back(chore);
+    }
+}
+
+impl Shared {
+    /// Works a list off. What clients did comes first, so that what is said because of it goes out with the rest; but then it
+    /// goes out, before there is more.
+    pub(crate) fn perform(&self, mut chores: Chores) {
+        for _ in 0..TURNS {
+            if std::mem::take(&mut chores.events) {
+                self.hub.pump(self, &mut chores);
+            }
+            while let Some(chore) = chores.list.pop_front() {
+                match chore {
+                    // The request may be gone by now; its session will hear of it.
+                    Chore::Answer(sender, response) => drop(sender.send(response)),
+                    Chore::Send(line) => self.send(&line, &mut chores),
+                    Chore::Ring(line) => line.signal.raise(),
+                    Chore::Closed(key, reason) => self.count_closed(key, reason),
+                }
+            }
+            if !chores.events {
+                return;
+            }
+        }
+        // There is more to do than somebody should who only came by.
+        self.hub.signal().raise();
+    }
+
+    /// Sends what the core has for a WebSocket, as far as its socket takes it. Whoever else is sending there already will
+    /// see to it.
+    pub(crate) fn send_now(&self, line: &Line) {
+        let mut chores = Chores::new(self.clock.now());
+        self.send(line, &mut chores);
+        self.perform(chores);
+    }
+
+    fn send(&self, line: &Line, chores: &mut Chores) {
+        for _ in 0..WRITE_TURN {
+            // Either this thread sees the lock given back, or whoever gives it back sees that there is more.
+            fence(Ordering::SeqCst);
+            let Some(mut outbox) = line.outlet.try_lock() else { return };
+            if !outbox.is_clear() {
+                // The task goes on when the socket does.
+                return;
+            }
+            if line.ready.swap(false, Ordering::AcqRel) {
+                let mut messages = std::mem::take(&mut chores.messages);
+                let more = self.with_chores(self.cell(line.key), chores, |shard, now| {
+                    shard.transmit(line.key, line.id, WRITE_BATCH, &mut messages, now)
+                });
+                if more {
+                    line.ready.store(true, Ordering::Release);
+                }
+                chores.bytes.clear();
+                crate::outlet::frame(messages.drain(..), &mut chores.bytes);
+                chores.messages = messages;
+                outbox.send(&chores.bytes);
+                if !outbox.is_clear() {
+                    line.signal.raise();
+                    return;
+                }
+            }
+            drop(outbox);
+            fence(Ordering::SeqCst);
+            if !line.ready.load(Ordering::Acquire) {
+                return;
+            }
+        }
+        // There is more, after the others' turn.
+        line.signal.raise();
+    }
+}
