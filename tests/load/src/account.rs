@@ -1,0 +1,92 @@
+//! What a process has cost so far, as the system accounts for it. Linux only: elsewhere there is no `/proc`, and a run says
+//! nothing of costs.
+
+use crate::fault::{Fault, Result};
+use std::fs::read_to_string;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Microseconds of one tick of `/proc/PID/stat`: `USER_HZ` is 100 on every architecture of Linux that Rust knows but Alpha.
+const TICK: u64 = 10_000;
+/// How often [`Process::settled_cpu`] looks.
+const LOOK: Duration = Duration::from_millis(60);
+/// How long it looks.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A process to look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Process(pub u32);
+
+impl Process {
+    /// This one.
+    #[must_use]
+    pub fn own() -> Self {
+        Self(std::process::id())
+    }
+
+    /// Microseconds of processor time that all its threads have used, those that have ended among them, in user and kernel
+    /// mode. In steps of ten milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such process, or no `/proc`.
+    pub fn cpu(self) -> Result<u64> {
+        let path = format!("/proc/{}/stat", self.0);
+        let stat = read_to_string(&path).map_err(|error| Fault::from(error).at(&path))?;
+        // The name, in parentheses, may contain anything.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok());
+        match (ticks(11), ticks(12)) {
+            (Some(user), Some(system)) => Ok((user + system) * TICK),
+            _ => Err(Fault::new(format!("{path} is not what it was expected to be"))),
+        }
+    }
+
+    /// The same, once it has stopped rising: what a server does after the last answer belongs to the account, too.
+    ///
+    /// # Errors
+    ///
+    /// As [`Process::cpu`].
+    pub fn settled_cpu(self) -> Result<u64> {
+        let until = Instant::now() + PATIENCE;
+        let mut before = self.cpu()?;
+        loop {
+            sleep(LOOK);
+            let now = self.cpu()?;
+            if now == before || Instant::now() > until {
+                return Ok(now);
+            }
+            before = now;
+        }
+    }
+
+    /// KiB of memory that are resident.
+    ///
+    /// # Errors
+    ///
+    /// As [`Process::cpu`].
+    pub fn resident(self) -> Result<u64> {
+        let path = format!("/proc/{}/status", self.0);
+        let status = read_to_string(&path).map_err(|error| Fault::from(error).at(&path))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse().ok())
+            .ok_or_else(|| Fault::new(format!("{path} says nothing of resident memory")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_this_process_does_is_on_its_account() {
+        let before = Process::own().cpu().unwrap();
+        let mut sum = 0_u64;
+        let until = Instant::now() + Duration::from_secs(20);
+        while Process::own().cpu().unwrap() == before {
+            sum = (0..100_000_u64).fold(sum, |sum, n| sum.wrapping_mul(31).wrapping_add(n));
+            assert!(Instant::now() < until, "twenty seconds of work cost nothing ({sum})");
+        }
+        assert!(Process::own().resident().unwrap() > 100);
+    }
+}

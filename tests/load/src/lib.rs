@@ -1,0 +1,30 @@
+//! Puts load on any Socket.IO server, counts what comes back, and says what it cost the server.
+//!
+//! It judges from outside: it shares no code with the servers it measures. One thread turns one [`world::World`] of clients
+//! over non-blocking sockets; each client writes and reads its packets as plain strings, so that thousands of them cost less
+//! than what they measure. What is sent to be seen by others is numbered, and a [`ledger::Ledger`] fails loudly where
+//! something is missing, comes twice, or comes out of order. What it cost is the server's own account of its processor time
+//! ([`account`]).
+//!
+//! # What the server has to do
+//!
+//! In `/`, whoever connects gets everything that is said to everybody:
+//!
+//! | a client emits | and |
+//! |---|---|
+//! | `say`, sender, number, padding | everybody, the sender too, gets `said` with the same arguments |
+//! | `echo`, text, with an ack | the ack has the text |
+//! | `join` | everybody gets `joined`, `{count}`: how many joins there have been; one notice may tell of several, `{count, joined}` |
+
+pub mod account;
+pub mod client;
+
+pub mod fault;
+pub mod http;
+pub mod ledger;
+pub mod link;
+pub mod packet;
+pub mod report;
+pub mod scenario;
+pub mod world;
+pub mod ws;
