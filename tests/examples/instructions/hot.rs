@@ -218,13 +218,14 @@ fn heartbeat(clients: usize) -> String {
     format!("a heartbeat among {clients} clients")
 }
 
-/// Whether a heartbeat costs the same however many clients there are, but for a tenth.
+/// Whether a heartbeat costs no more, but for a tenth, among many clients than among few. It may cost less: those that fall
+/// due at the same moment share the look at the clock.
 pub(crate) fn judge(counts: &[Count]) -> bool {
     let [few, many] = CROWDS.map(|n| {
         let name = heartbeat(n);
         counts.iter().find(|count| count.name == name).map_or(0, Count::each)
     });
-    let level = few > 0 && few.abs_diff(many) * 10 <= few;
+    let level = few > 0 && many * 10 <= few * 11;
     if !level {
         println!("a heartbeat among {} clients is {few} instructions, and {many} among {}", CROWDS[0], CROWDS[1]);
     }
