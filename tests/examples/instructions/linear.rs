@@ -24,7 +24,8 @@ pub(crate) fn work(seed: u64) {
     }
     let [once, twice, four] = [1, 2, 4].map(|k| counted(k * BYTES / 4));
     for (((name, once), (_, twice)), (_, four)) in once.into_iter().zip(twice).zip(four) {
-        decode(Decoder::named("msgpack"), &name, [once, twice, four]);
+        let decoder = name.split_once(':').map_or("msgpack", |(decoder, _)| decoder);
+        decode(Decoder::named(decoder), &name, [once, twice, four]);
     }
 }
 

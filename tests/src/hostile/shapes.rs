@@ -102,6 +102,7 @@ const PACKETS: &[[&[u8]; 4]] = &[
     [b"51-[\"a\",", b"{\"_placeholder\":true,\"num\":0,\"a\":", b"}", b"]"],
     [b"51-[\"a\",{\"_placeholder\":true", b",\"\\u006e\\u0075m\":0e0", b"", b"}]"],
     [b"51-[\"a\",\"_placeholder\"", b",\"\\u005f_placeholder", b"", b"\"]"],
+    [b"51-[\"_placeholder\",", b"[", b"]", b"]"],
     [b"51-[\"a\",{\"_placeholder\":true,\"num\":0", b"0", b"", b"}]"],
     [b"51-[\"a\",{\"_placeholder\":true,\"num\":", b"1", b"", b"}]"],
     [b"51-[\"a\",{\"_placeholder\":true,\"num\":0.", b"0", b"", b"}]"],
@@ -175,6 +176,7 @@ const QUERIES: &[[&[u8]; 4]] = &[
     [b"transport=polling&a=", b"+", b"", b""],
     [b"transport=polling&a", b"=", b"", b""],
     [b"%74", b"%ff", b"", b"="],
+    [b"transport=polling&", b"+%ff", b"", b"=1"],
 ];
 
 const FORMS: &[[&[u8]; 4]] = &[
@@ -226,8 +228,8 @@ const ELEMENTS: [&[u8]; 11] = [
     b"\xd4\x00\x00",
 ];
 
-/// Shapes that must say how many there are, `n` times, with their names: elements, members, one long string of characters
-/// that JSON escapes, one long piece of binary.
+/// Shapes that must say how many there are or tell them apart, `n` times, with their names: elements, members, one long string
+/// of characters that JSON escapes, one long piece of binary, fields of a query.
 #[must_use]
 pub fn counted(n: usize) -> Vec<(String, Vec<u8>)> {
     let count = u32::try_from(n).expect("a length that MessagePack has").to_be_bytes();
@@ -246,6 +248,11 @@ pub fn counted(n: usize) -> Vec<(String, Vec<u8>)> {
     shapes.push(("msgpack: string of control characters".into(), long(0xdb, 1)));
     shapes.push(("msgpack: string that is no text".into(), long(0xdb, 0xff)));
     shapes.push(("msgpack: binary".into(), long(0xc6, b'x')));
+    // As many as fit into a namespace's name.
+    let fields: String = (0..n).map(|field| format!("{field:x}&")).take(900).collect();
+    shapes.push(("message v3: fields of a query".into(), format!("40/?{fields},").into()));
+    let base64 = "AAAA".repeat(n / 4);
+    shapes.push(("payload v3: base64".into(), format!("{}:b4{base64}", base64.len() + 2).into()));
     shapes.push(("msgpack: integers as keys".into(), {
         let members = b"\xcf\xff\xff\xff\xff\xff\xff\xff\xff\xc0".repeat(n);
         [open, b"\x92\xa1a\xdf", &count, &members].concat()
