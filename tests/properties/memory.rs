@@ -1,10 +1,11 @@
-//! What a client costs in memory, counted by the allocator: a million of them are to fit into a gigabyte. And what is kept
-//! for those who come back, which has a limit in bytes.
+//! What a client costs in memory, counted by the allocator: a million of them are to fit into a gigabyte. What a broadcast
+//! allocates for each who gets it. And what is kept for those who come back, which has a limit in bytes.
 
 use bytes::Bytes;
 use sanket::{
-    Chat, ChatConfig, Config, Delivery, Emit, Hub, Input, NewSession, Nsp, Opening, Protocol, RawMessage, Recovery,
-    RequestId, Revision, Shard, Sid, Target, Time, decode_message,
+    AckId, Admission, App, Chat, ChatConfig, Config, Connect, Delivery, Effects, Emit, Hub, Input, NewSession, Nsp,
+    Opening, Output, Protocol, RawMessage, Reason, Received, Recovery, RequestId, Revision, Shard, Sid, SocketId,
+    Target, Time, decode_message,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
@@ -21,6 +22,87 @@ const CLIENTS: u64 = 1 << 14;
 fn memory_is_what_it_is_said_to_be() {
     an_idle_client_is_small();
     the_log_is_as_large_as_it_says();
+    a_broadcast_allocates_little_for_each_who_gets_it();
+}
+
+/// Allocations for each recipient of a broadcast over WebSocket, from the application's word to the messages that are to be
+/// written: the client's queue, which is given back whenever it is empty.
+const ALLOCATIONS: usize = 1;
+
+fn a_broadcast_allocates_little_for_each_who_gets_it() {
+    let data = [Bytes::from_static(&[0; 100])];
+    let args = r#"{"_placeholder":true,"num":0}"#;
+    for revision in [Revision::V4, Revision::V3] {
+        for event in [Emit::new("said").arg("x"), Emit::new("said").args_json(args).attachments(&data)] {
+            let [few, many] = [1_000, 2_000].map(|recipients| allocations(recipients, revision, &event));
+            println!("{few} allocations for a broadcast to 1,000, {many} to 2,000");
+            // What does not depend on how many there are is not asked for, nor what doubles a queue that all of them share.
+            assert!(many - few < ALLOCATIONS * 1_000 + 20, "{few} for 1,000 recipients, {many} for 2,000");
+        }
+    }
+}
+
+/// How often one broadcast allocates, when others have gone before it.
+fn allocations(recipients: u64, revision: Revision, event: &Emit<'_>) -> usize {
+    let config = Arc::new(Config::default());
+    let (mut shard, mut hub) = (Shard::new(0, config.clone()), Hub::new(Silent, config.clone()));
+    let now = Time::from_millis(1_700_000_000_000);
+    let mut messages = Vec::new();
+    for n in 0..recipients {
+        let (id, ids) = (RequestId(n), [0, 1, 2].map(|k| Sid::from_bytes(u128::from(n * 3 + k).to_le_bytes())));
+        let ([sid, public, private], opening) = (ids, Opening::WebSocket(id));
+        let new = NewSession { sid, public, private, revision, opening, handshake: None };
+        let key = shard.open(new, now).expect("there is room");
+        if revision == Revision::V4 {
+            let connect = decode_message(revision, RawMessage::Text("40"), &config);
+            shard.handle(key, Input::WsMessage(id, connect), now);
+        }
+    }
+    let mut round = |hub: &mut Hub<Silent>, shard: &mut Shard| {
+        let region = Region::new(ALLOCATOR);
+        while let Some((who, event)) = shard.poll_event() {
+            hub.handle(who, event, now);
+        }
+        while let Some((who, delivery)) = hub.poll_delivery() {
+            shard.deliver(who, delivery, now);
+        }
+        while let Some((key, output)) = shard.poll_output() {
+            if let Output::WsReady(id) = output {
+                while shard.transmit(key, id, usize::MAX, &mut messages, now) {}
+                messages.clear();
+            }
+        }
+        let stats = region.change();
+        stats.allocations + stats.reallocations
+    };
+    round(&mut hub, &mut shard);
+    assert_eq!(hub.len() as u64, recipients);
+    let mut counted = 0;
+    for _ in 0..3 {
+        let region = Region::new(ALLOCATOR);
+        hub.apply(now, |_, fx| fx.send(Target::Namespace(&Nsp::ROOT), event));
+        let said = region.change();
+        assert_eq!(hub.deliveries() as u64, recipients);
+        counted = round(&mut hub, &mut shard);
+        counted += said.allocations + said.reallocations;
+    }
+    counted
+}
+
+/// Lets everybody in, and has nothing to say.
+#[derive(Debug)]
+struct Silent;
+
+impl App for Silent {
+    fn admit(&mut self, _: SocketId, _: &Connect, _: &mut Effects<'_>) -> Admission {
+        Admission::Accept
+    }
+
+    fn connect(&mut self, _: SocketId, _: &Connect, _: &mut Effects<'_>) {}
+
+    fn event(&mut self, _: SocketId, _: &Received, _: Option<AckId>, _: &mut Effects<'_>) {}
+
+    fn disconnect(&mut self, _: SocketId, _: Reason, _: &mut Effects<'_>) {}
 }
 
 fn the_log_is_as_large_as_it_says() {
