@@ -8,12 +8,16 @@ use alloc::vec::Vec;
 const TICK: u64 = 8;
 /// Ticks of one turn, 33 seconds. What is farther away is looked at once in between.
 const TICKS: u64 = 4096;
+/// Words of bits for them: as many as a word has bits.
+const WORDS: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Wheel {
     ticks: Vec<Vec<u32>>,
     /// A bit for each tick that has entries.
-    filled: Vec<u64>,
+    filled: [u64; WORDS],
+    /// A bit for each word of those that has bits. The next tick is asked for after everything that happens.
+    words: u64,
     /// The tick that is looked at next.
     cursor: u64,
 }
@@ -22,7 +26,7 @@ impl Wheel {
     #[expect(clippy::cast_possible_truncation, reason = "TICKS is small")]
     pub(crate) fn new() -> Self {
         let ticks = core::iter::repeat_with(Vec::new).take(TICKS as usize).collect();
-        Self { ticks, filled: alloc::vec![0; TICKS as usize / 64], cursor: 0 }
+        Self { ticks, filled: [0; WORDS], words: 0, cursor: 0 }
     }
 
     /// When a look that is wanted at `at` would be: then or shortly after, but earlier if that is too far away.
@@ -36,28 +40,29 @@ impl Wheel {
         let index = Self::index(tick);
         self.ticks[index].push(slot);
         self.filled[index / 64] |= 1 << (index % 64);
+        self.words |= 1 << (index / 64);
         Time::from_millis(tick.saturating_mul(TICK))
     }
 
     /// When there is something to look at next.
     pub(crate) fn next(&self) -> Option<Time> {
         let start = Self::index(self.cursor);
-        let words = self.filled.len();
-        // The word that the cursor is in comes twice: first without the ticks before the cursor, last with them.
-        (0..=words).find_map(|n| {
-            let index = (start / 64 + n) % words;
-            let mask = match n {
-                0 => !0 << (start % 64),
-                _ if n == words => !(!0 << (start % 64)),
-                _ => !0,
-            };
-            let word = self.filled[index] & mask;
-            (word != 0).then(|| {
-                let found = index as u64 * 64 + u64::from(word.trailing_zeros());
-                let distance = (found + TICKS - start as u64) % TICKS;
-                Time::from_millis((self.cursor + distance) * TICK)
-            })
-        })
+        let (first, bit) = (start / 64, start % 64);
+        // The word that the cursor is in, without the ticks before it, then the words after it in a circle, itself the last.
+        let (index, word) = match self.filled[first] & (!0 << bit) {
+            0 if self.words == 0 => return None,
+            0 => {
+                let index = match self.words >> first >> 1 {
+                    0 => self.words.trailing_zeros() as usize,
+                    after => first + 1 + after.trailing_zeros() as usize,
+                };
+                (index, self.filled[index])
+            }
+            word => (first, word),
+        };
+        let found = index as u64 * 64 + u64::from(word.trailing_zeros());
+        let distance = (found + TICKS - start as u64) % TICKS;
+        Some(Time::from_millis((self.cursor + distance) * TICK))
     }
 
     /// Moves on to `now` and appends the slots that are to be looked at, each with the time it was armed for.
@@ -67,6 +72,9 @@ impl Wheel {
             let index = Self::index(tick);
             into.extend(core::mem::take(&mut self.ticks[index]).into_iter().map(|slot| (slot, at)));
             self.filled[index / 64] &= !(1 << (index % 64));
+            if self.filled[index / 64] == 0 {
+                self.words &= !(1 << (index / 64));
+            }
             self.cursor = tick + 1;
         }
         self.cursor = self.cursor.max(now.as_millis() / TICK + 1);
@@ -90,6 +98,22 @@ impl Wheel {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_next_look_is_the_earliest_wherever_the_wheel_stands() {
+        let mut rng = fastrand::Rng::with_seed(7);
+        for round in 0..1_000 {
+            let mut wheel = Wheel::new();
+            let now = rng.u64(0..3 * TICK * TICKS);
+            wheel.advance(Time::from_millis(now), &mut Vec::new());
+            let armed = (0..rng.u32(0..4)).map(|slot| {
+                let at = now + rng.u64(0..2 * TICK * TICKS) / (1 << rng.u32(0..18));
+                wheel.arm(slot, Time::from_millis(at))
+            });
+            let earliest = armed.min();
+            assert_eq!(wheel.next(), earliest, "round {round}, at {now}");
+        }
+    }
 
     #[test]
     fn looks_come_in_order_and_never_early() {

@@ -23,7 +23,7 @@ use std::time::Duration;
 use tide::http::upgrade::Connection;
 
 /// Bytes of a connection's read buffer. tungstenite's own default is 128 KiB, allocated and zeroed for each connection.
-const READ_BUFFER: usize = 4 << 10;
+const READ_BUFFER: usize = 1 << 10;
 /// Messages, and bytes of messages, that are read before they are handed on in one call into the core.
 const READ_BATCH: usize = 64;
 const READ_BATCH_BYTES: usize = 64 << 10;
