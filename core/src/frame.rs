@@ -88,7 +88,7 @@ impl Frame {
     }
 
     fn encoded(text: String, attachments: Box<[Bytes]>) -> Self {
-        let utf16_len = text.encode_utf16().count();
+        let utf16_len = if text.is_ascii() { text.len() } else { text.encode_utf16().count() };
         let cost = text.len() + attachments.iter().map(Bytes::len).sum::<usize>();
         let text = text.into();
         Self(Arc::new(Encoded { text, v3: None, utf16_len, attachments, cost, volatile: false, compress: true }))
