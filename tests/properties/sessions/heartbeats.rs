@@ -71,6 +71,36 @@ fn v4_an_upgrade_does_not_put_the_heartbeat_off() {
     }
 }
 
+/// Whether the ping is still to come or has not been answered yet: what polling began, WebSocket goes on with.
+#[test]
+fn v4_the_heartbeat_goes_on_after_an_upgrade() {
+    for pinged in [false, true] {
+        let mut world = world();
+        let session = poller(&mut world, Revision::V4);
+        if pinged {
+            let poll = world.get(session);
+            while world.is_waiting(poll) {
+                world.advance(1);
+            }
+            assert_eq!(packets(&mut world, session, poll), ["2"]);
+        }
+        let ws = world.upgrade(session);
+        for packet in ["2probe", "5"] {
+            say(&mut world, session, ws, packet);
+        }
+        assert_eq!(hear(&mut world, session, ws), [""; 0]);
+        if pinged {
+            world.advance(20_008);
+        } else {
+            await_ping(&mut world, session, ws);
+            world.advance(19_980);
+            assert_eq!(world.end_of(session), None);
+            world.advance(28);
+        }
+        assert_eq!(world.end_of(session), Some(Reason::PingTimeout));
+    }
+}
+
 #[test]
 fn v3_the_client_pings_and_the_server_answers() {
     let mut world = world();
