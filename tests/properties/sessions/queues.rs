@@ -2,7 +2,7 @@
 
 use crate::{hear, packets, poller, post, say, socket, world};
 use bytes::Bytes;
-use sanket::{Config, Emit, Nsp, Reason, Revision, Target, WsEnd};
+use sanket::{Config, Emit, Frame, Nsp, Outgoing, Reason, Revision, Target, WsEnd};
 use sanket_tests::world::{Everything, World};
 
 #[test]
@@ -52,6 +52,22 @@ fn a_poll_takes_as_much_as_fits_and_at_least_one_packet() {
         })
         .collect();
     assert_eq!(sizes, [2, 1, 1]);
+}
+
+#[test]
+fn a_websocket_takes_as_much_at_once_as_the_driver_wants_and_at_least_one_packet() {
+    let packet = format!("42[\"echo\",\"{}\"]", "x".repeat(100));
+    let cost = Outgoing::Frame(Frame::new(packet.clone(), &[])).cost();
+    for (max, n) in [(0, 1), (1, 1), (cost, 1), (cost + 1, 2), (3 * cost, 3), (5 * cost, 5), (usize::MAX, 5)] {
+        let mut world = world();
+        let (session, ws) = socket(&mut world, Revision::V4);
+        for _ in 0..5 {
+            say(&mut world, session, ws, &packet);
+        }
+        let mut messages = Vec::new();
+        let more = world.server.shard.transmit(session.key, ws, max, &mut messages, world.now);
+        assert_eq!((messages.len(), more), (n, n < 5), "{max} bytes");
+    }
 }
 
 #[test]
