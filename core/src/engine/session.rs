@@ -28,8 +28,6 @@ pub(crate) struct Session {
     signalled: bool,
     /// Set once, when the session begins to end.
     reason: Option<Reason>,
-    /// The sockets have been told of it.
-    told: bool,
     poll: Option<RequestId>,
     /// A POST whose body is still to come.
     post: Option<RequestId>,
@@ -56,7 +54,6 @@ impl Session {
             reprieved: false,
             signalled: false,
             reason: None,
-            told: false,
             poll: None,
             post: None,
             ws,
@@ -108,10 +105,9 @@ impl Session {
         self.queue.bytes()
     }
 
-    /// Why the session began to end, said once.
-    pub(crate) fn take_end(&mut self) -> Option<Reason> {
-        let told = core::mem::replace(&mut self.told, self.reason.is_some());
-        self.reason.filter(|_| !told)
+    /// Why the session began to end, if it has. Nothing more comes up from it.
+    pub(crate) fn end(&self) -> Option<Reason> {
+        self.reason
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<(Time, Timer)> {
@@ -533,7 +529,7 @@ mod tests {
         let new = NewSession { sid, public: sid, private: sid, revision, opening, handshake: None };
         let mut session = Session::open(&new, &mut cx);
         session.abandon(&mut cx);
-        assert!(session.is_closed());
+        assert!(session.is_closed() && session.poll_timeout().is_none());
         cx.outputs.clear();
         session.handle_poll(RequestId(1), &mut cx);
         session.handle_post_begins(RequestId(2), &mut cx);

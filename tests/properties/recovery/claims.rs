@@ -1,7 +1,7 @@
 //! Claims that are not, or not quite, true: whoever makes one is somebody new, and nobody is harmed.
 
 use crate::{BOTH, calls, come_back, say, say_to, with, world};
-use sanket::{Config, Nsp, Protocol, RawMessage, Recovery, Revision, Target};
+use sanket::{Config, Delivery, Nsp, Protocol, RawMessage, Recovery, Revision, Target};
 use sanket_tests::people::{Call, Over, Person, Recorder};
 use sanket_tests::world::World;
 use std::collections::BTreeSet;
@@ -256,6 +256,34 @@ fn eio3_clients_are_told_no_offset_and_do_not_come_back() {
     world.send(session, ws, RawMessage::Text(&format!("40/a?pid={pid},")));
     assert_eq!(world.server.hub.kept().0, 1);
     assert_eq!(world.server.hub.len(), 2);
+}
+
+/// What the last of them would have been told is not made for nobody.
+#[test]
+fn without_eio3_clients_there_is_one_text_for_all() {
+    let mut world = world();
+    let texts = |world: &mut World<Recorder>| {
+        let now = world.now;
+        world.server.hub.apply(now, |_, fx| fx.emit(Target::Namespace(&Nsp::ROOT), "said", &1));
+        let mut frames = std::iter::from_fn(|| world.server.hub.poll_delivery());
+        let Some((_, Delivery::Emit(frame))) = frames.next() else { panic!("it is said to nobody") };
+        assert!(frames.all(|(_, delivery)| matches!(delivery, Delivery::Emit(_))));
+        [Revision::V3, Revision::V4].map(|revision| frame.text(revision).to_owned())
+    };
+    let _witness = Person::here(&mut world, Over::WebSocket);
+    let [v3, v4] = texts(&mut world);
+    assert_eq!(v3, v4);
+    let mut old = [(); 2].map(|()| Person::new(Revision::V3, &["/"]));
+    for person in &mut old {
+        person.come(&mut world, Over::WebSocket);
+    }
+    for person in &mut old {
+        let [v3, v4] = texts(&mut world);
+        assert!(v3.len() < v4.len(), "{v3} and {v4}");
+        person.cut(&mut world);
+    }
+    let [v3, v4] = texts(&mut world);
+    assert_eq!(v3, v4);
 }
 
 #[test]
