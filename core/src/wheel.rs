@@ -116,6 +116,17 @@ mod tests {
     }
 
     #[test]
+    fn a_look_is_asked_for_in_time_or_within_a_tick_after() {
+        let mut wheel = Wheel::new();
+        wheel.advance(Time::from_millis(1_000_000), &mut Vec::new());
+        for at in 1_000_008..1_000_100 {
+            let look = wheel.arm(0, Time::from_millis(at));
+            assert_eq!(look, wheel.look(Time::from_millis(at)));
+            assert!((at..at + TICK).contains(&look.as_millis()), "{look} for {at}");
+        }
+    }
+
+    #[test]
     fn looks_come_in_order_and_never_early() {
         let mut wheel = Wheel::new();
         let mut due = Vec::new();

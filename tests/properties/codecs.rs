@@ -83,6 +83,25 @@ proptest! {
     }
 }
 
+/// A length may have zeros before it, and is of ten digits at most.
+#[test]
+fn a_v3_length_has_one_to_ten_digits_in_either_form() {
+    for digits in 0..13 {
+        let length = if digits == 0 { String::new() } else { format!("{:0digits$}", 2) };
+        let text = format!("{length}:4a{length}:4b");
+        let binary = ["4a", "4b"].map(|packet| {
+            let digits: Vec<u8> = length.bytes().map(|digit| digit - b'0').collect();
+            [&[0][..], &digits, &[0xff], packet.as_bytes()].concat()
+        });
+        let wanted = ["a", "b"].map(|text| Packet::Message(Message::Text(text))).to_vec();
+        for (kind, body) in [(BodyKind::Text, text.as_bytes()), (BodyKind::Binary, &binary.concat())] {
+            let decoded: Result<Vec<_>, _> = decode_payload(Revision::V3, kind, body, 100).collect();
+            let wanted = if (1..=10).contains(&digits) { Ok(wanted.clone()) } else { Err(PayloadError::Length) };
+            assert_eq!(decoded, wanted, "{digits} digits, {kind:?}");
+        }
+    }
+}
+
 #[test]
 fn every_error_in_a_payload_has_words_of_its_own() {
     use PayloadError::{Empty, Length, NotUtf8, TooManyPackets, UnexpectedBinary};

@@ -4,7 +4,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sanket::{
-    Config, Input, Key, NewSession, Opening, RawMessage, RequestId, Revision, Shard, Sid, Time, WsEnd, decode_message,
+    Config, Delivery, Event, Input, Key, NewSession, Opening, RawMessage, RequestId, Revision, Shard, Sid, Time, WsEnd,
+    decode_message,
 };
 use sanket_tests::fuzz;
 use sanket_tests::script::{self, Script};
@@ -102,6 +103,59 @@ fn open(shard: &mut Shard, number: u64, how: usize, now: Time) -> Option<Key> {
 fn collect(shard: &mut Shard, outputs: &mut Vec<String>, events: &mut Vec<String>) {
     outputs.extend(std::iter::from_fn(|| shard.poll_output()).map(|output| format!("{output:?}")));
     events.extend(std::iter::from_fn(|| shard.poll_event()).map(|event| format!("{event:?}")));
+}
+
+/// The hub would not mind an answer that came twice; whoever has events without a hub would.
+#[test]
+fn what_a_client_says_once_is_handed_up_once() {
+    let config = Arc::new(Config::default());
+    let mut shard = Shard::new(0, config.clone());
+    let (now, ws) = (Time::from_millis(0), RequestId(3));
+    let key = open(&mut shard, ws.0, 3, now).expect("there is room");
+    let say = |shard: &mut Shard, message| {
+        shard.handle(key, Input::WsMessage(ws, decode_message(Revision::V4, message, &config)), now);
+        std::iter::from_fn(|| shard.poll_event()).collect::<Vec<_>>()
+    };
+    let knock = say(&mut shard, RawMessage::Text("40"));
+    let [(socket, Event::Connect(_))] = knock[..] else { panic!("{knock:?}") };
+    shard.deliver(socket, Delivery::Accept(None), now);
+    for (event, data) in [("42[\"a\"]", None), ("430[1]", None), ("451-[\"a\"]", Some("x")), ("461-0[1]", Some("x"))] {
+        let mut events = say(&mut shard, RawMessage::Text(event));
+        if let Some(data) = data {
+            assert!(events.is_empty(), "{event} is not whole yet: {events:?}");
+            events = say(&mut shard, RawMessage::Binary(data.as_bytes()));
+        }
+        let answers = event.starts_with("43") || event.starts_with("46");
+        match &events[..] {
+            [(_, Event::Received(_))] if !answers => {}
+            [(_, Event::Acked { id: 0, .. })] if answers => {}
+            other => panic!("{event}: {other:?}"),
+        }
+    }
+    assert!(say(&mut shard, RawMessage::Text("43[1]")).is_empty(), "an answer to nothing");
+}
+
+#[test]
+fn clients_are_not_to_be_read_from_while_the_hub_is_behind() {
+    let config = Arc::new(Config { max_backlog: 10_000, ..Config::default() });
+    let mut shard = Shard::new(0, config.clone());
+    let (now, ws) = (Time::from_millis(0), RequestId(3));
+    let key = open(&mut shard, ws.0, 2, now).expect("there is room");
+    let (socket, _) = shard.poll_event().expect("it knocks");
+    shard.deliver(socket, Delivery::Accept(None), now);
+    let event = format!("42[\"{}\"]", "x".repeat(1_000));
+    for _ in 0..3 {
+        let mut said = 0;
+        while !shard.is_backlogged() {
+            let message = decode_message(Revision::V3, RawMessage::Text(&event), &config);
+            shard.handle(key, Input::WsMessage(ws, message), now);
+            said += 1;
+        }
+        assert!((5..=10).contains(&said), "{said} events are behind");
+        assert!(shard.poll_event().is_some() && !shard.is_backlogged(), "one less is not too much");
+        while shard.poll_event().is_some() {}
+        assert!(!shard.has_events());
+    }
 }
 
 /// The default limits leave room for the default everything else.

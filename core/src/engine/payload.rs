@@ -306,11 +306,7 @@ impl Batch {
     }
 
     fn size_hint(&self) -> usize {
-        // Costs count 16 bytes of overhead a packet: enough for separators and lengths; base64 adds a third.
-        self.packets
-            .iter()
-            .map(|p| p.cost() + attachments(p, self.revision).iter().map(|a| a.len() / 2).sum::<usize>())
-            .sum()
+        self.packets.iter().map(polled_size).sum()
     }
 }
 

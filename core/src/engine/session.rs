@@ -28,8 +28,6 @@ pub(crate) struct Session {
     signalled: bool,
     /// Set once, when the session begins to end.
     reason: Option<Reason>,
-    /// The sockets have been told of it.
-    told: bool,
     poll: Option<RequestId>,
     /// A POST whose body is still to come.
     post: Option<RequestId>,
@@ -56,7 +54,6 @@ impl Session {
             reprieved: false,
             signalled: false,
             reason: None,
-            told: false,
             poll: None,
             post: None,
             ws,
@@ -108,15 +105,9 @@ impl Session {
         self.queue.bytes()
     }
 
-    /// Whether messages still go up and down.
-    pub(crate) fn is_open(&self) -> bool {
-        matches!(self.state, State::Polling | State::Probing | State::Probed | State::WebSocket)
-    }
-
-    /// Why the session began to end, said once.
-    pub(crate) fn take_end(&mut self) -> Option<Reason> {
-        let told = core::mem::replace(&mut self.told, self.reason.is_some());
-        self.reason.filter(|_| !told)
+    /// Why the session began to end, if it has. Nothing more comes up from it.
+    pub(crate) fn end(&self) -> Option<Reason> {
+        self.reason
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<(Time, Timer)> {
@@ -420,14 +411,10 @@ impl Session {
     /// the reference since 6.6.
     fn postpone_silence(&mut self, cx: &Context<'_>) {
         match self.revision {
-            Revision::V3 => {
-                if self.is_open() {
-                    self.timers.set(
-                        Timer::Silence,
-                        cx.now.after(cx.config.ping_interval.saturating_add(cx.config.ping_timeout)),
-                    );
-                }
-            }
+            // A session that is closing does not mind how long the peer is silent.
+            Revision::V3 => self
+                .timers
+                .set(Timer::Silence, cx.now.after(cx.config.ping_interval.saturating_add(cx.config.ping_timeout))),
             Revision::V4 => {
                 if self.timers.is_set(Timer::Silence) && !self.reprieved {
                     self.reprieved = true;
@@ -524,5 +511,33 @@ impl Session {
         self.queue.clear();
         // Every way here leads through `shut` or `close`, which set it.
         cx.push(Output::Closed(self.reason.unwrap_or(Reason::ForcedServerClose)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Key;
+    use alloc::collections::VecDeque;
+
+    /// A shard lets go of a session that is over; should it still be asked, there is no such session.
+    #[test]
+    fn a_session_that_is_over_is_as_one_that_never_was() {
+        let (config, mut outputs, sid) = (Config::default(), VecDeque::new(), Sid::from_bytes([7; 16]));
+        let mut cx = Context { key: Key::new(0, 0, 0), config: &config, now: Time::default(), outputs: &mut outputs };
+        let (revision, opening) = (Revision::V4, Opening::Polling { base64: false });
+        let new = NewSession { sid, public: sid, private: sid, revision, opening, handshake: None };
+        let mut session = Session::open(&new, &mut cx);
+        session.abandon(&mut cx);
+        assert!(session.is_closed() && session.poll_timeout().is_none());
+        cx.outputs.clear();
+        session.handle_poll(RequestId(1), &mut cx);
+        session.handle_post_begins(RequestId(2), &mut cx);
+        assert!(!session.handle_post(RequestId(3), &mut cx));
+        for (n, (_, output)) in (1..).zip(&outputs) {
+            let Output::Respond(id, Response::Refused(RequestError::UnknownSid)) = output else { panic!("{output:?}") };
+            assert_eq!(*id, RequestId(n));
+        }
+        assert_eq!(outputs.len(), 3);
     }
 }

@@ -18,8 +18,6 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
 
-/// Entries of those who have come back that are kept, so as not to look through all of them often.
-const SPARE: usize = 1_024;
 /// What an offset begins with.
 const MARK: &str = "@";
 
@@ -62,7 +60,8 @@ pub(crate) struct Absent {
     pub(crate) rooms: Vec<Stay>,
     pub(crate) data: Option<Box<str>>,
     pub(crate) lineage: Lineage,
-    since: Time,
+    /// How many had gone by then, it among them.
+    departure: u64,
 }
 
 /// Where somebody is who may want to come back.
@@ -95,10 +94,10 @@ pub(crate) struct Recovery {
     bytes: usize,
     next_lineage: u64,
     people: BTreeMap<Sid, Whereabouts>,
-    /// Who has gone, in that order; some of them have come back since.
-    gone: VecDeque<(Time, Sid)>,
-    absent: usize,
-    /// Bytes that they take.
+    /// Who is gone and when it went, in that order, by the number of the departure.
+    gone: BTreeMap<u64, (Time, Sid)>,
+    departures: u64,
+    /// Bytes that those who are gone take.
     absent_bytes: usize,
 }
 
@@ -123,8 +122,8 @@ impl Recovery {
             bytes: 0,
             next_lineage: 0,
             people: BTreeMap::new(),
-            gone: VecDeque::new(),
-            absent: 0,
+            gone: BTreeMap::new(),
+            departures: 0,
             absent_bytes: 0,
         }
     }
@@ -155,7 +154,8 @@ impl Recovery {
         if self.salt == 0 {
             self.salt = u64::from(public.spread());
         }
-        self.people.insert(pid, Whereabouts::Here(who));
+        // A driver that draws the same credential twice has itself to blame, but what is counted stays right.
+        self.come_back(pid, who);
         self.next_lineage += 1;
         let next = self.next();
         Lineage { number: self.next_lineage, pid, since: next, known: next, past: Vec::new() }
@@ -164,19 +164,14 @@ impl Recovery {
     /// Somebody's connection is gone.
     pub(crate) fn lose(&mut self, mut absent: Box<Absent>, now: Time) {
         let pid = absent.lineage.pid;
-        absent.since = now;
-        self.absent += 1;
+        self.departures += 1;
+        absent.departure = self.departures;
         self.absent_bytes += absent.cost();
+        self.gone.insert(absent.departure, (now, pid));
         self.people.insert(pid, Whereabouts::Gone(absent));
-        self.gone.push_back((now, pid));
-        if self.gone.len() > 2 * self.absent + SPARE {
-            // Those who went and came back again and again.
-            let people = &self.people;
-            self.gone.retain(|(at, pid)| is_gone(people.get(pid), *at));
-        }
-        while self.absent > self.limits.max_absent || self.absent_bytes > self.limits.max_absent_bytes {
-            let Some((at, pid)) = self.gone.pop_front() else { return };
-            self.give_up(at, pid);
+        while self.gone.len() > self.limits.max_absent || self.absent_bytes > self.limits.max_absent_bytes {
+            let Some((_, (_, pid))) = self.gone.pop_first() else { return };
+            self.forget(pid);
         }
     }
 
@@ -197,7 +192,7 @@ impl Recovery {
     }
 
     fn uncount(&mut self, absent: &Absent) {
-        self.absent -= 1;
+        self.gone.remove(&absent.departure);
         self.absent_bytes -= absent.cost();
     }
 
@@ -260,7 +255,7 @@ impl Recovery {
 
     /// When something is to be forgotten next.
     pub(crate) fn poll_timeout(&self) -> Time {
-        let absent = self.gone.front().map(|(at, _)| *at);
+        let absent = self.gone.first_key_value().map(|(_, (at, _))| *at);
         let logged = self.log.front().map(|entry| entry.at);
         let oldest = [absent, logged].into_iter().flatten().min();
         // Many at a time.
@@ -271,11 +266,11 @@ impl Recovery {
     /// Forgets what is too old.
     pub(crate) fn handle_timeout(&mut self, now: Time) {
         let window = self.limits.window;
-        while let Some((at, pid)) = self.gone.front().copied()
-            && at.after(window) <= now
+        while let Some(first) = self.gone.first_entry()
+            && first.get().0.after(window) <= now
         {
-            self.gone.pop_front();
-            self.give_up(at, pid);
+            let (_, pid) = first.remove();
+            self.forget(pid);
         }
         while self.log.front().is_some_and(|entry| entry.at.after(window) <= now) {
             self.drop_first();
@@ -284,18 +279,12 @@ impl Recovery {
 
     /// How many are gone and may come back.
     pub(crate) fn absent(&self) -> usize {
-        self.absent
+        self.gone.len()
     }
 
     /// Bytes of the log.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
-    }
-
-    fn give_up(&mut self, at: Time, pid: Sid) {
-        if is_gone(self.people.get(&pid), at) {
-            self.forget(pid);
-        }
     }
 
     fn drop_first(&mut self) {
@@ -306,14 +295,9 @@ impl Recovery {
     }
 }
 
-/// Whether somebody is gone who went at that time.
-fn is_gone(place: Option<&Whereabouts>, at: Time) -> bool {
-    matches!(place, Some(Whereabouts::Gone(absent)) if absent.since == at)
-}
-
 impl Absent {
     pub(crate) fn new(was: SocketId, nsp: Nsp, public: Sid, rooms: Vec<Stay>, lineage: Lineage) -> Self {
-        Self { was, nsp, public, rooms, data: None, lineage, since: Time::default() }
+        Self { was, nsp, public, rooms, data: None, lineage, departure: 0 }
     }
 
     /// Bytes that it counts for. Nothing in it changes while it is gone.
@@ -370,5 +354,104 @@ impl Scope {
                     && !except.contains(&lineage.number)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sid(n: u8) -> Sid {
+        Sid::from_bytes([n; 16])
+    }
+
+    fn who(n: u32) -> SocketId {
+        SocketId { key: crate::Key::new(0, n, 0), serial: 0 }
+    }
+
+    fn stay(room: &str, until: u64) -> Stay {
+        Stay { room: room.into(), since: 0, until }
+    }
+
+    fn absent(recovery: &mut Recovery, n: u8, rooms: Vec<Stay>) -> Box<Absent> {
+        let lineage = recovery.enter(who(n.into()), sid(n), sid(n));
+        Absent::new(who(n.into()), Nsp::ROOT, sid(n), rooms, lineage).into()
+    }
+
+    #[test]
+    fn who_is_gone_takes_a_byte_for_each_byte_of_its_rooms_names_and_data() {
+        let mut recovery = Recovery::new(Limits::default());
+        let bare = absent(&mut recovery, 1, Vec::new()).cost();
+        assert!(bare > 0);
+        let mut held = absent(&mut recovery, 2, alloc::vec![stay("abc", 9), stay("de", 9)]);
+        let stays = held.cost() - bare;
+        assert_eq!(stays, 2 * size_of::<Stay>() + 5);
+        held.lineage.past.push(stay("fghi", 3));
+        assert_eq!(held.cost() - bare - stays, size_of::<Stay>() + 4, "what it has left counts, too");
+        held.data = Some("0123456789".into());
+        assert_eq!(held.cost() - bare - stays, size_of::<Stay>() + 4 + 10);
+    }
+
+    #[test]
+    fn as_many_bytes_as_may_be_are_kept_of_who_is_gone_and_no_more() {
+        for (short, kept) in [(0, 2), (1, 1)] {
+            let mut recovery = Recovery::new(Limits::default());
+            let gone = [1, 2].map(|n| absent(&mut recovery, n, alloc::vec![stay("room", 9)]));
+            recovery.limits.max_absent_bytes = gone.iter().map(|absent| absent.cost()).sum::<usize>() - short;
+            for absent in gone {
+                recovery.lose(absent, Time::default());
+            }
+            assert_eq!(recovery.absent(), kept);
+        }
+    }
+
+    #[test]
+    fn an_event_takes_a_byte_for_each_byte_of_its_text_and_of_the_names_that_it_is_for() {
+        let cost = |text: &str, scope| Entry { at: Time::default(), frame: Frame::new(text.into(), &[]), scope }.cost();
+        let rooms = |rooms: &[&str], except_rooms: &[&str], except: &[u64]| {
+            let boxed = |names: &[&str]| names.iter().map(|name| Box::from(*name)).collect();
+            Scope::Rooms {
+                nsp: Nsp::ROOT,
+                rooms: boxed(rooms),
+                except_rooms: boxed(except_rooms),
+                except: except.into(),
+            }
+        };
+        let bare = cost("42", Scope::Namespace(Nsp::ROOT));
+        assert!(bare > size_of::<Entry>());
+        assert_eq!(cost("42", Scope::Lineage(7)), bare);
+        assert_eq!(cost("42[\"abc\"]", Scope::Lineage(7)), bare + 7);
+        assert_eq!(cost("42", rooms(&[], &[], &[])), bare);
+        let name = size_of::<Box<str>>();
+        assert_eq!(cost("42", rooms(&["abc", "de"], &["f"], &[])), bare + 3 * name + 6);
+        assert_eq!(cost("42", rooms(&[], &[], &[1, 2])), bare + 2 * size_of::<u64>());
+    }
+
+    #[test]
+    fn as_many_bytes_as_may_be_are_logged_and_no_more() {
+        for (short, first) in [(0, 1), (1, 2)] {
+            let mut recovery = Recovery::new(Limits::default());
+            let frame = Frame::new("42[\"a\"]".into(), &[]);
+            for n in 1..=3 {
+                recovery.limits.max_log = if n == 3 { recovery.bytes() / 2 * 3 - short } else { usize::MAX };
+                recovery.log(frame.clone(), Scope::Namespace(Nsp::ROOT), Time::default());
+            }
+            assert_eq!((recovery.first(), recovery.next()), (first, 4));
+        }
+    }
+
+    #[test]
+    fn a_stay_is_remembered_for_as_long_as_an_event_of_its_time_is() {
+        let mut lineage = Recovery::new(Limits::default()).enter(who(1), sid(1), sid(1));
+        for until in [4, 5, 6] {
+            lineage.remember(stay("r", until), 0, 9);
+        }
+        // A stay until 5 has seen event 4 last.
+        lineage.remember(stay("r", 7), 5, 9);
+        assert_eq!(lineage.past.iter().map(|stay| stay.until).collect::<Vec<_>>(), [6, 7]);
+        assert_eq!(lineage.known, 1, "nothing that can be asked for is forgotten");
+        lineage.remember(stay("r", 8), 5, 2);
+        assert_eq!(lineage.past.iter().map(|stay| stay.until).collect::<Vec<_>>(), [7, 8]);
+        assert_eq!(lineage.known, 6, "what was said before can not be told apart any more");
     }
 }

@@ -396,9 +396,9 @@ impl Client {
         self.sockets.iter().position(|socket| socket.nsp.as_str() == nsp)
     }
 
-    /// Once the session has begun to end, every socket is told, once.
+    /// Once the session has begun to end, every socket is told, once: there are none after that.
     fn tell_end(&mut self, cx: &mut Context<'_>) {
-        if let Some(reason) = self.session.take_end() {
+        if let Some(reason) = self.session.end() {
             self.assembly = None;
             for socket in self.sockets.drain(..) {
                 cx.event(socket.serial, Event::Disconnect(reason));

@@ -1,9 +1,10 @@
 //! Claims that are not, or not quite, true: whoever makes one is somebody new, and nobody is harmed.
 
 use crate::{BOTH, calls, come_back, say, say_to, with, world};
-use sanket::{Config, Nsp, Protocol, RawMessage, Recovery, Revision, Target};
+use sanket::{Config, Delivery, Nsp, Protocol, RawMessage, Recovery, Revision, Target};
 use sanket_tests::people::{Call, Over, Person, Recorder};
 use sanket_tests::world::World;
+use std::collections::BTreeSet;
 
 /// Comes to `/` with this `auth`, and must be somebody new.
 fn fresh(world: &mut World<Recorder>, auth: &str) -> Person {
@@ -91,6 +92,24 @@ fn an_offset_that_means_nothing_costs_the_place() {
     }
 }
 
+/// Nor does the credential of a place that was lost open the one that its owner has got instead.
+#[test]
+fn the_credential_of_a_place_that_was_lost_is_good_for_nothing() {
+    for hole in [false, true] {
+        let mut world = world();
+        let mut person = Person::here(&mut world, Over::WebSocket);
+        let pid = person.root().pid.clone().expect("a pid");
+        person.lose(&mut world, hole);
+        person.places.get_mut("/").expect("a place").offset = Some("typing".into());
+        come_back(&mut world, &mut person, Over::WebSocket);
+        assert!(!person.root().recovered);
+        fresh(&mut world, &format!(r#"{{"pid":"{pid}"}}"#));
+        say(&mut world, 1);
+        person.listen(&mut world);
+        assert_eq!(person.root().numbers(), [1]);
+    }
+}
+
 /// The client keeps its offset when it has to begin anew. After the server has started again, it is another run's.
 #[test]
 fn an_offset_of_an_earlier_run_of_the_server_is_no_offset() {
@@ -120,6 +139,24 @@ fn an_offset_of_an_earlier_run_of_the_server_is_no_offset() {
     assert!(person.root().recovered);
     assert!(person.root().offset != stale);
     assert_eq!(person.root().numbers()[heard..], [101]);
+}
+
+/// Servers may start in the same millisecond; the first client that comes tells them apart, as long as ids are random.
+#[test]
+fn no_two_runs_of_a_server_give_out_the_same_offsets() {
+    let offset = |later, others| {
+        let mut world = world();
+        world.advance(later);
+        for _ in 0..others {
+            world.open_ws(Revision::V4).expect("there is room");
+        }
+        let mut person = Person::here(&mut world, Over::WebSocket);
+        say(&mut world, 1);
+        person.listen(&mut world);
+        person.root().offset.clone().expect("an offset")
+    };
+    let offsets = [offset(0, 0), offset(0, 1), offset(0, 2), offset(1, 0), offset(2, 0), offset(86_400_000, 0)];
+    assert_eq!(offsets.iter().collect::<BTreeSet<_>>().len(), offsets.len(), "{offsets:?}");
 }
 
 /// The same within one run: the place was lost, and the offset of the one before it is kept.
@@ -219,6 +256,34 @@ fn eio3_clients_are_told_no_offset_and_do_not_come_back() {
     world.send(session, ws, RawMessage::Text(&format!("40/a?pid={pid},")));
     assert_eq!(world.server.hub.kept().0, 1);
     assert_eq!(world.server.hub.len(), 2);
+}
+
+/// What the last of them would have been told is not made for nobody.
+#[test]
+fn without_eio3_clients_there_is_one_text_for_all() {
+    let mut world = world();
+    let texts = |world: &mut World<Recorder>| {
+        let now = world.now;
+        world.server.hub.apply(now, |_, fx| fx.emit(Target::Namespace(&Nsp::ROOT), "said", &1));
+        let mut frames = std::iter::from_fn(|| world.server.hub.poll_delivery());
+        let Some((_, Delivery::Emit(frame))) = frames.next() else { panic!("it is said to nobody") };
+        assert!(frames.all(|(_, delivery)| matches!(delivery, Delivery::Emit(_))));
+        [Revision::V3, Revision::V4].map(|revision| frame.text(revision).to_owned())
+    };
+    let _witness = Person::here(&mut world, Over::WebSocket);
+    let [v3, v4] = texts(&mut world);
+    assert_eq!(v3, v4);
+    let mut old = [(); 2].map(|()| Person::new(Revision::V3, &["/"]));
+    for person in &mut old {
+        person.come(&mut world, Over::WebSocket);
+    }
+    for person in &mut old {
+        let [v3, v4] = texts(&mut world);
+        assert!(v3.len() < v4.len(), "{v3} and {v4}");
+        person.cut(&mut world);
+    }
+    let [v3, v4] = texts(&mut world);
+    assert_eq!(v3, v4);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What is forgotten: people who are gone for too long or are too many, events that are too old or too much.
 
-use crate::{calls, come_back, config, say, say_to, with, world};
+use crate::{ROOT, calls, come_back, config, say, say_to, with, world};
 use sanket::{Config, Emit, Nsp, Protocol, Reason, Recovery, Revision, Target};
 use sanket_tests::people::{Call, Over, Person, Recorder, pass};
 use sanket_tests::world::World;
@@ -189,6 +189,52 @@ fn who_missed_more_than_can_wait_for_it_is_new() {
     say(&mut world, 100);
     person.listen(&mut world);
     assert_eq!(person.root().numbers(), [0, 100]);
+}
+
+#[test]
+fn what_was_missed_may_fill_half_of_the_queue_and_no_more() {
+    let missed = |max_queue| {
+        let config = Config { max_queue, recovery: Some(Recovery::default()), ..Config::default() };
+        let mut world = World::new(Recorder::default(), config);
+        let mut person = Person::here(&mut world, Over::WebSocket);
+        person.cut(&mut world);
+        for _ in 0..5 {
+            with(&mut world, |fx| fx.emit(Target::Namespace(ROOT), "said", &"x".repeat(1_000)));
+        }
+        person.come(&mut world, Over::WebSocket);
+        let told = person.read(&mut world);
+        told.iter().filter(|packet| packet.starts_with("42")).map(String::len).sum::<usize>()
+    };
+    let bytes = missed(1_000_000);
+    assert!(bytes > 5_000);
+    assert_eq!(missed(2 * bytes), bytes);
+    assert_eq!(missed(2 * bytes - 1), 0);
+}
+
+/// The figure is there for operators to watch.
+#[test]
+fn the_bytes_of_the_log_are_those_of_the_events_that_are_kept() {
+    let mut world = World::new(Recorder::default(), config(Recovery { window: 10_000, ..Recovery::default() }));
+    let mut bytes = Vec::new();
+    let said = |world: &mut World<Recorder>, text: &str| {
+        with(world, |fx| fx.emit(Target::Namespace(ROOT), "said", text));
+        world.server.hub.kept().1
+    };
+    let mut person = Person::here(&mut world, Over::WebSocket);
+    person.listen(&mut world);
+    for length in [10, 20, 1_000] {
+        bytes.push(said(&mut world, &"x".repeat(length)));
+        world.advance(4_000);
+    }
+    let each = [bytes[0], bytes[1] - bytes[0], bytes[2] - bytes[1]];
+    assert!(each[0] > 10);
+    assert_eq!([each[1] - each[0], each[2] - each[1]], [10, 980]);
+    // The first has been kept for twelve seconds.
+    assert_eq!(world.server.hub.kept().1, each[1] + each[2]);
+    world.advance(4_000);
+    assert_eq!(world.server.hub.kept().1, each[2]);
+    world.advance(4_000);
+    assert_eq!(world.server.hub.kept().1, 0);
 }
 
 /// Whoever is closed because of what it is told comes back for it, again and again.

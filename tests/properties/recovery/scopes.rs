@@ -153,6 +153,11 @@ fn what_is_volatile_is_not_told_again() {
     volatile(&mut world, 2);
     person.listen(&mut world);
     assert_eq!(person.root().heard[1].len(), 2, "it says nothing of where the client is");
+    let words = Emit::new("v").arg("words").volatile();
+    with(&mut world, |fx| fx.send(Target::Namespace(ROOT), &words));
+    let mut heard = person.clone();
+    heard.listen(&mut world);
+    assert_eq!(heard.root().heard[2][..], ["v", "words"], "not even where its last argument looks like that");
     person.cut(&mut world);
     volatile(&mut world, 3);
     say(&mut world, 4);

@@ -1,7 +1,7 @@
 //! Heartbeats: who beats, how often, and what counts as a sign of life.
 
 use crate::{await_ping, hear, packets, poller, post, say, socket, world};
-use sanket::{Reason, Revision};
+use sanket::{Reason, Revision, Time};
 
 #[test]
 fn v4_the_server_pings_and_the_client_must_answer_in_time() {
@@ -67,6 +67,67 @@ fn v4_an_upgrade_does_not_put_the_heartbeat_off() {
         let poll = world.get(session);
         assert_eq!(packets(&mut world, session, poll), ["2"]);
         world.advance(20_008);
+        assert_eq!(world.end_of(session), Some(Reason::PingTimeout));
+    }
+}
+
+#[test]
+fn v4_every_ping_may_be_answered_late_once() {
+    let mut world = world();
+    let (session, ws) = socket(&mut world, Revision::V4);
+    for round in 0..3 {
+        await_ping(&mut world, session, ws);
+        world.advance(15_000);
+        say(&mut world, session, ws, "42[\"x\"]");
+        world.advance(15_000);
+        assert_eq!(world.end_of(session), None, "ping {round}");
+        say(&mut world, session, ws, "3");
+    }
+}
+
+/// A driver's clock should not step back; if it does, nothing is due the earlier for it.
+#[test]
+fn v4_a_clock_that_steps_back_hastens_no_heartbeat() {
+    let mut world = world();
+    let (session, ws) = socket(&mut world, Revision::V4);
+    await_ping(&mut world, session, ws);
+    let now = world.now;
+    world.now = Time::from_millis(now.as_millis() - 10_000);
+    world.server.handle_timeout(world.now);
+    say(&mut world, session, ws, "3");
+    world.now = now;
+    world.advance(24_999);
+    assert_eq!(hear(&mut world, session, ws), [""; 0]);
+    world.advance(9);
+    assert_eq!(hear(&mut world, session, ws), ["2"]);
+}
+
+/// Whether the ping is still to come or has not been answered yet: what polling began, WebSocket goes on with.
+#[test]
+fn v4_the_heartbeat_goes_on_after_an_upgrade() {
+    for pinged in [false, true] {
+        let mut world = world();
+        let session = poller(&mut world, Revision::V4);
+        if pinged {
+            let poll = world.get(session);
+            while world.is_waiting(poll) {
+                world.advance(1);
+            }
+            assert_eq!(packets(&mut world, session, poll), ["2"]);
+        }
+        let ws = world.upgrade(session);
+        for packet in ["2probe", "5"] {
+            say(&mut world, session, ws, packet);
+        }
+        assert_eq!(hear(&mut world, session, ws), [""; 0]);
+        if pinged {
+            world.advance(20_008);
+        } else {
+            await_ping(&mut world, session, ws);
+            world.advance(19_980);
+            assert_eq!(world.end_of(session), None);
+            world.advance(28);
+        }
         assert_eq!(world.end_of(session), Some(Reason::PingTimeout));
     }
 }

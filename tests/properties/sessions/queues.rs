@@ -1,8 +1,8 @@
 //! What waits for a client: how much may, in what order it goes, and what is left out.
 
-use crate::{hear, packets, poller, post, say, socket, world};
+use crate::{BOTH, hear, packets, poller, post, say, socket, world};
 use bytes::Bytes;
-use sanket::{Config, Emit, Nsp, Reason, Revision, Target, WsEnd};
+use sanket::{Config, Emit, Frame, Nsp, Outgoing, Reason, Revision, Target, WsEnd};
 use sanket_tests::world::{Everything, World};
 
 #[test]
@@ -20,6 +20,25 @@ fn a_volatile_event_goes_only_to_who_can_take_it_at_once() {
     say(&mut world, speaker, ws, "42[\"echo\",1]");
     say(&mut world, speaker, ws, "42[\"typing\"]");
     assert_eq!(hear(&mut world, speaker, ws), ["42[\"echo\",1]"]);
+}
+
+#[test]
+fn a_volatile_event_that_waits_makes_room_for_what_must_not_be_lost() {
+    let mut world = World::new(Everything::default(), Config { max_queue: 10_000, ..Config::default() });
+    let (session, ws) = socket(&mut world, Revision::V4);
+    let root = Target::Namespace(&Nsp::ROOT);
+    let large = Emit::new("typing").arg(&"x".repeat(5_000)).volatile();
+    world.apply(|_, fx| fx.send(root, &large));
+    assert!(world.server.shard.queued(session.key) > 5_000, "it waits, since nothing else did");
+    let (event, text) = (Emit::new("said").arg(&"x".repeat(1_000)), format!("42[\"said\",\"{}\"]", "x".repeat(1_000)));
+    let cost = Outgoing::Frame(Frame::new(text.clone(), &[])).cost();
+    for n in 1..=9 {
+        world.apply(|_, fx| fx.send(root, &event));
+        let waiting = world.server.shard.queued(session.key);
+        assert!(n < 5 || waiting == n * cost, "{waiting} bytes wait where {n} events do");
+    }
+    assert_eq!(hear(&mut world, session, ws), vec![text; 9]);
+    assert_eq!((world.server.shard.queued(session.key), world.end_of(session)), (0, None));
 }
 
 #[test]
@@ -52,6 +71,22 @@ fn a_poll_takes_as_much_as_fits_and_at_least_one_packet() {
         })
         .collect();
     assert_eq!(sizes, [2, 1, 1]);
+}
+
+#[test]
+fn a_websocket_takes_as_much_at_once_as_the_driver_wants_and_at_least_one_packet() {
+    let packet = format!("42[\"echo\",\"{}\"]", "x".repeat(100));
+    let cost = Outgoing::Frame(Frame::new(packet.clone(), &[])).cost();
+    for (max, n) in [(0, 1), (1, 1), (cost, 1), (cost + 1, 2), (3 * cost, 3), (5 * cost, 5), (usize::MAX, 5)] {
+        let mut world = world();
+        let (session, ws) = socket(&mut world, Revision::V4);
+        for _ in 0..5 {
+            say(&mut world, session, ws, &packet);
+        }
+        let mut messages = Vec::new();
+        let more = world.server.shard.transmit(session.key, ws, max, &mut messages, world.now);
+        assert_eq!((messages.len(), more), (n, n < 5), "{max} bytes");
+    }
 }
 
 #[test]
@@ -88,6 +123,28 @@ fn a_packet_larger_than_the_queue_reaches_who_has_read_everything_else() {
     say(&mut world, session, ws, &message);
     say(&mut world, session, ws, &message);
     assert_eq!(world.end_of(session), Some(Reason::SlowConsumer));
+}
+
+/// No packet is so small that it may wait where there is no room.
+#[test]
+fn a_pong_or_a_ping_that_does_not_fit_closes_the_session_as_an_event_does() {
+    let text = format!("42[\"said\",\"{}\"]", "x".repeat(1_000));
+    let max_queue = 3 * Outgoing::Frame(Frame::new(text, &[])).cost();
+    for revision in BOTH {
+        for spare in [Outgoing::Ping.cost(), Outgoing::Ping.cost() - 1] {
+            let config = Config { max_queue: max_queue + spare, ..Config::default() };
+            let mut world = World::new(Everything::default(), config);
+            let (session, ws) = socket(&mut world, revision);
+            let event = Emit::new("said").arg(&"x".repeat(1_000));
+            world.apply(|_, fx| (0..3).for_each(|_| fx.send(Target::Namespace(&Nsp::ROOT), &event)));
+            match revision {
+                Revision::V3 => say(&mut world, session, ws, "2"),
+                Revision::V4 => world.advance(25_008),
+            }
+            let wanted = (spare < Outgoing::Ping.cost()).then_some(Reason::SlowConsumer);
+            assert_eq!(world.end_of(session), wanted, "{spare} bytes for {revision:?}");
+        }
+    }
 }
 
 #[test]

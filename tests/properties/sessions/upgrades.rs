@@ -1,7 +1,8 @@
 //! From polling to WebSocket, and what can go wrong on the way.
 
 use crate::{BOTH, hear, packets, poller, post, say, world};
-use sanket::{Revision, WsEnd};
+use sanket::{Config, Revision, WsEnd};
+use sanket_tests::world::{Everything, World};
 
 #[test]
 fn an_upgrade_lets_the_poll_go_and_loses_nothing() {
@@ -22,6 +23,38 @@ fn an_upgrade_lets_the_poll_go_and_loses_nothing() {
         say(&mut world, session, ws, "42[\"echo\",2]");
         assert_eq!(hear(&mut world, session, ws), ["42[\"echo\",2]"]);
     }
+}
+
+#[test]
+fn an_upgrade_is_offered_to_who_polls_where_there_are_any() {
+    for (upgrades, websocket, offered) in [(true, true, true), (false, true, false), (true, false, false)] {
+        let mut world = World::new(Everything::default(), Config { upgrades, websocket, ..Config::default() });
+        let (session, poll) = world.open_polling(Revision::V4, false).expect("there is room");
+        let handshake = packets(&mut world, session, poll).remove(0);
+        let list = if offered { r#""upgrades":["websocket"],"# } else { r#""upgrades":[],"# };
+        assert!(handshake.contains(list), "{handshake}");
+        let ws = world.upgrade(session);
+        assert_eq!(world.is_open(ws), offered, "who tries it all the same is turned away");
+        assert_eq!(world.end_of(session), None);
+    }
+    let mut world = world();
+    let (session, ws) = world.open_ws(Revision::V4).expect("there is room");
+    assert!(hear(&mut world, session, ws)[0].contains(r#""upgrades":[],"#), "there is nothing better");
+}
+
+#[test]
+fn a_probe_is_answered_once() {
+    let mut world = world();
+    let session = poller(&mut world, Revision::V4);
+    let ws = world.upgrade(session);
+    say(&mut world, session, ws, "2probe");
+    assert_eq!(hear(&mut world, session, ws), ["3probe"]);
+    // A driver may ask without having been told that there is something.
+    let mut more = Vec::new();
+    assert!(!world.server.shard.transmit(session.key, ws, 1_000, &mut more, world.now));
+    assert_eq!(more, []);
+    say(&mut world, session, ws, "2probe");
+    assert_eq!(hear(&mut world, session, ws), ["3probe"], "but each is");
 }
 
 #[test]
