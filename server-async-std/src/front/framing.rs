@@ -248,4 +248,36 @@ mod tests {
         assert!(decode(&trailers, 100, 8).is_err());
         assert!(decode(&b"1\r\nx\r\n".repeat(10_000), 1000, 8).is_ok(), "small chunks are legal");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn bodies_are_the_same_however_they_are_cut(
+            parts in proptest::collection::vec(proptest::sample::select(PARTS.to_vec()), 0..12),
+            pieces in 1_usize..40,
+            room in 1_usize..20,
+        ) {
+            let bytes = parts.concat();
+            let whole = decode(&bytes, bytes.len().max(1), 1_000);
+            proptest::prop_assert_eq!(decode(&bytes, 1, room), whole.clone());
+            proptest::prop_assert_eq!(decode(&bytes, pieces, room), whole);
+        }
+    }
+
+    /// What chunked bodies are made of, and what they should not be.
+    const PARTS: [&[u8]; 14] = [
+        b"5\r\nhello\r\n",
+        b"1\r\n\n\r\n",
+        b"2;a=b\r\n\r\n\r\n",
+        b"000a ; q=\"x\"\r\n0123456789\r\n",
+        b"0\r\n\r\n",
+        b"0\r\nX-Sum: 1\r\n\r\n",
+        b"0\r\n",
+        b"A: b\r\n",
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b"x",
+        b"5",
+        b"GET / HTTP/1.1\r\n",
+    ];
 }

@@ -137,3 +137,59 @@ fn methods_and_versions() {
     assert!(with("Expect: 100-Continue").unwrap().expects_continue);
     assert_eq!(status(with(&"A: b\r\n".repeat(8))), 431);
 }
+
+proptest::proptest! {
+    /// The parser is asked again whenever more has come, so what it says of the beginning must hold for the whole.
+    #[test]
+    fn a_head_is_the_same_from_however_much_of_it(
+        parts in proptest::collection::vec(proptest::sample::select(PARTS.to_vec()), 0..9),
+        first in proptest::sample::select(vec!["GET / HTTP/1.1\r\nHost: a\r\n", "POST /x HTTP/1.0\r\n", ""]),
+    ) {
+        let text = [first, &parts.concat()].concat();
+        let words = |head: &Option<Head>| head.as_ref().map(in_words);
+        let whole = read(&text).as_ref().map(words).map_err(|refusal| *refusal);
+        for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {
+            match read(&text[..end]) {
+                Ok(None) => {}
+                known => proptest::prop_assert_eq!(&known.as_ref().map(words).map_err(|refusal| *refusal), &whole),
+            }
+        }
+    }
+}
+
+/// All that a head says, its headers in an order of their own.
+fn in_words(head: &Head) -> (String, Vec<String>) {
+    let Head { request, len, body, keep_alive, http10, upgrade, expects_continue } = head;
+    let flags = [keep_alive, http10, upgrade, expects_continue];
+    let mut headers: Vec<_> = request.iter().map(|(name, values)| format!("{name}: {values:?}")).collect();
+    headers.sort();
+    (format!("{} {} {len} {body:?} {flags:?}", request.method(), request.url()), headers)
+}
+
+/// What heads are made of, and what they should not be.
+const PARTS: [&str; 24] = [
+    "\r\n",
+    "\n",
+    "\r",
+    " ",
+    ":",
+    "\0",
+    "\u{e4}",
+    "GET",
+    " /",
+    "*",
+    " HTTP/1.1\r\n",
+    "Host: a\r\n",
+    "Host: b:1\r\n",
+    "A: b\r\n",
+    "Content-Length: 5\r\n",
+    "Transfer-Encoding: chunked\r\n",
+    "Expect: 100-continue\r\n",
+    "Expect: x\r\n",
+    "Connection: close, upgrade\r\n",
+    "Upgrade: websocket\r\n",
+    " folded\r\n",
+    "A: b\n",
+    "\r\n\r\n",
+    "body",
+];

@@ -10,5 +10,6 @@ mod hostile;
 mod house;
 mod responses;
 mod shutdown;
+mod splitting;
 mod upgrades;
 mod vanishing;
