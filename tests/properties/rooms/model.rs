@@ -301,6 +301,7 @@ impl Play {
             assert_eq!(self.world.apply(|_, fx| fx.count(&nsp)), n);
         }
         assert_eq!(self.world.server.hub.len(), self.model.0.len());
+        assert_eq!(self.world.server.hub.is_empty(), self.model.0.is_empty());
     }
 }
 
