@@ -253,7 +253,7 @@ impl World {
     fn check(&mut self) {
         self.hub.apply(self.now, |app, fx| app.check(fx));
         let app = self.hub.app();
-        assert_eq!(self.hub.len(), app.people.len());
+        assert_eq!((self.hub.len(), self.hub.is_empty()), (app.people.len(), app.people.is_empty()));
         for nsp in NAMESPACES.map(Nsp::new) {
             let here = app.people.values().filter(|person| person.nsp == nsp);
             let rooms: BTreeSet<&str> = here.flat_map(|person| &person.rooms).map(|room| &**room).collect();
