@@ -185,11 +185,19 @@ fn coming_and_going() {
         }
         clients.len()
     });
+    // They have moved: what is said to them now goes over their WebSockets.
+    assert_eq!(site.server.hub.len(), 1_000 + clients.len());
+    for Client { key, .. } in clients {
+        let frame = emitted(&mut site, SocketId { key, serial: 0 }, &Emit::new("moved"));
+        site.server.shard.deliver(SocketId { key, serial: 0 }, Delivery::Emit(frame), site.now);
+        assert!(matches!(site.server.shard.poll_output(), Some((_, Output::WsReady(_)))));
+    }
 }
 
 /// Pings as they fall due, and their pongs. The first of each client comes at a moment of its own.
 fn heartbeats(n: usize) {
     let (mut site, _) = Site::with(n);
+    assert_eq!(site.server.hub.len(), n);
     let mut sent = Vec::new();
     let mut beat = |least: usize| {
         let mut beats = 0;

@@ -124,7 +124,7 @@ impl Measuring {
             "glibc.cpu.x86_rep_movsb_threshold=1000000000:glibc.cpu.x86_rep_stosb_threshold=1000000000";
         let run = Command::new("valgrind")
             .env("GLIBC_TUNABLES", COPIES)
-            .args(["--quiet", "--tool=callgrind", "--collect-atstart=no", "--combine-dumps=no"])
+            .args(["--quiet", "--tool=callgrind", "--collect-atstart=no", "--compress-strings=no"])
             .args([format!("--toggle-collect={MEASURED}"), format!("--dump-after={MEASURED}")])
             .arg(format!("--callgrind-out-file={}", self.out.join("count").display()))
             .arg(env::current_exe()?)
