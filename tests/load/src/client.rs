@@ -259,6 +259,7 @@ impl Client {
         self.links[role as usize] = None;
         match role {
             Role::Ws if self.closing => self.closed = true,
+            Role::Post if self.closing => self.closed = true,
             Role::Get if self.closing => {}
             // A connection that is not used may be closed.
             _ if waits => return Err(Fault::new(format!("the server ended a connection ({role:?}) that was in use"))),
@@ -277,7 +278,8 @@ impl Client {
         if role != Role::Ws {
             let Some(answer) = http::read(data)? else { return Ok(0) };
             let body = answer.body(data);
-            if answer.status != 200 {
+            // The last poll and the word that closes the session may overtake each other.
+            if answer.status != 200 && !self.closing {
                 let body = String::from_utf8_lossy(body);
                 return Err(Fault::new(format!("an answer of {} ({role:?}): {body}", answer.status)));
             }
@@ -355,7 +357,7 @@ impl Client {
     /// The answer to what was asked on the connection for polls.
     fn polled(&mut self, body: &[u8], env: Env<'_>, sink: &mut impl FnMut(Event<'_>) -> Result<()>) -> Result<()> {
         let asked = std::mem::replace(&mut self.asked, Asked::Nothing);
-        if asked != Asked::Greeting {
+        if asked != Asked::Greeting && !self.closing {
             each_packet(env.settings.revision, body, |packet| self.packet(packet, env, sink))?;
         }
         match (asked, env.settings.revision) {

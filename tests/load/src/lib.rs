@@ -18,6 +18,7 @@
 
 pub mod account;
 pub mod client;
+pub mod compare;
 
 pub mod fault;
 pub mod http;
