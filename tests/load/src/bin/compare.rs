@@ -71,8 +71,10 @@ fn compare(args: &Args) -> Result<()> {
     let rounds = args.rounds.unwrap_or(if args.quick { 1 } else { 3 });
     let seconds = args.seconds.unwrap_or(if args.quick { 2.0 } else { 5.0 });
     let measured = Duration::try_from_secs_f64(seconds).map_err(|error| Fault::new(error.to_string()))?;
+    // Node compiles what it sees often: what it takes in its first second is twice what it takes later.
+    let warm_up = Duration::from_secs(if args.quick { 1 } else { 3 });
     let whole = args.only.is_empty() && args.servers.is_empty() && !args.quick;
-    let comparison = Comparison { plans: chosen, servers, rounds, measured, warm_up: Duration::from_secs(1) };
+    let comparison = Comparison { plans: chosen, servers, rounds, measured, warm_up };
     let outcome = comparison.run();
     println!("\n{}{}", table::costs(&outcome, &comparison.plans), table::remarks(&outcome, &comparison.plans));
     if let Some(out) = args.out.clone().or_else(|| whole.then(|| "docs/performance".into())) {

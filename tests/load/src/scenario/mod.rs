@@ -121,7 +121,7 @@ pub fn plans() -> Vec<Plan> {
         plan("storm", "500 join at once", Storm, 500, Websocket, Target::Ratio(0.15)),
         plan("idle-websocket", "an idle client on WebSocket", Memory, 2_000, Websocket, Target::Kib(6.0)),
         plan("idle-polling", "an idle client whose poll waits", Memory, 2_000, Polling, Target::Kib(8.0)),
-        plan("heartbeats", "heartbeats of 10,000 idle clients", Heartbeats, 9_500, Websocket, Target::None),
+        plan("heartbeats", "heartbeats of 10,000 idle clients", Heartbeats, 10_000, Websocket, Target::None),
     ]
 }
 
