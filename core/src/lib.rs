@@ -67,6 +67,9 @@
 //! arguments stay the text that was sent, and its name is found once, by the decoder. `App` has a clock, [`Effects::now`],
 //! and can ask to be woken: presence is told once a tick, and somebody has to know when that is.
 //!
+//! A delivery is for a list of [`Recipients`], which a room makes once and keeps until somebody comes or goes: a broadcast is one
+//! entry of the hub's queue, however many it is for.
+//!
 //! What ends in another call of the application (somebody is disconnected, let in, has answered) is done when the
 //! application's call has returned, so that it is never called while it is at work.
 //!
