@@ -8,6 +8,7 @@ use crate::origin::Verdict;
 use crate::refusal::Refused;
 use crate::server::Tasks;
 use crate::shared::Shared;
+use crate::workers;
 use crate::ws::Socket;
 use async_tungstenite::tungstenite::handshake::derive_accept_key;
 use base64::Engine as _;
@@ -292,7 +293,7 @@ fn switching_protocols(accept: String) -> Response {
 async fn hand_over(mut response: Response, socket: Socket) -> Response {
     let inner: &mut tide::http::Response = response.as_mut();
     let connection = inner.recv_upgrade().await;
-    async_std::task::spawn(async move {
+    workers::spawn(async move {
         let late = async {
             async_std::task::sleep(HANDOVER).await;
             None

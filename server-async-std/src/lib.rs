@@ -53,6 +53,7 @@ mod shared;
 mod signal;
 mod tasks;
 mod wire;
+mod workers;
 mod ws;
 
 pub use options::{Cookie, Denial, Options, Welcome};

@@ -7,18 +7,24 @@ use super::link::Link;
 use super::refusal::Refusal;
 use super::reply::{self, Asked};
 use super::stream::Stream;
-use async_io::Async;
+use crate::workers::{Watched, Worker};
 use async_std::future::timeout;
-use async_std::task;
+use async_std::task::yield_now;
 use async_trait::async_trait;
 use futures_lite::FutureExt;
+use mio::Interest;
+use mio::net::TcpListener;
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tide::Server;
 use tide::http::StatusCode;
 use tide::listener::{ListenInfo, Listener, ToListener};
+
+/// Connections that are accepted before those that are there get their turn.
+const ACCEPTS: usize = 16;
 
 /// An HTTP/1.1 listener for any tide application; see the [module documentation](super).
 #[derive(Debug, Clone)]
@@ -63,7 +69,7 @@ impl<State: Clone + Send + Sync + 'static> ToListener<State> for Front {
 /// A [`Front`] and the application behind it. Dropping it, or the future of its `accept`, closes the door.
 pub struct FrontListener<State> {
     front: Front,
-    bound: Option<(Server<State>, Vec<Async<TcpListener>>)>,
+    bound: Option<(Server<State>, Vec<Watched<TcpListener>>)>,
 }
 
 #[async_trait]
@@ -72,8 +78,8 @@ impl<State: Clone + Send + Sync + 'static> Listener<State> for FrontListener<Sta
         let (mut listeners, mut addrs) = (Vec::new(), Vec::new());
         for addr in &self.front.addrs {
             let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}"));
-            let listener = Async::<TcpListener>::bind(*addr).map_err(named)?;
-            addrs.push(listener.get_ref().local_addr().map_err(named)?);
+            let listener = listen(*addr).map_err(named)?;
+            addrs.push(listener.socket().local_addr().map_err(named)?);
             listeners.push(listener);
         }
         if listeners.is_empty() {
@@ -93,8 +99,10 @@ impl<State: Clone + Send + Sync + 'static> Listener<State> for FrontListener<Sta
         let _closes = CloseOnDrop(gate.clone());
         let config = Arc::new(self.front.config.clone());
         let door = Arc::new(Door { app, config, gate: gate.clone() });
-        let loops: Vec<_> =
-            listeners.into_iter().map(|listener| task::spawn(accept_loop(listener, door.clone()))).collect();
+        let loops: Vec<_> = listeners
+            .into_iter()
+            .map(|listener| listener.worker().spawn(accept_loop(listener, door.clone())))
+            .collect();
         for accepting in loops {
             accepting.await;
         }
@@ -119,10 +127,19 @@ impl Drop for CloseOnDrop {
     }
 }
 
-async fn accept_loop<State: Clone + Send + Sync + 'static>(listener: Async<TcpListener>, door: Arc<Door<State>>) {
-    let mut ear = None;
+fn listen(addr: SocketAddr) -> io::Result<Watched<TcpListener>> {
+    let listener = std::net::TcpListener::bind(addr)?;
+    listener.set_nonblocking(true)?;
+    Watched::new(TcpListener::from_std(listener), Worker::next()?, Interest::READABLE)
+}
+
+async fn accept_loop<State: Clone + Send + Sync + 'static>(listener: Watched<TcpListener>, door: Arc<Door<State>>) {
+    let (mut ear, mut turn) = (None, 0_usize);
     loop {
-        let accepted = async { Some(listener.accept().await) };
+        let accepted = async {
+            let accepted = poll_fn(|cx| listener.poll_read(cx, TcpListener::accept, |_| false)).await;
+            Some(accepted.and_then(|(socket, peer)| Ok((Stream::new(socket, Worker::next()?)?, peer))))
+        };
         let drained = async {
             door.gate.wait_for(Phase::Draining, &mut ear).await;
             None
@@ -130,7 +147,13 @@ async fn accept_loop<State: Clone + Send + Sync + 'static>(listener: Async<TcpLi
         // First the question whether the house is closed: a flood of connections must not keep it open.
         match drained.or(accepted).await {
             None => return,
-            Some(Ok((socket, peer))) => admit(&door, Stream::new(socket), peer),
+            Some(Ok((stream, peer))) => {
+                admit(&door, stream, peer);
+                turn += 1;
+                if turn % ACCEPTS == 0 {
+                    yield_now().await;
+                }
+            }
             Some(Err(error)) if is_about_one_connection(&error) => {}
             Some(Err(error)) => {
                 log::warn!("cannot accept connections, pausing: {error}");
@@ -150,10 +173,10 @@ fn admit<State: Clone + Send + Sync + 'static>(door: &Arc<Door<State>>, stream: 
     // A response that waits for the acknowledgement of the one before costs 40 ms. Fails only if the peer is gone already.
     let _ = stream.set_nodelay();
     if let Some(permit) = door.gate.admit(peer.ip()) {
-        task::spawn(serve(door.clone(), stream, peer, permit));
+        stream.worker().spawn(serve(door.clone(), stream, peer, permit)).detach();
     } else if let Some(refused) = door.gate.refuse() {
         log::debug!("{peer}: no room");
-        task::spawn(turn_away(stream, door.config.clone(), refused));
+        stream.worker().spawn(turn_away(stream, door.config.clone(), refused)).detach();
     }
 }
 

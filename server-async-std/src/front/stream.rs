@@ -1,32 +1,31 @@
 //! A connection's socket, shared by whoever reads it, writes to it, or only waits for it. Knows when there is nothing to be
 //! read without asking the system: it gave less than there was room for.
-use async_io::Async;
+use crate::workers::{Watched, Worker};
 use futures_lite::{AsyncRead, AsyncWrite};
+use mio::Interest;
+use mio::net::TcpStream;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 /// The socket of a connection. Clones are the same socket.
 #[derive(Debug, Clone)]
-pub struct Stream(Arc<Inside>);
-
-#[derive(Debug)]
-struct Inside {
-    socket: Async<TcpStream>,
-    /// The last read took all that there was: the next one waits first.
-    empty: AtomicBool,
-}
+pub struct Stream(Arc<Watched<TcpStream>>);
 
 impl Stream {
-    pub(super) fn new(socket: Async<TcpStream>) -> Self {
-        Self(Arc::new(Inside { socket, empty: AtomicBool::new(false) }))
+    pub(super) fn new(socket: TcpStream, worker: &'static Worker) -> io::Result<Self> {
+        Watched::new(socket, worker, Interest::READABLE | Interest::WRITABLE).map(|watched| Self(Arc::new(watched)))
+    }
+
+    /// Whose thread waits for it, and should run what reads it.
+    pub(super) fn worker(&self) -> &'static Worker {
+        self.0.worker()
     }
 
     fn socket(&self) -> &TcpStream {
-        self.0.socket.get_ref()
+        self.0.socket()
     }
 
     pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -72,34 +71,15 @@ impl Stream {
 
 impl AsyncRead for &Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        let Inside { socket, empty } = &*self.0;
-        loop {
-            if empty.load(Ordering::Acquire) {
-                ready!(socket.poll_readable(cx))?;
-                empty.store(false, Ordering::Release);
-            }
-            match socket.get_ref().read(buf) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => empty.store(true, Ordering::Release),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(n) => {
-                    // Nothing at all is the end, which is there to be read again.
-                    empty.store((1..buf.len()).contains(&n), Ordering::Release);
-                    return Poll::Ready(Ok(n));
-                }
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
+        let room = buf.len();
+        // Nothing at all is the end, which is there to be read again.
+        self.0.poll_read(cx, |mut socket| socket.read(buf), |n| (1..room).contains(n))
     }
 }
 
 impl AsyncWrite for &Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        loop {
-            match self.send(buf) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(self.0.socket.poll_writable(cx))?,
-                sent => return Poll::Ready(sent),
-            }
-        }
+        self.0.poll_write(cx, |mut socket| socket.write(buf))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
