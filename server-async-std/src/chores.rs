@@ -3,6 +3,7 @@
 
 use crate::shared::{Line, Shared};
 use sanket::{Key, Reason, Response, Time, WsMessage};
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
@@ -13,6 +14,14 @@ const WRITE_BATCH: usize = 64 << 10;
 const TURNS: usize = 4;
 /// Batches sent to one client before others get a turn.
 const WRITE_TURN: usize = 16;
+/// Things to do, and messages, and bytes, that a list may have had room for to be kept for the next one.
+const KEPT: usize = 1_024;
+const KEPT_BYTES: usize = 2 * WRITE_BATCH;
+
+thread_local! {
+    /// What the last list of this thread needed: every message makes one, and it is empty when that has been dealt with.
+    static SPARE: Cell<Option<Room>> = const { Cell::new(None) };
+}
 
 /// A list of things to do.
 #[derive(Debug)]
@@ -21,9 +30,24 @@ pub(crate) struct Chores {
     pub(crate) now: Time,
     /// There are events for the hub.
     pub(crate) events: bool,
+    room: Room,
+}
+
+#[derive(Debug, Default)]
+struct Room {
     list: VecDeque<Chore>,
     messages: Vec<WsMessage>,
     bytes: Vec<u8>,
+}
+
+impl Drop for Chores {
+    fn drop(&mut self) {
+        let mut room = std::mem::take(&mut self.room);
+        room.list.clear();
+        if room.list.capacity() <= KEPT && room.messages.capacity() <= KEPT && room.bytes.capacity() <= KEPT_BYTES {
+            SPARE.set(Some(room));
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -38,11 +62,11 @@ pub(crate) enum Chore {
 
 impl Chores {
     pub(crate) fn new(now: Time) -> Self {
-        Self { now, events: false, list: VecDeque::new(), messages: Vec::new(), bytes: Vec::new() }
+        Self { now, events: false, room: SPARE.take().unwrap_or_default() }
     }
 
     pub(crate) fn push(&mut self, chore: Chore) {
-        self.list.push_back(chore);
+        self.room.list.push_back(chore);
     }
 }
 
@@ -54,7 +78,7 @@ impl Shared {
             if std::mem::take(&mut chores.events) {
                 self.hub.pump(self, &mut chores);
             }
-            while let Some(chore) = chores.list.pop_front() {
+            while let Some(chore) = chores.room.list.pop_front() {
                 match chore {
                     // The request may be gone by now; its session will hear of it.
                     Chore::Answer(sender, response) => drop(sender.send(response)),
@@ -89,17 +113,17 @@ impl Shared {
                 return;
             }
             if line.ready.swap(false, Ordering::AcqRel) {
-                let mut messages = std::mem::take(&mut chores.messages);
+                let mut messages = std::mem::take(&mut chores.room.messages);
                 let more = self.with_chores(self.cell(line.key), chores, |shard, now| {
                     shard.transmit(line.key, line.id, WRITE_BATCH, &mut messages, now)
                 });
                 if more {
                     line.ready.store(true, Ordering::Release);
                 }
-                chores.bytes.clear();
-                crate::outlet::frame(messages.drain(..), &mut chores.bytes);
-                chores.messages = messages;
-                outbox.send(&chores.bytes);
+                chores.room.bytes.clear();
+                crate::outlet::frame(messages.drain(..), &mut chores.room.bytes);
+                chores.room.messages = messages;
+                outbox.send(&chores.room.bytes);
                 if !outbox.is_clear() {
                     line.signal.raise();
                     return;

@@ -6,7 +6,7 @@ use crate::chores::Chores;
 use crate::shared::Shared;
 use crate::signal::Signal;
 use async_std::channel::Receiver;
-use sanket::{App, Effects, Event, Hub, SocketId, Time};
+use sanket::{App, Delivery, Effects, Event, Hub, Recipients, SocketId, Time};
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -55,6 +55,8 @@ struct Inside<A> {
     hub: Hub<A>,
     /// What clients did, and nobody has been told of yet.
     events: VecDeque<(SocketId, Event)>,
+    /// What is being delivered; empty between turns, and kept for its room.
+    deliveries: Vec<(Recipients, Delivery)>,
 }
 
 impl<A> fmt::Debug for Cell<A> {
@@ -66,7 +68,7 @@ impl<A> fmt::Debug for Cell<A> {
 impl<A: App> Cell<A> {
     pub(crate) fn new(hub: Hub<A>, commands: Receiver<Command<A>>) -> Self {
         Self {
-            inside: Mutex::new(Some(Inside { hub, events: VecDeque::new() })),
+            inside: Mutex::new(Some(Inside { hub, events: VecDeque::new(), deliveries: Vec::new() })),
             commands,
             wanted: AtomicBool::new(false),
             alarm: AtomicU64::new(u64::MAX),
@@ -86,7 +88,7 @@ impl<A: App> Cell<A> {
     /// Fetches what clients did, lets the application answer, delivers. The hub's own deadlines are looked at in every turn,
     /// so that a busy room does not put them off.
     fn turn(&self, inside: &mut Inside<A>, shared: &Shared, chores: &mut Chores) {
-        let Inside { hub, events } = inside;
+        let Inside { hub, events, deliveries } = inside;
         if events.is_empty() {
             for cell in &shared.cells {
                 shared.with_chores(cell, chores, |shard, _| {
@@ -106,7 +108,9 @@ impl<A: App> Cell<A> {
         {
             hub.handle(from, event, now);
         }
-        deliver(shared, hub, chores);
+        deliveries.extend(std::iter::from_fn(|| hub.poll_delivery()));
+        deliver(shared, deliveries, chores);
+        deliveries.clear();
         if !events.is_empty() {
             self.wanted.store(true, Ordering::Release);
             chores.events = true;
@@ -159,8 +163,7 @@ impl<A: App + Send> Pump for Cell<A> {
 }
 
 /// Hands deliveries to the shards, each shard locked once.
-fn deliver<A: App>(shared: &Shared, hub: &mut Hub<A>, chores: &mut Chores) {
-    let deliveries: Vec<_> = std::iter::from_fn(|| hub.poll_delivery()).collect();
+fn deliver(shared: &Shared, deliveries: &[(Recipients, Delivery)], chores: &mut Chores) {
     for (index, cell) in (0..).zip(&shared.cells) {
         let mut mine = deliveries.iter().map(|(to, delivery)| (to.in_shard(index), delivery)).peekable();
         if mine.peek().is_some() {

@@ -14,6 +14,7 @@ use event_listener::EventListener;
 use futures_lite::{AsyncReadExt as _, FutureExt as _, Stream as _};
 use futures_util::Sink as _;
 use sanket::{Input, RawMessage, Revision, WsEnd, decode_message};
+use smallvec::SmallVec;
 use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,6 +28,8 @@ const READ_BUFFER: usize = 1 << 10;
 /// Messages, and bytes of messages, that are read before they are handed on in one call into the core.
 const READ_BATCH: usize = 64;
 const READ_BATCH_BYTES: usize = 64 << 10;
+/// Messages that are handed on without a list being allocated for them.
+const FEW: usize = 4;
 /// Bytes of a ping without data, as a client sends it.
 const PING_HEAD: usize = 6;
 /// Bytes of pings whose pongs may wait to be written; until then no more is read.
@@ -220,24 +223,26 @@ impl Socket {
 
     /// Hands on all that was received, decoded, under one lock.
     fn hand_on(&self, hands: &mut Hands) {
-        let decoded: Vec<_> = hands
-            .received
-            .iter()
-            .map(|message| match message {
-                Message::Binary(bytes) => RawMessage::Binary(bytes),
-                message => RawMessage::Text(message.to_text().unwrap_or_default()),
-            })
-            .map(|message| decode_message(self.revision, message, &self.shared.config))
-            .collect();
-        if !decoded.is_empty() {
-            self.shared.with(self.shared.cell(self.line.key), |shard, now| {
-                for packet in decoded {
-                    shard.handle(self.line.key, Input::WsMessage(self.line.id, packet), now);
-                }
-            });
-        }
+        self.tell_of(&hands.received);
         hands.received.clear();
         hands.received_bytes = 0;
+    }
+
+    fn tell_of(&self, messages: &[Message]) {
+        if messages.is_empty() {
+            return;
+        }
+        let messages = messages.iter().map(|message| match message {
+            Message::Binary(bytes) => RawMessage::Binary(bytes),
+            message => RawMessage::Text(message.to_text().unwrap_or_default()),
+        });
+        let mut decoded: SmallVec<[_; FEW]> =
+            messages.map(|message| decode_message(self.revision, message, &self.shared.config)).collect();
+        self.shared.with(self.shared.cell(self.line.key), |shard, now| {
+            for packet in decoded.drain(..) {
+                shard.handle(self.line.key, Input::WsMessage(self.line.id, packet), now);
+            }
+        });
     }
 
     fn tell(&self, end: WsEnd) {
