@@ -61,7 +61,8 @@ pub struct Config {
     /// Milliseconds between two heartbeats. Sent to clients in the handshake. EIO=4: the server pings this long after
     /// the last pong. EIO=3: the client pings. Default 25,000, as the reference. The first ping of an EIO=4 session
     /// comes up to half as early, each session at a moment of its own, so that ten thousand clients that came together
-    /// do not beat together.
+    /// do not beat together; but there are only so many moments, 256 in an interval, so that a ping may be late by a
+    /// 256th of it.
     pub ping_interval: u64,
     /// Milliseconds a peer may be silent after a heartbeat was due (EIO=4: after the ping was queued; EIO=3: after
     /// `ping_interval`). Then the session closes with "ping timeout". Default 20,000, as the reference.

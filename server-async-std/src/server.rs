@@ -5,8 +5,9 @@ use crate::hub::{self, Command};
 use crate::options::Options;
 use crate::shared::Shared;
 use crate::tasks::{watch_deadlines, watch_hub};
+use crate::workers::spawn_on;
 use async_std::channel::{Sender, bounded};
-use async_std::task::{JoinHandle, sleep, spawn};
+use async_std::task::sleep;
 use sanket::{App, Config, Effects, Hub, Shard};
 use std::fmt;
 use std::sync::Arc;
@@ -56,16 +57,15 @@ impl std::error::Error for Ended {}
 #[derive(Debug)]
 pub(crate) struct Tasks {
     shared: Arc<Shared>,
-    deadlines: Vec<JoinHandle<()>>,
 }
 
 impl Drop for Tasks {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::Release);
         self.shared.hub.signal().raise();
-        for task in self.deadlines.drain(..) {
-            // A task that is waiting is ended without being asked.
-            spawn(task.cancel());
+        self.shared.abandoned.store(true, Ordering::Release);
+        for cell in &self.shared.cells {
+            cell.timer.raise();
         }
     }
 }
@@ -80,9 +80,11 @@ impl<A: App + Send + 'static> Server<A> {
         let (commands, receiver) = bounded(COMMANDS);
         let hub = hub::Cell::new(Hub::new(app, config.clone()), receiver);
         let shared = Arc::new(Shared::new(config, shards, Box::new(hub)));
-        spawn(watch_hub(shared.clone()));
-        let deadlines = (0..shared.cells.len()).map(|index| spawn(watch_deadlines(shared.clone(), index))).collect();
-        let tasks = Arc::new(Tasks { shared: shared.clone(), deadlines });
+        spawn_on(0, watch_hub(shared.clone()));
+        for index in 0..shared.cells.len() {
+            spawn_on(index, watch_deadlines(shared.clone(), index));
+        }
+        let tasks = Arc::new(Tasks { shared: shared.clone() });
         Self { shared, options: Arc::new(options), tasks, commands }
     }
 

@@ -21,6 +21,8 @@ pub(crate) struct Shared {
     pub(crate) cells: Box<[Cell]>,
     pub(crate) hub: Box<dyn Pump>,
     pub(crate) ended: AtomicBool,
+    /// Nobody has the server any more.
+    pub(crate) abandoned: AtomicBool,
     /// The application has panicked.
     pub(crate) failed: AtomicBool,
     pub(crate) failing: Notification,
@@ -95,6 +97,7 @@ impl Shared {
             clock: Clock::new(),
             hub,
             ended: AtomicBool::new(false),
+            abandoned: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             failing: Notification::new(),
             living_sockets: AtomicUsize::new(0),

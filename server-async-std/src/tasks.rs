@@ -2,17 +2,18 @@
 //! socket.
 
 use crate::shared::Shared;
-use async_std::task::{sleep, yield_now};
+use crate::workers::sleep;
+use async_std::task::yield_now;
 use futures_lite::FutureExt as _;
 use sanket::{Shard, Time};
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Watches the deadlines of one shard. Never ends.
+/// Watches the deadlines of one shard, until nobody has the server any more.
 pub(crate) async fn watch_deadlines(shared: Arc<Shared>, index: usize) {
     let cell = &shared.cells[index];
-    loop {
+    while !shared.abandoned.load(Ordering::Acquire) {
         let alarm = shared.alarm(cell);
         sleep_until(&shared, alarm).or(cell.timer.wait()).await;
         shared.with(cell, Shard::handle_timeout);

@@ -1,25 +1,27 @@
 //! The threads that wait for sockets, and run the tasks that read them: one for each processor, with a queue of its own. A socket
 //! belongs to one of them for as long as it lives, and is announced to the system once, not for every wait; what has
 //! happened to many sockets is learnt in one call, and their tasks run on the thread that has learnt it, without another being
-//! woken. Timers and everything that is no connection stay with async-std. Knows tasks and readiness; nothing of what is
-//! read.
+//! woken. That call ends in time for the deadlines of these tasks, too. Everything that is no connection stays with async-std.
+//! Knows tasks, readiness and deadlines; nothing of what is read.
 
 use async_task::{Runnable, Task};
 use atomic_waker::AtomicWaker;
+use futures_lite::FutureExt as _;
 use mio::event::{Event, Source};
 use mio::{Events, Interest, Poll as Poller, Registry, Token, Waker as Bell};
 use slab::Slab;
-use std::cell::Cell;
-use std::collections::VecDeque;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Events taken from the system at once.
 const EVENTS: usize = 1_024;
@@ -33,7 +35,11 @@ static NEXT: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     static CURRENT: Cell<Option<&'static Worker>> = const { Cell::new(None) };
+    /// Whom this thread has to wake, and when. Numbered, for several may want the same moment.
+    static ALARMS: RefCell<BTreeMap<(Instant, u64), Waker>> = const { RefCell::new(BTreeMap::new()) };
 }
+
+static NEXT_ALARM: AtomicU64 = AtomicU64::new(0);
 
 /// One thread, as others see it.
 pub(crate) struct Worker {
@@ -59,6 +65,17 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     }
 }
 
+/// Runs a task on one of the workers, told apart by numbers; wherever async-std likes if the system gives no workers.
+pub(crate) fn spawn_on(number: usize, future: impl Future<Output = ()> + Send + 'static) {
+    match Worker::all() {
+        Ok(workers) => workers[number % workers.len()].spawn(future).detach(),
+        Err(error) => {
+            log::error!("there are no workers: {error}");
+            drop(async_std::task::spawn(future));
+        }
+    }
+}
+
 impl Worker {
     /// One after the other. Starts them all, the first time.
     ///
@@ -66,13 +83,17 @@ impl Worker {
     ///
     /// The system's, if it gives no threads or no descriptors for them.
     pub(crate) fn next() -> io::Result<&'static Self> {
-        let mut all = lock(&ALL);
-        let workers = match *all {
-            Some(workers) => workers,
-            None => all.insert(start()?),
-        };
-        // There is at least one.
+        let workers = Self::all()?;
         Ok(&workers[NEXT.fetch_add(1, Ordering::Relaxed) % workers.len()])
+    }
+
+    /// At least one.
+    fn all() -> io::Result<&'static [Self]> {
+        let mut all = lock(&ALL);
+        match *all {
+            Some(workers) => Ok(workers),
+            None => Ok(all.insert(start()?)),
+        }
     }
 
     /// Runs a task on this thread, and on no other. A panic ends the task, and is whoever's who waits for it.
@@ -103,9 +124,10 @@ impl Worker {
                 }
             }
             self.asleep.store(true, Ordering::SeqCst);
-            let patience = (!lock(&self.queue).is_empty()).then_some(Duration::ZERO);
+            let patience = if lock(&self.queue).is_empty() { until_alarm() } else { Some(Duration::ZERO) };
             let polled = poller.poll(&mut events, patience);
             self.asleep.store(false, Ordering::SeqCst);
+            sound_alarms();
             match polled {
                 Ok(()) => self.announce(&events),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -148,6 +170,72 @@ fn start() -> io::Result<&'static [Worker]> {
         thread::Builder::new().name("sanket-worker".into()).spawn(|| worker.run(poller))?;
     }
     Ok(workers)
+}
+
+/// How long the current worker may wait.
+fn until_alarm() -> Option<Duration> {
+    ALARMS.with_borrow(|alarms| {
+        let ((at, _), _) = alarms.first_key_value()?;
+        Some(at.saturating_duration_since(Instant::now()))
+    })
+}
+
+fn sound_alarms() {
+    while let Some(waker) = ALARMS.with_borrow_mut(|alarms| {
+        let alarm = alarms.first_entry()?;
+        (alarm.key().0 <= Instant::now()).then(|| alarm.remove())
+    }) {
+        waker.wake();
+    }
+}
+
+/// Waits so long: on a worker, or wherever the current task runs.
+pub(crate) async fn sleep(patience: Duration) {
+    match Instant::now().checked_add(patience) {
+        Some(at) if CURRENT.get().is_some() => Alarm { at, number: None }.await,
+        _ => async_std::task::sleep(patience).await,
+    }
+}
+
+/// The future's output, if it has one in time.
+pub(crate) async fn within<F: Future>(patience: Duration, future: F) -> Option<F::Output> {
+    async { Some(future.await) }
+        .or(async {
+            sleep(patience).await;
+            None
+        })
+        .await
+}
+
+/// A moment that a task on a worker waits for.
+struct Alarm {
+    at: Instant,
+    /// Set while it is registered.
+    number: Option<u64>,
+}
+
+impl Future for Alarm {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.at <= Instant::now() {
+            return Poll::Ready(());
+        }
+        let number = *self.number.get_or_insert_with(|| NEXT_ALARM.fetch_add(1, Ordering::Relaxed));
+        let waker = cx.waker().clone();
+        // Dropped when the table is not borrowed any more: it may be the last that is left of a task with alarms of its own.
+        let _former = ALARMS.with_borrow_mut(|alarms| alarms.insert((self.at, number), waker));
+        Poll::Pending
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        // A task that is dropped elsewhere leaves it to be sounded for nothing; a thread that ends has none left.
+        if let Some(number) = self.number {
+            let _ = ALARMS.try_with(|alarms| alarms.borrow_mut().remove(&(self.at, number)));
+        }
+    }
 }
 
 /// Nothing in here panics while it holds a lock.

@@ -4,7 +4,8 @@
 use crate::front::Stream;
 use crate::shared::{Line, Shared};
 use crate::wire::Wire;
-use async_std::task::{sleep, yield_now};
+use crate::workers::sleep;
+use async_std::task::yield_now;
 use async_tungstenite::WebSocketStream;
 use async_tungstenite::tungstenite::error::ProtocolError;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;

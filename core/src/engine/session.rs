@@ -36,6 +36,17 @@ pub(crate) struct Session {
     timers: TimerTable,
 }
 
+/// Pings of one interval go out at so many moments, those of many clients together: a process that sleeps is woken as often,
+/// however many clients it has.
+const PING_MOMENTS: u64 = 256;
+
+/// When to ping, so long from now or a little later.
+fn ping_after(millis: u64, cx: &Context<'_>) -> Time {
+    let at = cx.now.after(millis).as_millis();
+    let apart = (cx.config.ping_interval / PING_MOMENTS).max(1);
+    Time::from_millis(at.checked_next_multiple_of(apart).unwrap_or(at))
+}
+
 impl Session {
     pub(crate) fn open(new: &NewSession, cx: &mut Context<'_>) -> Self {
         let NewSession { sid, revision, opening, .. } = *new;
@@ -70,7 +81,7 @@ impl Session {
                 // A part of half an interval, as large a part as the id's bits are of all such bits.
                 let early = (u128::from(cx.config.ping_interval / 2) * u128::from(sid.spread())) >> u32::BITS;
                 let early = u64::try_from(early).unwrap_or_default();
-                session.timers.set(Timer::Ping, cx.now.after(cx.config.ping_interval - early));
+                session.timers.set(Timer::Ping, ping_after(cx.config.ping_interval - early, cx));
             }
         }
         let Config { ping_interval, ping_timeout, max_payload, .. } = cx.config;
@@ -402,7 +413,7 @@ impl Session {
             }
             Revision::V4 => {
                 self.timers.stop(Timer::Silence);
-                self.timers.set(Timer::Ping, cx.now.after(cx.config.ping_interval));
+                self.timers.set(Timer::Ping, ping_after(cx.config.ping_interval, cx));
             }
         }
     }
