@@ -91,6 +91,9 @@ impl<A: App> Cell<A> {
         let Inside { hub, events, deliveries } = inside;
         if events.is_empty() {
             for cell in &shared.cells {
+                if !cell.eventful.swap(false, Ordering::AcqRel) {
+                    continue;
+                }
                 shared.with_chores(cell, chores, |shard, _| {
                     events.extend(std::iter::from_fn(|| shard.poll_event()).take(TURN));
                 });

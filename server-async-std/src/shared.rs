@@ -36,6 +36,8 @@ pub(crate) struct Shared {
 /// One shard.
 pub(crate) struct Cell {
     inside: Mutex<Inside>,
+    /// There are events for the hub.
+    pub(crate) eventful: AtomicBool,
     /// The earliest deadline has moved to an earlier time.
     pub(crate) timer: Signal,
     /// The hub has caught up.
@@ -88,6 +90,7 @@ impl Shared {
                 sockets: FxHashMap::default(),
                 alarm: Time::NEVER,
             }),
+            eventful: AtomicBool::new(false),
             timer: Signal::default(),
             caught_up: Notification::new(),
         };
@@ -269,6 +272,9 @@ impl Shared {
         let result = work(&mut inside, chores.now);
         inside.take_outputs(chores);
         let has_events = inside.shard.has_events();
+        if has_events {
+            cell.eventful.store(true, Ordering::Release);
+        }
         let earlier = inside.shard.poll_timeout().is_some_and(|at| at < inside.alarm);
         drop(inside);
         if has_events {

@@ -25,6 +25,8 @@ pub(crate) struct Person {
     answered: [RequestId; 2],
     /// When what it sent last is at the server.
     pub(crate) arrived: Time,
+    /// CONNECT has been answered: what it said before would be against the protocol.
+    pub(crate) inside: bool,
     /// It has been told that it is in its room, and how many messages there had been.
     pub(crate) joined: bool,
     /// The WebSocket beside polling has been answered `3probe`.
@@ -71,6 +73,7 @@ impl Person {
             post: None,
             answered: [RequestId(0); 2],
             arrived: Time::from_millis(0),
+            inside: false,
             joined: false,
             probed: false,
             switched: false,
@@ -84,6 +87,7 @@ impl Person {
         (self.ws, self.poll, self.post) = (None, None, None);
         self.life += 1;
         self.key = None;
+        self.inside = false;
         (self.probed, self.switched) = (false, false);
     }
 
@@ -124,6 +128,7 @@ impl Person {
 
     /// CONNECT has been answered; the same pid means that nothing was missed.
     fn enter(&mut self, answer: &str, reaction: &mut Reaction) {
+        self.inside = true;
         let pid = answer.split_once(r#""pid":""#).and_then(|(_, rest)| rest.split_once('"')).map(|(pid, _)| pid);
         let same = pid.is_some_and(|pid| self.ticket.as_ref().is_some_and(|ticket| *ticket.pid == *pid));
         if !same {

@@ -528,7 +528,7 @@ impl Simulation {
         for _ in 0..(self.plan.messages / 1_000).max(1) {
             let who = self.rng.u32(..u32::try_from(self.people.len()).unwrap_or(u32::MAX));
             let person = self.person(who);
-            if person.joined && person.key.is_some() {
+            if person.joined && person.inside {
                 self.figures.said += 1;
                 self.say(who, Words::Message);
             }
