@@ -7,8 +7,7 @@ use super::link::Link;
 use super::refusal::Refusal;
 use super::reply::{self, Asked};
 use super::stream::Stream;
-use crate::workers::{Watched, Worker};
-use async_std::future::timeout;
+use crate::workers::{Watched, Worker, within};
 use async_std::task::yield_now;
 use async_trait::async_trait;
 use futures_lite::FutureExt;
@@ -106,7 +105,7 @@ impl<State: Clone + Send + Sync + 'static> Listener<State> for FrontListener<Sta
         for accepting in loops {
             accepting.await;
         }
-        if timeout(door.config.drain_deadline, self.front.handle.finished()).await.is_err() {
+        if within(door.config.drain_deadline, self.front.handle.finished()).await.is_none() {
             log::warn!("{} connections are cut at shutdown", self.front.handle.http_connections());
         }
         Ok(())
@@ -158,7 +157,7 @@ async fn accept_loop<State: Clone + Send + Sync + 'static>(listener: Watched<Tcp
             Some(Err(error)) => {
                 log::warn!("cannot accept connections, pausing: {error}");
                 let drained = door.gate.wait_for(Phase::Draining, &mut ear);
-                let _ = timeout(door.config.accept_pause, drained).await;
+                within(door.config.accept_pause, drained).await;
             }
         }
     }
