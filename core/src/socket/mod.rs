@@ -4,6 +4,7 @@
 //! owed; `client` is the machine that a shard holds one of for each session.
 
 pub(crate) mod assembly;
+mod check;
 pub(crate) mod client;
 pub(crate) mod encode;
 pub(crate) mod event;
