@@ -3,8 +3,8 @@
 //!
 //! | recipient | text | attachment |
 //! |---|---|---|
-//! | WebSocket, EIO=4 | shared | shared, from byte 1 |
-//! | WebSocket, EIO=3 | shared | shared, whole: `0x04` + bytes |
+//! | WebSocket, EIO=4 | shared | shared |
+//! | WebSocket, EIO=3 | shared | shared: `0x04` + bytes; or copied, where the frame was made for EIO=4 alone |
 //! | polling, EIO=4 | appended to the payload | `b` + base64 |
 //! | polling, EIO=3 | appended after its length in UTF-16 units | `0x04` + bytes, or `b4` + base64 |
 
@@ -54,8 +54,9 @@ struct Encoded {
     v3: Option<Frame>,
     /// The length of the text as JavaScript counts it, for EIO=3's payloads.
     utf16_len: usize,
-    /// Each with `0x04` before it, as EIO=3 wants it; EIO=4 looks past that byte.
     attachments: Box<[Bytes]>,
+    /// Whether each attachment has `0x04` before it, as EIO=3 wants it; EIO=4 looks past that byte.
+    typed: bool,
     /// What a queue counts for it, in bytes.
     cost: usize,
     volatile: bool,
@@ -63,22 +64,25 @@ struct Encoded {
 }
 
 /// The type digit of a `message` packet in EIO=3's binary form.
-const MESSAGE: u8 = 0x04;
+pub(crate) const MESSAGE: u8 = 0x04;
 
 impl Frame {
-    /// A frame of `text`, an Engine.IO packet with its type digit, and the attachments that belong to it.
+    /// A frame of `text`, an Engine.IO packet with its type digit, and the attachments that belong to it. They are shared,
+    /// not copied.
     #[must_use]
     pub fn new(text: String, attachments: &[Bytes]) -> Self {
-        let attachments: Box<[Bytes]> = attachments
-            .iter()
-            .map(|data| {
-                let mut bytes = BytesMut::with_capacity(1 + data.len());
-                bytes.put_u8(MESSAGE);
-                bytes.put_slice(data);
-                bytes.freeze()
-            })
-            .collect();
-        Self::encoded(text, attachments)
+        let utf16_len = if text.is_ascii() { text.len() } else { text.encode_utf16().count() };
+        let attached = attachments.iter().map(|data| 1 + data.len()).sum::<usize>();
+        Self(Arc::new(Encoded {
+            cost: text.len() + attached,
+            text: text.into(),
+            v3: None,
+            utf16_len,
+            attachments: attachments.into(),
+            typed: false,
+            volatile: false,
+            compress: true,
+        }))
     }
 
     /// A frame of nothing but a binary message.
@@ -87,17 +91,26 @@ impl Frame {
         Self::new(String::new(), &[data])
     }
 
-    fn encoded(text: String, attachments: Box<[Bytes]>) -> Self {
-        let utf16_len = if text.is_ascii() { text.len() } else { text.encode_utf16().count() };
-        let cost = text.len() + attachments.iter().map(Bytes::len).sum::<usize>();
-        let text = text.into();
-        Self(Arc::new(Encoded { text, v3: None, utf16_len, attachments, cost, volatile: false, compress: true }))
+    /// The same with attachments of its own: as EIO=3 clients get them, and as what is kept should have them, since what the
+    /// application gave may be a small part of something large. Must be called before the frame is shared.
+    #[must_use]
+    pub(crate) fn with_copies(mut self) -> Self {
+        if let Some(encoded) = Arc::get_mut(&mut self.0)
+            && !encoded.typed
+        {
+            encoded.typed = true;
+            encoded.attachments.iter_mut().for_each(|data| *data = typed(data));
+        }
+        self
     }
 
     /// The same, with another text for EIO=3 clients. Must be called before the frame is shared.
     #[must_use]
     pub(crate) fn with_v3_text(self, text: String) -> Self {
-        let v3 = Self::encoded(text, self.0.attachments.clone());
+        let mut v3 = Self::new(text, &self.0.attachments);
+        if let Some(encoded) = Arc::get_mut(&mut v3.0) {
+            encoded.typed = self.0.typed;
+        }
         self.with_v3(v3)
     }
 
@@ -146,11 +159,7 @@ impl Frame {
     #[must_use]
     pub fn text(&self, revision: Revision) -> &str {
         // Made of a `String` in `new` and immutable since.
-        core::str::from_utf8(self.text_bytes(revision)).unwrap_or_default()
-    }
-
-    fn text_bytes(&self, revision: Revision) -> &Bytes {
-        &self.of(revision).text
+        core::str::from_utf8(&self.of(revision).text).unwrap_or_default()
     }
 
     /// What clients of a revision get.
@@ -166,9 +175,10 @@ impl Frame {
         self.of(Revision::V3).utf16_len
     }
 
-    /// The attachments, each with EIO=3's type byte `0x04` before it.
-    pub(crate) fn attachments(&self, revision: Revision) -> &[Bytes] {
-        &self.of(revision).attachments
+    /// The bytes of the attachments.
+    pub(crate) fn attachments(&self, revision: Revision) -> impl Iterator<Item = &[u8]> {
+        let Encoded { attachments, typed, .. } = self.of(revision);
+        attachments.iter().map(|data| data.get(usize::from(*typed)..).unwrap_or_default())
     }
 
     /// How many bytes a queue counts for it: text and attachments, without transport overhead.
@@ -181,10 +191,8 @@ impl Frame {
     pub(crate) fn held(&self) -> usize {
         /// What the counters of something shared take.
         const SHARED: usize = 24;
-        /// What a text leaves of the room that was made for it.
-        const SLACK: usize = 48;
         let Encoded { text, v3, attachments, .. } = &*self.0;
-        let text = if text.is_empty() { 0 } else { SLACK + SHARED + text.len() };
+        let text = if text.is_empty() { 0 } else { SHARED + text.len() };
         let attached: usize = attachments.iter().map(|data| size_of::<Bytes>() + SHARED + data.len()).sum();
         let v3 = v3.as_ref().map_or(0, |v3| match (v3.0.text.is_empty(), v3.held()) {
             (true, held) => held,
@@ -194,15 +202,24 @@ impl Frame {
         SHARED + size_of::<Encoded>() + text + attached + v3
     }
 
-    /// The WebSocket messages it consists of: the text if there is any, then each attachment. Nothing is copied.
+    /// The WebSocket messages it consists of: the text if there is any, then each attachment.
     pub fn messages(&self, revision: Revision) -> impl Iterator<Item = WsMessage> + '_ {
-        let skip = match revision {
-            Revision::V3 => 0,
-            Revision::V4 => 1,
-        };
-        let text = Some(self.text_bytes(revision)).filter(|text| !text.is_empty());
-        text.map(|text| WsMessage::Text(text.clone()))
-            .into_iter()
-            .chain(self.attachments(revision).iter().map(move |a| WsMessage::Binary(a.slice(skip..))))
+        let Encoded { text, attachments, typed: is_typed, .. } = self.of(revision);
+        let text = Some(text).filter(|text| !text.is_empty()).map(|text| WsMessage::Text(text.clone()));
+        text.into_iter().chain(attachments.iter().map(move |data| {
+            WsMessage::Binary(match (revision, is_typed) {
+                (Revision::V4, false) | (Revision::V3, true) => data.clone(),
+                (Revision::V4, true) => data.slice(1..),
+                (Revision::V3, false) => typed(data),
+            })
+        }))
     }
+}
+
+/// An attachment as EIO=3 has it.
+fn typed(data: &[u8]) -> Bytes {
+    let mut bytes = BytesMut::with_capacity(1 + data.len());
+    bytes.put_u8(MESSAGE);
+    bytes.put_slice(data);
+    bytes.freeze()
 }

@@ -3,7 +3,8 @@
 
 use super::packet::{Message, Packet, PacketError, decode_binary, decode_text};
 use super::queue::Outgoing;
-use crate::frame::Revision;
+use crate::digits::push_number;
+use crate::frame::{MESSAGE, Revision};
 use alloc::string::String;
 use alloc::vec::Vec;
 use base64::Engine as _;
@@ -225,7 +226,7 @@ impl Batch {
     /// The body and what it is. EIO=3 clients that take binary get the binary form if there is anything binary in it.
     #[must_use]
     pub fn encode(&self) -> (BodyKind, Bytes) {
-        let has_binary = || self.packets.iter().any(|p| !attachments(p, Revision::V3).is_empty());
+        let has_binary = || self.packets.iter().any(|p| attachments(p, Revision::V3).next().is_some());
         match self.revision {
             Revision::V4 => (BodyKind::Text, self.encode_v4().into()),
             Revision::V3 if !self.base64 && has_binary() => (BodyKind::Binary, self.encode_v3_binary().into()),
@@ -255,7 +256,7 @@ impl Batch {
             for attachment in attachments(packet, Revision::V4) {
                 separate(&mut body);
                 body.push('b');
-                STANDARD.encode_string(attachment.get(1..).unwrap_or_default(), &mut body);
+                STANDARD.encode_string(attachment, &mut body);
             }
         }
         body
@@ -266,16 +267,15 @@ impl Batch {
         for packet in &self.packets {
             let text = packet.text(Revision::V3);
             if !text.is_empty() {
-                push_number(
+                push_length(
                     &mut body,
                     if let Outgoing::Frame(frame) = packet { frame.utf16_len() } else { text.len() },
                 );
                 body.push(':');
                 body.push_str(text);
             }
-            for attachment in attachments(packet, Revision::V3) {
-                let data = attachment.get(1..).unwrap_or_default();
-                push_number(&mut body, 2 + data.len().div_ceil(3) * 4);
+            for data in attachments(packet, Revision::V3) {
+                push_length(&mut body, 2 + data.len().div_ceil(3) * 4);
                 body.push_str(":b4");
                 STANDARD.encode_string(data, &mut body);
             }
@@ -285,21 +285,22 @@ impl Batch {
 
     fn encode_v3_binary(&self) -> Vec<u8> {
         let mut body = Vec::with_capacity(self.size_hint());
-        let mut push = |kind, bytes: &[u8]| {
+        let mut push = |kind, head: &[u8], bytes: &[u8]| {
             body.push(kind);
             let mut digits = String::new();
-            push_number(&mut digits, bytes.len());
+            push_length(&mut digits, head.len() + bytes.len());
             body.extend(digits.bytes().map(|digit| digit - b'0'));
             body.push(LENGTH_END);
+            body.extend_from_slice(head);
             body.extend_from_slice(bytes);
         };
         for packet in &self.packets {
             let text = packet.text(Revision::V3);
             if !text.is_empty() {
-                push(TEXT, text.as_bytes());
+                push(TEXT, &[], text.as_bytes());
             }
             for attachment in attachments(packet, Revision::V3) {
-                push(BINARY, attachment);
+                push(BINARY, &[MESSAGE], attachment);
             }
         }
         body
@@ -311,24 +312,23 @@ impl Batch {
     }
 }
 
+fn push_length(text: &mut String, length: usize) {
+    push_number(text, length as u64);
+}
+
 /// What `packet` adds to a poll's body, at most: what a batch is filled by.
 pub(crate) fn polled_size(packet: &Outgoing) -> usize {
     const LENGTHS: usize = 12;
     // What EIO=3 clients get is not longer.
     LENGTHS
         + packet.text(Revision::V4).len()
-        + attachments(packet, Revision::V4).iter().map(|a| LENGTHS + a.len().div_ceil(3) * 4).sum::<usize>()
+        + attachments(packet, Revision::V4).map(|a| LENGTHS + a.len().div_ceil(3) * 4).sum::<usize>()
 }
 
-fn attachments(packet: &Outgoing, revision: Revision) -> &[Bytes] {
-    match packet {
-        Outgoing::Frame(frame) => frame.attachments(revision),
-        Outgoing::Close | Outgoing::Ping | Outgoing::Pong | Outgoing::Noop => &[],
-    }
-}
-
-fn push_number(text: &mut String, number: usize) {
-    use fmt::Write as _;
-    // Writing to a `String` does not fail.
-    let _ = write!(text, "{number}");
+fn attachments(packet: &Outgoing, revision: Revision) -> impl Iterator<Item = &[u8]> {
+    let frame = match packet {
+        Outgoing::Frame(frame) => Some(frame),
+        Outgoing::Close | Outgoing::Ping | Outgoing::Pong | Outgoing::Noop => None,
+    };
+    frame.into_iter().flat_map(move |frame| frame.attachments(revision))
 }
