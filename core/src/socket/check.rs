@@ -61,7 +61,8 @@ const OBJECT: u64 = 1;
 
 impl Open {
     fn push(&mut self, what: u64, around: &mut Vec<u64>) {
-        if self.depth.is_multiple_of(64) {
+        // What is pushed out first is a whole word.
+        if self.depth > 0 && self.depth.is_multiple_of(64) {
             around.push(self.innermost);
         }
         self.innermost = (self.innermost << 1) | what;

@@ -241,10 +241,11 @@ fn check_event(data: &str, max_depth: usize, attachments: usize) -> Result<Range
 
 /// Whether a name, a JSON string, is one that applications listen to for what is not an event of a client.
 fn is_reserved(name: &str) -> bool {
-    matches!(
-        &*unquote(name),
-        "connect" | "connect_error" | "disconnect" | "disconnecting" | "newListener" | "removeListener"
-    )
+    let is = |name: &str| {
+        matches!(name, "connect" | "connect_error" | "disconnect" | "disconnecting" | "newListener" | "removeListener")
+    };
+    // Few names have an escape in them, and mostly it is not found out any faster than this.
+    is(json::inside(name)) || (name.bytes().any(|byte| byte == b'\\') && is(&unquote(name)))
 }
 
 /// The text of a JSON string or number. Escapes that no Rust string can hold (lone surrogates) leave it as it is written.
