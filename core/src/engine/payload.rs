@@ -5,7 +5,6 @@ use super::packet::{Message, Packet, PacketError, decode_binary, decode_text};
 use super::queue::Outgoing;
 use crate::digits::push_number;
 use crate::frame::{MESSAGE, Revision};
-use alloc::string::String;
 use alloc::vec::Vec;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +12,7 @@ use bytes::Bytes;
 use core::fmt;
 
 /// Stands between the packets of an EIO=4 payload.
-const SEPARATOR: char = '\x1e';
+const SEPARATOR: u8 = 0x1e;
 /// Ends the length in an EIO=3 binary payload.
 const LENGTH_END: u8 = 0xff;
 /// Begins a text packet in an EIO=3 binary payload.
@@ -128,7 +127,7 @@ impl<'a> Iterator for Payload<'a> {
 type Step<'a> = (Result<Packet<Message<'a>>, PayloadError>, Rest<'a>);
 
 fn next_v4(text: &str) -> Step<'_> {
-    let (packet, rest) = match text.split_once(SEPARATOR) {
+    let (packet, rest) = match text.split_once(char::from(SEPARATOR)) {
         Some((packet, rest)) => (packet, Rest::V4(rest)),
         None => (text, Rest::Done),
     };
@@ -240,44 +239,41 @@ impl Batch {
         self.packets.iter().any(|packet| matches!(packet, Outgoing::Frame(frame) if frame.wants_compression()))
     }
 
-    fn encode_v4(&self) -> String {
-        let mut body = String::with_capacity(self.size_hint());
-        let separate = |body: &mut String| {
+    fn encode_v4(&self) -> Vec<u8> {
+        let mut body = Vec::with_capacity(self.size_hint());
+        let separate = |body: &mut Vec<u8>| {
             if !body.is_empty() {
                 body.push(SEPARATOR);
             }
         };
         for packet in &self.packets {
-            let text = packet.text(Revision::V4);
+            let text = packet.text_bytes(Revision::V4);
             if !text.is_empty() {
                 separate(&mut body);
-                body.push_str(text);
+                body.extend_from_slice(text);
             }
             for attachment in attachments(packet, Revision::V4) {
                 separate(&mut body);
-                body.push('b');
-                STANDARD.encode_string(attachment, &mut body);
+                body.push(b'b');
+                push_base64(&mut body, attachment);
             }
         }
         body
     }
 
-    fn encode_v3_text(&self) -> String {
-        let mut body = String::with_capacity(self.size_hint());
+    fn encode_v3_text(&self) -> Vec<u8> {
+        let mut body = Vec::with_capacity(self.size_hint());
         for packet in &self.packets {
-            let text = packet.text(Revision::V3);
+            let text = packet.text_bytes(Revision::V3);
             if !text.is_empty() {
-                push_length(
-                    &mut body,
-                    if let Outgoing::Frame(frame) = packet { frame.utf16_len() } else { text.len() },
-                );
-                body.push(':');
-                body.push_str(text);
+                push_number(&mut body, utf16_len(text) as u64);
+                body.push(b':');
+                body.extend_from_slice(text);
             }
             for data in attachments(packet, Revision::V3) {
-                push_length(&mut body, 2 + data.len().div_ceil(3) * 4);
-                body.push_str(":b4");
-                STANDARD.encode_string(data, &mut body);
+                push_number(&mut body, 2 + base64_len(data) as u64);
+                body.extend_from_slice(b":b4");
+                push_base64(&mut body, data);
             }
         }
         body
@@ -287,17 +283,17 @@ impl Batch {
         let mut body = Vec::with_capacity(self.size_hint());
         let mut push = |kind, head: &[u8], bytes: &[u8]| {
             body.push(kind);
-            let mut digits = String::new();
-            push_length(&mut digits, head.len() + bytes.len());
-            body.extend(digits.bytes().map(|digit| digit - b'0'));
+            let start = body.len();
+            push_number(&mut body, (head.len() + bytes.len()) as u64);
+            body[start..].iter_mut().for_each(|digit| *digit -= b'0');
             body.push(LENGTH_END);
             body.extend_from_slice(head);
             body.extend_from_slice(bytes);
         };
         for packet in &self.packets {
-            let text = packet.text(Revision::V3);
+            let text = packet.text_bytes(Revision::V3);
             if !text.is_empty() {
-                push(TEXT, &[], text.as_bytes());
+                push(TEXT, &[], text);
             }
             for attachment in attachments(packet, Revision::V3) {
                 push(BINARY, &[MESSAGE], attachment);
@@ -312,8 +308,21 @@ impl Batch {
     }
 }
 
-fn push_length(text: &mut String, length: usize) {
-    push_number(text, length as u64);
+fn base64_len(data: &[u8]) -> usize {
+    data.len().div_ceil(3) * 4
+}
+
+fn push_base64(body: &mut Vec<u8>, data: &[u8]) {
+    let start = body.len();
+    body.resize(start + base64_len(data), 0);
+    // There is just enough room.
+    let _ = STANDARD.encode_slice(data, &mut body[start..]);
+}
+
+/// The length of text as JavaScript counts it: a unit for each character, two for those that take four bytes.
+fn utf16_len(text: &[u8]) -> usize {
+    let units = |byte: &u8| usize::from(*byte & 0xc0 != 0x80) + usize::from(*byte >= 0xf0);
+    if text.is_ascii() { text.len() } else { text.iter().map(units).sum() }
 }
 
 /// What `packet` adds to a poll's body, at most: what a batch is filled by.
@@ -321,8 +330,8 @@ pub(crate) fn polled_size(packet: &Outgoing) -> usize {
     const LENGTHS: usize = 12;
     // What EIO=3 clients get is not longer.
     LENGTHS
-        + packet.text(Revision::V4).len()
-        + attachments(packet, Revision::V4).map(|a| LENGTHS + a.len().div_ceil(3) * 4).sum::<usize>()
+        + packet.text_bytes(Revision::V4).len()
+        + attachments(packet, Revision::V4).map(|data| LENGTHS + base64_len(data)).sum::<usize>()
 }
 
 fn attachments(packet: &Outgoing, revision: Revision) -> impl Iterator<Item = &[u8]> {

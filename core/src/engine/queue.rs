@@ -55,6 +55,22 @@ impl Outgoing {
         }
     }
 
+    /// The same, of a packet that is not needed any more.
+    pub(crate) fn into_messages(self, revision: Revision, into: &mut Vec<WsMessage>) {
+        match self {
+            Self::Frame(frame) => frame.into_messages(revision, into),
+            other => other.messages(revision, into),
+        }
+    }
+
+    /// The packet's text, as [`Outgoing::text`] gives it.
+    pub(crate) fn text_bytes(&self, revision: Revision) -> &[u8] {
+        match self {
+            Self::Frame(frame) => frame.text_bytes(revision),
+            Self::Close | Self::Ping | Self::Pong | Self::Noop => self.text(revision).as_bytes(),
+        }
+    }
+
     fn is_volatile(&self) -> bool {
         matches!(self, Self::Frame(frame) if frame.is_volatile())
     }

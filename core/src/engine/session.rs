@@ -327,7 +327,7 @@ impl Session {
             && let Some(item) = self.queue.pop()
         {
             taken += item.cost();
-            item.messages(self.revision, into);
+            item.into_messages(self.revision, into);
         }
         if self.queue.is_empty() {
             self.signalled = false;

@@ -1,7 +1,7 @@
 //! What an application says, and to whom: data, until `effects` makes deliveries of it.
 
 use crate::id::SocketId;
-use crate::socket::Nsp;
+use crate::socket::{Nsp, must_be_escaped};
 use alloc::string::String;
 use bytes::Bytes;
 use serde::Serialize;
@@ -55,7 +55,7 @@ impl<'a> Emit<'a> {
     /// An event without arguments.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self { data: json(name), attachments: &[], volatile: false, passing: false, compress: true }
+        Self { data: quoted(name), attachments: &[], volatile: false, passing: false, compress: true }
     }
 
     /// The same with one more argument. A value that can not be JSON (a map whose keys are no strings) is sent as `null`.
@@ -115,6 +115,20 @@ impl<'a> Emit<'a> {
     pub(crate) fn ends_in_string(&self) -> bool {
         self.data.trim_end().ends_with('"')
     }
+}
+
+/// A name as JSON, with room for arguments.
+fn quoted(name: &str) -> String {
+    /// As much as serde_json begins with.
+    const ROOM: usize = 128;
+    if name.bytes().any(must_be_escaped) {
+        return json(name);
+    }
+    let mut quoted = String::with_capacity(name.len() + ROOM);
+    quoted.push('"');
+    quoted.push_str(name);
+    quoted.push('"');
+    quoted
 }
 
 pub(crate) fn json(value: &(impl Serialize + ?Sized)) -> String {

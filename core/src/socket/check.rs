@@ -256,9 +256,10 @@ fn plain(bytes: &[u8], start: usize) -> usize {
     bytes.len() - rest.len() + index
 }
 
-/// A quote, a backslash, or a control character. Without branches, and with one comparison for two of the three: a quote is one
-/// beyond what would be a space if its second bit were not set, and no control character becomes more than that by this bit.
-fn is_special(byte: u8) -> bool {
+/// A quote, a backslash, or a control character: what must be escaped in a string, and nothing else. Without branches, and
+/// with one comparison for two of the three: a quote is one more than a control character can be if its second bit is turned
+/// over.
+pub(crate) fn is_special(byte: u8) -> bool {
     ((byte ^ 2) <= b' ') | (byte == b'\\')
 }
 

@@ -9,6 +9,7 @@ use crate::frame::{Frame, Revision};
 use crate::id::Sid;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use bytes::Bytes;
 
 /// The types of packet, as their digits. With attachments, 2 is 5 and 3 is 6.
@@ -87,35 +88,35 @@ fn packet(protocol: Protocol, kind: u8, nsp: &Nsp, id: Option<u64>, data: &[&str
             Frame::binary(msgpack::encode(kind, nsp.as_str(), id, data.as_deref(), attachments).into())
         }
         Protocol::SocketIo | Protocol::EngineIo => {
-            Frame::new(text(kind, nsp, id, data, attachments.len()), attachments)
+            Frame::encoded(text(kind, nsp, id, data, attachments.len()), attachments)
         }
     }
 }
 
 /// Engine.IO's `4`, then the packet: `<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]`. Of exactly the length that
 /// it needs, since it is kept as it is.
-fn text(kind: u8, nsp: &Nsp, id: Option<u64>, data: &[&str], attachments: usize) -> String {
+fn text(kind: u8, nsp: &Nsp, id: Option<u64>, data: &[&str], attachments: usize) -> Vec<u8> {
     let attachments = attachments as u64;
     let head = if attachments == 0 { 2 } else { 3 + digits::count(attachments) };
     let namespace = if nsp.is_root() { 0 } else { nsp.as_str().len() + 1 };
     let data_len: usize = data.iter().map(|piece| piece.len()).sum();
-    let mut text = String::with_capacity(head + namespace + id.map_or(0, digits::count) + data_len);
-    text.push('4');
+    let mut text = Vec::with_capacity(head + namespace + id.map_or(0, digits::count) + data_len);
+    text.push(b'4');
     if attachments == 0 {
-        push_number(&mut text, kind.into());
+        text.push(b'0' + kind);
     } else {
-        push_number(&mut text, u64::from(kind) + 3);
+        text.push(b'0' + kind + 3);
         push_number(&mut text, attachments);
-        text.push('-');
+        text.push(b'-');
     }
     if !nsp.is_root() {
-        text.push_str(nsp.as_str());
-        text.push(',');
+        text.extend_from_slice(nsp.as_str().as_bytes());
+        text.push(b',');
     }
     if let Some(id) = id {
         push_number(&mut text, id);
     }
-    data.iter().for_each(|piece| text.push_str(piece));
+    data.iter().for_each(|piece| text.extend_from_slice(piece.as_bytes()));
     debug_assert_eq!(text.len(), text.capacity());
     text
 }
