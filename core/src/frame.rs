@@ -3,14 +3,15 @@
 //!
 //! | recipient | text | attachment |
 //! |---|---|---|
-//! | WebSocket, EIO=4 | shared | shared, from byte 1 |
-//! | WebSocket, EIO=3 | shared | shared, whole: `0x04` + bytes |
+//! | WebSocket, EIO=4 | shared | shared |
+//! | WebSocket, EIO=3 | shared | shared: `0x04` + bytes; or copied, where the frame was made for EIO=4 alone |
 //! | polling, EIO=4 | appended to the payload | `b` + base64 |
 //! | polling, EIO=3 | appended after its length in UTF-16 units | `0x04` + bytes, or `b4` + base64 |
 
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// Engine.IO protocol revision: what the `EIO` query parameter says.
@@ -44,41 +45,41 @@ pub enum WsMessage {
 
 /// One Engine.IO `message` packet (or the `open` packet) with the attachments that follow it, encoded. Cloning shares.
 #[derive(Clone, Debug)]
-pub struct Frame(Arc<Encoded>);
-
-#[derive(Debug)]
-struct Encoded {
+pub struct Frame {
     /// The packet with its type digit. Empty where there is only something binary.
     text: Bytes,
-    /// What EIO=3 clients get instead, where that is something else.
-    v3: Option<Frame>,
-    /// The length of the text as JavaScript counts it, for EIO=3's payloads.
-    utf16_len: usize,
-    /// Each with `0x04` before it, as EIO=3 wants it; EIO=4 looks past that byte.
-    attachments: Box<[Bytes]>,
-    /// What a queue counts for it, in bytes.
-    cost: usize,
+    /// What most frames do without.
+    more: Option<Arc<More>>,
     volatile: bool,
     compress: bool,
 }
 
+#[derive(Debug)]
+struct More {
+    attachments: Box<[Bytes]>,
+    /// Whether each attachment has `0x04` before it, as EIO=3 wants it; EIO=4 looks past that byte.
+    typed: bool,
+    /// How many bytes they are, each with a type byte.
+    attached: usize,
+    /// What EIO=3 clients get instead, where that is something else.
+    v3: Option<Frame>,
+}
+
 /// The type digit of a `message` packet in EIO=3's binary form.
-const MESSAGE: u8 = 0x04;
+pub(crate) const MESSAGE: u8 = 0x04;
 
 impl Frame {
-    /// A frame of `text`, an Engine.IO packet with its type digit, and the attachments that belong to it.
+    /// A frame of `text`, an Engine.IO packet with its type digit, and the attachments that belong to it. They are shared,
+    /// not copied.
     #[must_use]
     pub fn new(text: String, attachments: &[Bytes]) -> Self {
-        let attachments: Box<[Bytes]> = attachments
-            .iter()
-            .map(|data| {
-                let mut bytes = BytesMut::with_capacity(1 + data.len());
-                bytes.put_u8(MESSAGE);
-                bytes.put_slice(data);
-                bytes.freeze()
-            })
-            .collect();
-        Self::encoded(text, attachments)
+        Self::encoded(text.into_bytes(), attachments)
+    }
+
+    /// The same of UTF-8.
+    pub(crate) fn encoded(text: Vec<u8>, attachments: &[Bytes]) -> Self {
+        let more = (!attachments.is_empty()).then(|| Arc::new(More::new(attachments.into())));
+        Self { text: text.into(), more, volatile: false, compress: true }
     }
 
     /// A frame of nothing but a binary message.
@@ -87,122 +88,156 @@ impl Frame {
         Self::new(String::new(), &[data])
     }
 
-    fn encoded(text: String, attachments: Box<[Bytes]>) -> Self {
-        let utf16_len = if text.is_ascii() { text.len() } else { text.encode_utf16().count() };
-        let cost = text.len() + attachments.iter().map(Bytes::len).sum::<usize>();
-        let text = text.into();
-        Self(Arc::new(Encoded { text, v3: None, utf16_len, attachments, cost, volatile: false, compress: true }))
+    /// The same with attachments of its own: as EIO=3 clients get them, and as what is kept should have them, since what the
+    /// application gave may be a small part of something large. Must be called before the frame is shared.
+    #[must_use]
+    pub(crate) fn with_copies(mut self) -> Self {
+        if let Some(more) = self.more.as_mut().and_then(Arc::get_mut)
+            && !more.typed
+        {
+            more.typed = true;
+            more.attachments.iter_mut().for_each(|data| *data = typed(data));
+        }
+        self
     }
 
     /// The same, with another text for EIO=3 clients. Must be called before the frame is shared.
     #[must_use]
-    pub(crate) fn with_v3_text(self, text: String) -> Self {
-        let v3 = Self::encoded(text, self.0.attachments.clone());
+    pub(crate) fn with_v3_text(self, text: Vec<u8>) -> Self {
+        let more = self.more.as_ref().map(|more| {
+            let More { ref attachments, typed, attached, .. } = **more;
+            Arc::new(More { attachments: attachments.clone(), typed, attached, v3: None })
+        });
+        let v3 = Self { text: text.into(), more, ..self };
         self.with_v3(v3)
     }
 
     /// The same, with another frame for EIO=3 clients. Must be called before the frame is shared.
     #[must_use]
     pub(crate) fn with_v3(mut self, v3: Self) -> Self {
-        if let Some(encoded) = Arc::get_mut(&mut self.0) {
-            encoded.v3 = Some(v3);
+        let more = self.more.get_or_insert_with(|| Arc::new(More::new(Box::default())));
+        if let Some(more) = Arc::get_mut(more) {
+            more.v3 = Some(v3);
         }
         self
     }
 
     /// The same, to be dropped where the client can not take it at once.
-    ///
-    /// Must be called before the frame is shared; afterwards it changes nothing.
     #[must_use]
-    pub(crate) fn volatile(mut self) -> Self {
-        if let Some(encoded) = Arc::get_mut(&mut self.0) {
-            encoded.volatile = true;
-        }
-        self
+    pub(crate) fn volatile(self) -> Self {
+        Self { volatile: true, ..self }
     }
 
-    /// The same, not worth compressing. Must be called before the frame is shared, too.
+    /// The same, not worth compressing.
     #[must_use]
-    pub(crate) fn uncompressed(mut self) -> Self {
-        if let Some(encoded) = Arc::get_mut(&mut self.0) {
-            encoded.compress = false;
-        }
-        self
+    pub(crate) fn uncompressed(self) -> Self {
+        Self { compress: false, ..self }
     }
 
     /// Whether it may be dropped where the client can not take it at once.
     #[must_use]
     pub fn is_volatile(&self) -> bool {
-        self.0.volatile
+        self.volatile
     }
 
     /// Whether a poll's answer may be compressed for its sake.
     #[must_use]
     pub fn wants_compression(&self) -> bool {
-        self.0.compress
+        self.compress
     }
 
     /// The packet with its Engine.IO type digit; nothing where there is only something binary.
     #[must_use]
     pub fn text(&self, revision: Revision) -> &str {
-        // Made of a `String` in `new` and immutable since.
+        // Made of text, and immutable since.
         core::str::from_utf8(self.text_bytes(revision)).unwrap_or_default()
     }
 
-    fn text_bytes(&self, revision: Revision) -> &Bytes {
+    /// The same as bytes, which costs nothing.
+    pub(crate) fn text_bytes(&self, revision: Revision) -> &[u8] {
         &self.of(revision).text
     }
 
     /// What clients of a revision get.
-    fn of(&self, revision: Revision) -> &Encoded {
-        match (revision, &self.0.v3) {
-            (Revision::V3, Some(v3)) => &v3.0,
-            _ => &self.0,
+    fn of(&self, revision: Revision) -> &Self {
+        match (revision, &self.more) {
+            (Revision::V3, Some(more)) => more.v3.as_ref().unwrap_or(self),
+            _ => self,
         }
     }
 
-    /// The length of EIO=3's text in UTF-16 code units, JavaScript's `length`.
-    pub(crate) fn utf16_len(&self) -> usize {
-        self.of(Revision::V3).utf16_len
-    }
-
-    /// The attachments, each with EIO=3's type byte `0x04` before it.
-    pub(crate) fn attachments(&self, revision: Revision) -> &[Bytes] {
-        &self.of(revision).attachments
+    /// The bytes of the attachments.
+    pub(crate) fn attachments(&self, revision: Revision) -> impl Iterator<Item = &[u8]> {
+        let more = self.of(revision).more.as_deref();
+        let skip = usize::from(more.is_some_and(|more| more.typed));
+        let attachments = more.map_or(&[][..], |more| &more.attachments);
+        attachments.iter().map(move |data| data.get(skip..).unwrap_or_default())
     }
 
     /// How many bytes a queue counts for it: text and attachments, without transport overhead.
     #[must_use]
     pub fn cost(&self) -> usize {
-        self.0.cost
+        self.text.len() + self.more.as_ref().map_or(0, |more| more.attached)
     }
 
-    /// About how many bytes it holds in memory.
+    /// About how many bytes it holds in memory, besides itself.
     pub(crate) fn held(&self) -> usize {
         /// What the counters of something shared take.
         const SHARED: usize = 24;
-        /// What a text leaves of the room that was made for it.
-        const SLACK: usize = 48;
-        let Encoded { text, v3, attachments, .. } = &*self.0;
-        let text = if text.is_empty() { 0 } else { SLACK + SHARED + text.len() };
-        let attached: usize = attachments.iter().map(|data| size_of::<Bytes>() + SHARED + data.len()).sum();
-        let v3 = v3.as_ref().map_or(0, |v3| match (v3.0.text.is_empty(), v3.held()) {
-            (true, held) => held,
-            // Its attachments are the same.
-            (false, held) => held - v3.0.attachments.iter().map(Bytes::len).sum::<usize>(),
+        let text = if self.text.is_empty() { 0 } else { SHARED + self.text.len() };
+        let more = self.more.as_ref().map_or(0, |more| {
+            let More { attachments, v3, .. } = &**more;
+            let attached: usize = attachments.iter().map(|data| size_of::<Bytes>() + SHARED + data.len()).sum();
+            let v3 = v3.as_ref().map_or(0, |v3| match (v3.text.is_empty(), v3.held()) {
+                (true, held) => held,
+                // Its attachments are the same.
+                (false, held) => {
+                    held - v3.more.iter().flat_map(|more| &more.attachments).map(Bytes::len).sum::<usize>()
+                }
+            });
+            SHARED + size_of::<More>() + attached + v3
         });
-        SHARED + size_of::<Encoded>() + text + attached + v3
+        text + more
     }
 
-    /// The WebSocket messages it consists of: the text if there is any, then each attachment. Nothing is copied.
+    /// The WebSocket messages it consists of: the text if there is any, then each attachment.
     pub fn messages(&self, revision: Revision) -> impl Iterator<Item = WsMessage> + '_ {
-        let skip = match revision {
-            Revision::V3 => 0,
-            Revision::V4 => 1,
-        };
-        let text = Some(self.text_bytes(revision)).filter(|text| !text.is_empty());
-        text.map(|text| WsMessage::Text(text.clone()))
-            .into_iter()
-            .chain(self.attachments(revision).iter().map(move |a| WsMessage::Binary(a.slice(skip..))))
+        let Self { text, more, .. } = self.of(revision);
+        let text = Some(text).filter(|text| !text.is_empty()).map(|text| WsMessage::Text(text.clone()));
+        text.into_iter().chain(more.iter().flat_map(move |more| more.messages(revision)))
     }
+
+    /// Appends them, of a frame that is not needed any more.
+    pub(crate) fn into_messages(self, revision: Revision, into: &mut Vec<WsMessage>) {
+        if self.more.is_none() {
+            into.push(WsMessage::Text(self.text));
+        } else {
+            into.extend(self.messages(revision));
+        }
+    }
+}
+
+impl More {
+    fn new(attachments: Box<[Bytes]>) -> Self {
+        let attached = attachments.iter().map(|data| 1 + data.len()).sum();
+        Self { attachments, typed: false, attached, v3: None }
+    }
+
+    fn messages(&self, revision: Revision) -> impl Iterator<Item = WsMessage> + '_ {
+        self.attachments.iter().map(move |data| {
+            WsMessage::Binary(match (revision, self.typed) {
+                (Revision::V4, false) | (Revision::V3, true) => data.clone(),
+                (Revision::V4, true) => data.slice(1..),
+                (Revision::V3, false) => typed(data),
+            })
+        })
+    }
+}
+
+/// An attachment as EIO=3 has it.
+fn typed(data: &[u8]) -> Bytes {
+    let mut bytes = BytesMut::with_capacity(1 + data.len());
+    bytes.put_u8(MESSAGE);
+    bytes.put_slice(data);
+    bytes.freeze()
 }

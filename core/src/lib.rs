@@ -83,6 +83,7 @@ extern crate alloc;
 
 mod chat;
 mod config;
+mod digits;
 mod engine;
 mod frame;
 mod id;

@@ -22,6 +22,29 @@ fn frames() -> impl Strategy<Value = Vec<(String, Vec<Vec<u8>>)>> {
     vec((texts(), vec(vec(any::<u8>(), 0..20), 0..3)), 1..8)
 }
 
+/// JSON as clients write it and as they do not: an array with a name first.
+fn json() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        Just("true".to_owned()),
+        Just("false".to_owned()),
+        "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,5})?([eE][+-]?[0-9]{1,3})?",
+        "\"([a-zé😀 \\[\\]{},:]|\\\\[\"\\\\/bfnrt]|\\\\u[0-9a-fA-F]{4}){0,40}\"",
+    ];
+    let space = "[ \n\r\t]{0,2}";
+    let value = leaf.prop_recursive(80, 100, 4, move |inner| {
+        prop_oneof![
+            (vec(inner.clone(), 0..4), space).prop_map(|(all, space)| format!("[{space}{}]", all.join(","))),
+            (vec(("[a-z_]{0,20}", inner), 0..4), space).prop_map(|(all, space)| {
+                let members: Vec<_> =
+                    all.iter().map(|(key, value)| format!("\"{key}\"{space}:{space}{value}")).collect();
+                format!("{{{}{space}}}", members.join(&format!("{space},")))
+            }),
+        ]
+    });
+    vec(value, 0..3).prop_map(|args| format!("[\"a\"{}]", args.iter().map(|arg| format!(",{arg}")).collect::<String>()))
+}
+
 proptest! {
     #[test]
     fn what_is_encoded_is_decoded(frames in frames(), revision in revisions(), base64 in any::<bool>()) {
@@ -74,6 +97,17 @@ proptest! {
     #[test]
     fn any_packet_of_likely_characters(text in "[0-6]?([0-9]{1,3}-)?(/[a-z?=]{0,3},)?[0-9]{0,3}[\\[\\]\"{}a,0-9:]{0,20}") {
         fuzz::packet(text.as_bytes());
+    }
+
+    #[test]
+    fn any_json(json in json(), place in any::<prop::sample::Index>(), other in "[\\[\\]{},:\"\\\\ -.0-9a-z\\x00-\\x1fé]?") {
+        fuzz::packet(format!("2{json}").as_bytes());
+        // A character too many, or another one, or one too few.
+        let place = place.index(json.chars().count());
+        for skip in [0, 1] {
+            let changed: String = json.chars().take(place).chain(other.chars()).chain(json.chars().skip(place + skip)).collect();
+            fuzz::packet(format!("2{changed}").as_bytes());
+        }
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub enum Packet<M> {
 
 impl<M> Packet<M> {
     /// The same packet with its message decoded further.
+    #[inline]
     pub fn map<N>(self, decode: impl FnOnce(M) -> N) -> Packet<N> {
         match self {
             Self::Open => Packet::Open,
@@ -87,6 +88,7 @@ impl core::error::Error for PacketError {}
 /// # Errors
 ///
 /// See [`PacketError`].
+#[inline]
 pub fn decode_text(revision: Revision, text: &str) -> Result<Packet<Message<'_>>, PacketError> {
     if let Some(binary) = text.strip_prefix('b') {
         return decode_base64(match revision {
@@ -94,17 +96,17 @@ pub fn decode_text(revision: Revision, text: &str) -> Result<Packet<Message<'_>>
             Revision::V4 => binary,
         });
     }
-    let mut chars = text.chars();
-    let kind = chars.next().ok_or(PacketError::Empty)?;
-    let data = chars.as_str();
+    let kind = text.as_bytes().first().ok_or(PacketError::Empty)?;
+    // What begins with something else than ASCII is of no type.
+    let data = text.get(1..).ok_or(PacketError::UnknownType)?;
     Ok(match kind {
-        '0' => Packet::Open,
-        '1' => Packet::Close,
-        '2' => Packet::Ping { probe: data == "probe" },
-        '3' => Packet::Pong,
-        '4' => Packet::Message(Message::Text(data)),
-        '5' => Packet::Upgrade,
-        '6' => Packet::Noop,
+        b'0' => Packet::Open,
+        b'1' => Packet::Close,
+        b'2' => Packet::Ping { probe: data == "probe" },
+        b'3' => Packet::Pong,
+        b'4' => Packet::Message(Message::Text(data)),
+        b'5' => Packet::Upgrade,
+        b'6' => Packet::Noop,
         _ => return Err(PacketError::UnknownType),
     })
 }

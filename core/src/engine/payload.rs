@@ -3,8 +3,8 @@
 
 use super::packet::{Message, Packet, PacketError, decode_binary, decode_text};
 use super::queue::Outgoing;
-use crate::frame::Revision;
-use alloc::string::String;
+use crate::digits::push_number;
+use crate::frame::{MESSAGE, Revision};
 use alloc::vec::Vec;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +12,7 @@ use bytes::Bytes;
 use core::fmt;
 
 /// Stands between the packets of an EIO=4 payload.
-const SEPARATOR: char = '\x1e';
+const SEPARATOR: u8 = 0x1e;
 /// Ends the length in an EIO=3 binary payload.
 const LENGTH_END: u8 = 0xff;
 /// Begins a text packet in an EIO=3 binary payload.
@@ -127,7 +127,7 @@ impl<'a> Iterator for Payload<'a> {
 type Step<'a> = (Result<Packet<Message<'a>>, PayloadError>, Rest<'a>);
 
 fn next_v4(text: &str) -> Step<'_> {
-    let (packet, rest) = match text.split_once(SEPARATOR) {
+    let (packet, rest) = match text.split_once(char::from(SEPARATOR)) {
         Some((packet, rest)) => (packet, Rest::V4(rest)),
         None => (text, Rest::Done),
     };
@@ -225,7 +225,7 @@ impl Batch {
     /// The body and what it is. EIO=3 clients that take binary get the binary form if there is anything binary in it.
     #[must_use]
     pub fn encode(&self) -> (BodyKind, Bytes) {
-        let has_binary = || self.packets.iter().any(|p| !attachments(p, Revision::V3).is_empty());
+        let has_binary = || self.packets.iter().any(|p| attachments(p, Revision::V3).next().is_some());
         match self.revision {
             Revision::V4 => (BodyKind::Text, self.encode_v4().into()),
             Revision::V3 if !self.base64 && has_binary() => (BodyKind::Binary, self.encode_v3_binary().into()),
@@ -239,45 +239,41 @@ impl Batch {
         self.packets.iter().any(|packet| matches!(packet, Outgoing::Frame(frame) if frame.wants_compression()))
     }
 
-    fn encode_v4(&self) -> String {
-        let mut body = String::with_capacity(self.size_hint());
-        let separate = |body: &mut String| {
+    fn encode_v4(&self) -> Vec<u8> {
+        let mut body = Vec::with_capacity(self.size_hint());
+        let separate = |body: &mut Vec<u8>| {
             if !body.is_empty() {
                 body.push(SEPARATOR);
             }
         };
         for packet in &self.packets {
-            let text = packet.text(Revision::V4);
+            let text = packet.text_bytes(Revision::V4);
             if !text.is_empty() {
                 separate(&mut body);
-                body.push_str(text);
+                body.extend_from_slice(text);
             }
             for attachment in attachments(packet, Revision::V4) {
                 separate(&mut body);
-                body.push('b');
-                STANDARD.encode_string(attachment.get(1..).unwrap_or_default(), &mut body);
+                body.push(b'b');
+                push_base64(&mut body, attachment);
             }
         }
         body
     }
 
-    fn encode_v3_text(&self) -> String {
-        let mut body = String::with_capacity(self.size_hint());
+    fn encode_v3_text(&self) -> Vec<u8> {
+        let mut body = Vec::with_capacity(self.size_hint());
         for packet in &self.packets {
-            let text = packet.text(Revision::V3);
+            let text = packet.text_bytes(Revision::V3);
             if !text.is_empty() {
-                push_number(
-                    &mut body,
-                    if let Outgoing::Frame(frame) = packet { frame.utf16_len() } else { text.len() },
-                );
-                body.push(':');
-                body.push_str(text);
+                push_number(&mut body, utf16_len(text) as u64);
+                body.push(b':');
+                body.extend_from_slice(text);
             }
-            for attachment in attachments(packet, Revision::V3) {
-                let data = attachment.get(1..).unwrap_or_default();
-                push_number(&mut body, 2 + data.len().div_ceil(3) * 4);
-                body.push_str(":b4");
-                STANDARD.encode_string(data, &mut body);
+            for data in attachments(packet, Revision::V3) {
+                push_number(&mut body, 2 + base64_len(data) as u64);
+                body.extend_from_slice(b":b4");
+                push_base64(&mut body, data);
             }
         }
         body
@@ -285,21 +281,22 @@ impl Batch {
 
     fn encode_v3_binary(&self) -> Vec<u8> {
         let mut body = Vec::with_capacity(self.size_hint());
-        let mut push = |kind, bytes: &[u8]| {
+        let mut push = |kind, head: &[u8], bytes: &[u8]| {
             body.push(kind);
-            let mut digits = String::new();
-            push_number(&mut digits, bytes.len());
-            body.extend(digits.bytes().map(|digit| digit - b'0'));
+            let start = body.len();
+            push_number(&mut body, (head.len() + bytes.len()) as u64);
+            body[start..].iter_mut().for_each(|digit| *digit -= b'0');
             body.push(LENGTH_END);
+            body.extend_from_slice(head);
             body.extend_from_slice(bytes);
         };
         for packet in &self.packets {
-            let text = packet.text(Revision::V3);
+            let text = packet.text_bytes(Revision::V3);
             if !text.is_empty() {
-                push(TEXT, text.as_bytes());
+                push(TEXT, &[], text);
             }
             for attachment in attachments(packet, Revision::V3) {
-                push(BINARY, attachment);
+                push(BINARY, &[MESSAGE], attachment);
             }
         }
         body
@@ -311,24 +308,36 @@ impl Batch {
     }
 }
 
+fn base64_len(data: &[u8]) -> usize {
+    data.len().div_ceil(3) * 4
+}
+
+fn push_base64(body: &mut Vec<u8>, data: &[u8]) {
+    let start = body.len();
+    body.resize(start + base64_len(data), 0);
+    // There is just enough room.
+    let _ = STANDARD.encode_slice(data, &mut body[start..]);
+}
+
+/// The length of text as JavaScript counts it: a unit for each character, two for those that take four bytes.
+fn utf16_len(text: &[u8]) -> usize {
+    let units = |byte: &u8| usize::from(*byte & 0xc0 != 0x80) + usize::from(*byte >= 0xf0);
+    if text.is_ascii() { text.len() } else { text.iter().map(units).sum() }
+}
+
 /// What `packet` adds to a poll's body, at most: what a batch is filled by.
 pub(crate) fn polled_size(packet: &Outgoing) -> usize {
     const LENGTHS: usize = 12;
     // What EIO=3 clients get is not longer.
     LENGTHS
-        + packet.text(Revision::V4).len()
-        + attachments(packet, Revision::V4).iter().map(|a| LENGTHS + a.len().div_ceil(3) * 4).sum::<usize>()
+        + packet.text_bytes(Revision::V4).len()
+        + attachments(packet, Revision::V4).map(|data| LENGTHS + base64_len(data)).sum::<usize>()
 }
 
-fn attachments(packet: &Outgoing, revision: Revision) -> &[Bytes] {
-    match packet {
-        Outgoing::Frame(frame) => frame.attachments(revision),
-        Outgoing::Close | Outgoing::Ping | Outgoing::Pong | Outgoing::Noop => &[],
-    }
-}
-
-fn push_number(text: &mut String, number: usize) {
-    use fmt::Write as _;
-    // Writing to a `String` does not fail.
-    let _ = write!(text, "{number}");
+fn attachments(packet: &Outgoing, revision: Revision) -> impl Iterator<Item = &[u8]> {
+    let frame = match packet {
+        Outgoing::Frame(frame) => Some(frame),
+        Outgoing::Close | Outgoing::Ping | Outgoing::Pong | Outgoing::Noop => None,
+    };
+    frame.into_iter().flat_map(move |frame| frame.attachments(revision))
 }

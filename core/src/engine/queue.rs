@@ -55,21 +55,40 @@ impl Outgoing {
         }
     }
 
+    /// The same, of a packet that is not needed any more.
+    pub(crate) fn into_messages(self, revision: Revision, into: &mut Vec<WsMessage>) {
+        match self {
+            Self::Frame(frame) => frame.into_messages(revision, into),
+            other => other.messages(revision, into),
+        }
+    }
+
+    /// The packet's text, as [`Outgoing::text`] gives it.
+    pub(crate) fn text_bytes(&self, revision: Revision) -> &[u8] {
+        match self {
+            Self::Frame(frame) => frame.text_bytes(revision),
+            Self::Close | Self::Ping | Self::Pong | Self::Noop => self.text(revision).as_bytes(),
+        }
+    }
+
     fn is_volatile(&self) -> bool {
         matches!(self, Self::Frame(frame) if frame.is_volatile())
     }
 }
 
-/// Packets in the order in which they were queued.
+/// Packets in the order in which they were queued. Mostly there is none or one, for which no memory is asked: there may be a
+/// million clients that all get something at once.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    items: VecDeque<Outgoing>,
+    first: Option<Outgoing>,
+    /// What comes after the first, and nothing where there is no first.
+    rest: VecDeque<Outgoing>,
     bytes: usize,
 }
 
 impl Queue {
     pub(crate) fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.first.is_none()
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -78,45 +97,57 @@ impl Queue {
 
     /// Whether the last packet is a pong, which will do for one more ping.
     pub(crate) fn ends_in_pong(&self) -> bool {
-        matches!(self.items.back(), Some(Outgoing::Pong))
+        matches!(self.rest.back().or(self.first.as_ref()), Some(Outgoing::Pong))
     }
 
     pub(crate) fn push(&mut self, item: Outgoing) {
         self.bytes += item.cost();
-        self.items.push_back(item);
+        if self.first.is_none() {
+            self.first = Some(item);
+        } else {
+            self.rest.push_back(item);
+        }
     }
 
     pub(crate) fn drop_volatile(&mut self) {
-        self.items.retain(|item| !item.is_volatile());
-        self.bytes = self.items.iter().map(Outgoing::cost).sum();
+        self.rest.retain(|item| !item.is_volatile());
+        if self.first.as_ref().is_some_and(Outgoing::is_volatile) {
+            self.first = self.rest.pop_front();
+        }
+        self.bytes = self.first.iter().chain(&self.rest).map(Outgoing::cost).sum();
     }
 
     /// Takes the first packet.
     pub(crate) fn pop(&mut self) -> Option<Outgoing> {
-        let item = self.items.pop_front()?;
+        let item = self.first.take()?;
         self.bytes -= item.cost();
+        self.first = self.rest.pop_front();
         self.give_back();
         Some(item)
     }
 
     /// Takes packets from the front: at least one, and no more than fit `max` bytes as `size` counts them.
     pub(crate) fn pop_up_to(&mut self, max: usize, size: impl Fn(&Outgoing) -> usize) -> Vec<Outgoing> {
-        let mut total = 0;
-        let fitting = self.items.iter().take_while(|item| {
+        let Some(first) = self.first.take() else { return Vec::new() };
+        let mut total = size(&first);
+        let fitting = self.rest.iter().take_while(|item| {
             total += size(item);
             total <= max
         });
-        let n = fitting.count().max(1).min(self.items.len());
-        let taken: Vec<_> = self.items.drain(..n).collect();
+        let n = fitting.count();
+        let mut taken = Vec::with_capacity(1 + n);
+        taken.push(first);
+        taken.extend(self.rest.drain(..n));
         self.bytes -= taken.iter().map(Outgoing::cost).sum::<usize>();
+        self.first = self.rest.pop_front();
         self.give_back();
         taken
     }
 
-    /// Most clients are idle most of the time, and there may be a million of them.
+    /// Most clients are idle most of the time.
     fn give_back(&mut self) {
-        if self.items.is_empty() {
-            self.items = VecDeque::new();
+        if self.rest.is_empty() && self.rest.capacity() > 0 {
+            self.rest = VecDeque::new();
         }
     }
 

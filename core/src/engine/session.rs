@@ -338,7 +338,7 @@ impl Session {
             && let Some(item) = self.queue.pop()
         {
             taken += item.cost();
-            item.messages(self.revision, into);
+            item.into_messages(self.revision, into);
         }
         if self.queue.is_empty() {
             self.signalled = false;

@@ -16,7 +16,6 @@ use crate::socket::encode::{self, Parts};
 use crate::socket::{AckId, Delivery, Nsp};
 use crate::time::Time;
 use alloc::collections::BTreeSet;
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -72,7 +71,7 @@ impl<'a> Effects<'a> {
             let number = recovery.next();
             recovery.offset(if scope.is_some() { number } else { number - 1 }, self.now)
         });
-        let frame = self.frame(&nsp, event, None, offset.as_deref());
+        let frame = self.frame(&nsp, event, None, offset.as_deref(), scope.is_some());
         if let (Some(recovery), Some(scope)) = (&mut self.state.recovery, scope) {
             recovery.log(frame.clone(), scope, self.now);
         }
@@ -104,7 +103,7 @@ impl<'a> Effects<'a> {
         let mut deadline = self.now.after(SOON);
         if let (false, Some(nsp)) = (waiting.is_empty(), self.nsp_of(to)) {
             deadline = self.now.after(timeout.max(SOON));
-            let frame = self.frame(&nsp, event, Some(number), None);
+            let frame = self.frame(&nsp, event, Some(number), None, false);
             let asked: Vec<SocketId> = waiting.iter().copied().collect();
             self.deliver(asked.into(), frame);
         }
@@ -116,7 +115,7 @@ impl<'a> Effects<'a> {
     /// Sends text, where Engine.IO is alone.
     pub fn send_text(&mut self, to: Target<'_>, text: &str) {
         let recipients = self.audience(to);
-        self.deliver(recipients, Frame::new(format!("4{text}"), &[]));
+        self.deliver(recipients, Frame::new(["4", text].concat(), &[]));
     }
 
     /// Sends bytes, where Engine.IO is alone.
@@ -125,9 +124,9 @@ impl<'a> Effects<'a> {
         self.deliver(recipients, Frame::binary(data));
     }
 
-    fn frame(&self, nsp: &Nsp, event: &Emit<'_>, id: Option<u64>, offset: Option<&str>) -> Frame {
-        let Emit { name, args, attachments, .. } = event;
-        let parts = Parts { name, args, attachments, id, offset, for_v3: self.state.v3 > 0 };
+    fn frame(&self, nsp: &Nsp, event: &Emit<'_>, id: Option<u64>, offset: Option<&str>, kept: bool) -> Frame {
+        let Emit { data, attachments, .. } = event;
+        let parts = Parts { data, attachments, id, offset, for_v3: self.state.v3 > 0, kept };
         let mut frame = encode::event(self.protocol(), nsp, parts);
         if event.volatile {
             frame = frame.volatile();

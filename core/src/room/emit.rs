@@ -1,7 +1,7 @@
 //! What an application says, and to whom: data, until `effects` makes deliveries of it.
 
 use crate::id::SocketId;
-use crate::socket::Nsp;
+use crate::socket::{Nsp, must_be_escaped};
 use alloc::string::String;
 use bytes::Bytes;
 use serde::Serialize;
@@ -43,8 +43,8 @@ impl<'a> Among<'a> {
 /// An event that is to be sent: a name, arguments, attachments, and how much it matters.
 #[derive(Clone, Debug)]
 pub struct Emit<'a> {
-    pub(crate) name: String,
-    pub(crate) args: String,
+    /// The name and the arguments: JSON values with commas between them.
+    pub(crate) data: String,
     pub(crate) attachments: &'a [Bytes],
     pub(crate) volatile: bool,
     pub(crate) passing: bool,
@@ -55,8 +55,7 @@ impl<'a> Emit<'a> {
     /// An event without arguments.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        let name = json(name);
-        Self { name, args: String::new(), attachments: &[], volatile: false, passing: false, compress: true }
+        Self { data: quoted(name), attachments: &[], volatile: false, passing: false, compress: true }
     }
 
     /// The same with one more argument. A value that can not be JSON (a map whose keys are no strings) is sent as `null`.
@@ -72,10 +71,11 @@ impl<'a> Emit<'a> {
     /// wrote.
     #[must_use]
     pub fn args_json(mut self, args: &str) -> Self {
-        if !self.args.is_empty() && !args.is_empty() {
-            self.args.push(',');
+        if !args.is_empty() {
+            self.data.reserve(1 + args.len());
+            self.data.push(',');
+            self.data.push_str(args);
         }
-        self.args.push_str(args);
         self
     }
 
@@ -113,9 +113,22 @@ impl<'a> Emit<'a> {
     /// Whether a client could take what it says last for an offset: it is a string, as the name is where there are no
     /// arguments.
     pub(crate) fn ends_in_string(&self) -> bool {
-        let args = self.args.trim_end();
-        args.is_empty() || args.ends_with('"')
+        self.data.trim_end().ends_with('"')
     }
+}
+
+/// A name as JSON, with room for arguments.
+fn quoted(name: &str) -> String {
+    /// As much as serde_json begins with.
+    const ROOM: usize = 128;
+    if name.bytes().any(must_be_escaped) {
+        return json(name);
+    }
+    let mut quoted = String::with_capacity(name.len() + ROOM);
+    quoted.push('"');
+    quoted.push_str(name);
+    quoted.push('"');
+    quoted
 }
 
 pub(crate) fn json(value: &(impl Serialize + ?Sized)) -> String {

@@ -4,12 +4,13 @@
 use super::msgpack;
 use super::nsp::Nsp;
 use crate::config::Protocol;
+use crate::digits::{self, push_number};
 use crate::frame::{Frame, Revision};
 use crate::id::Sid;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use bytes::Bytes;
-use core::fmt::Write as _;
 
 /// The types of packet, as their digits. With attachments, 2 is 5 and 3 is 6.
 const CONNECT: u8 = 0;
@@ -21,10 +22,8 @@ const CONNECT_ERROR: u8 = 4;
 /// An event, in the parts that the application gave.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parts<'a> {
-    /// JSON: a string.
-    pub(crate) name: &'a str,
-    /// JSON values with commas between them.
-    pub(crate) args: &'a str,
+    /// The name and the arguments: JSON values with commas between them.
+    pub(crate) data: &'a str,
     pub(crate) attachments: &'a [Bytes],
     /// Set where an ack is asked for.
     pub(crate) id: Option<u64>,
@@ -32,32 +31,31 @@ pub(crate) struct Parts<'a> {
     pub(crate) offset: Option<&'a str>,
     /// Whether there are EIO=3 clients, who do not.
     pub(crate) for_v3: bool,
+    /// Whether it is kept when everybody has got it.
+    pub(crate) kept: bool,
 }
 
 /// An EVENT.
 pub(crate) fn event(protocol: Protocol, nsp: &Nsp, parts: Parts<'_>) -> Frame {
-    let Parts { name, args, attachments, id, offset, for_v3 } = parts;
-    let comma = if args.is_empty() { "" } else { "," };
-    let plain = || format!("[{name}{comma}{args}]");
-    let Some(offset) = offset else { return packet(protocol, EVENT, nsp, id, &plain(), attachments) };
+    let Parts { data, attachments, id, offset, for_v3, kept } = parts;
+    let plain = ["[", data, "]"];
     // An offset has nothing in it to escape.
-    let told = format!(r#"[{name}{comma}{args},"{offset}"]"#);
+    let told = offset.map(|offset| ["[", data, ",\"", offset, "\"]"]);
+    let data = told.as_ref().map_or(&plain[..], |told| &told[..]);
+    let mut frame = packet(protocol, EVENT, nsp, id, data, attachments);
+    if !attachments.is_empty() && (for_v3 || kept) {
+        frame = frame.with_copies();
+    }
     match protocol {
-        _ if !for_v3 => packet(protocol, EVENT, nsp, id, &told, attachments),
-        Protocol::SocketIoMsgPack => {
-            let frame = |data: &str| packet(protocol, EVENT, nsp, id, data, attachments);
-            frame(&told).with_v3(frame(&plain()))
-        }
-        Protocol::SocketIo | Protocol::EngineIo => {
-            let head = |data: &str| text(EVENT, nsp, id, data, attachments.len());
-            Frame::new(head(&told), attachments).with_v3_text(head(&plain()))
-        }
+        _ if !for_v3 || offset.is_none() => frame,
+        Protocol::SocketIoMsgPack => frame.with_v3(packet(protocol, EVENT, nsp, id, &plain, attachments)),
+        Protocol::SocketIo | Protocol::EngineIo => frame.with_v3_text(text(EVENT, nsp, id, &plain, attachments.len())),
     }
 }
 
 /// An ACK. `args` is JSON values with commas between them.
 pub(crate) fn ack(protocol: Protocol, nsp: &Nsp, id: u64, args: &str, attachments: &[Bytes]) -> Frame {
-    packet(protocol, ACK, nsp, Some(id), &format!("[{args}]"), attachments)
+    packet(protocol, ACK, nsp, Some(id), &["[", args, "]"], attachments)
 }
 
 /// The answer to a CONNECT: the socket's public id, and its credential for coming back. EIO=3 clients work their ids out by
@@ -69,48 +67,56 @@ pub(crate) fn connect(protocol: Protocol, revision: Revision, nsp: &Nsp, id: Sid
         (Revision::V4, None) => format!(r#"{{"sid":"{id}"}}"#),
         (Revision::V4, Some(pid)) => format!(r#"{{"sid":"{id}","pid":"{pid}"}}"#),
     };
-    packet(protocol, CONNECT, nsp, None, &data, &[])
+    packet(protocol, CONNECT, nsp, None, &[&data], &[])
 }
 
 /// The refusal of a CONNECT. `payload` is JSON.
 pub(crate) fn connect_error(protocol: Protocol, nsp: &Nsp, payload: &str) -> Frame {
-    packet(protocol, CONNECT_ERROR, nsp, None, payload, &[])
+    packet(protocol, CONNECT_ERROR, nsp, None, &[payload], &[])
 }
 
 /// A DISCONNECT.
 pub(crate) fn disconnect(protocol: Protocol, nsp: &Nsp) -> Frame {
-    packet(protocol, DISCONNECT, nsp, None, "", &[])
+    packet(protocol, DISCONNECT, nsp, None, &[], &[])
 }
 
-fn packet(protocol: Protocol, kind: u8, nsp: &Nsp, id: Option<u64>, data: &str, attachments: &[Bytes]) -> Frame {
+/// `data` is JSON in pieces.
+fn packet(protocol: Protocol, kind: u8, nsp: &Nsp, id: Option<u64>, data: &[&str], attachments: &[Bytes]) -> Frame {
     match protocol {
         Protocol::SocketIoMsgPack => {
-            let data = Some(data).filter(|data| !data.is_empty());
-            Frame::binary(msgpack::encode(kind, nsp.as_str(), id, data, attachments).into())
+            let data = Some(data.concat()).filter(|data| !data.is_empty());
+            Frame::binary(msgpack::encode(kind, nsp.as_str(), id, data.as_deref(), attachments).into())
         }
         Protocol::SocketIo | Protocol::EngineIo => {
-            Frame::new(text(kind, nsp, id, data, attachments.len()), attachments)
+            Frame::encoded(text(kind, nsp, id, data, attachments.len()), attachments)
         }
     }
 }
 
-/// Engine.IO's `4`, then the packet: `<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]`.
-fn text(kind: u8, nsp: &Nsp, id: Option<u64>, data: &str, attachments: usize) -> String {
-    /// Digits and punctuation.
-    const HEAD: usize = 48;
-    let mut text = String::with_capacity(HEAD + nsp.as_str().len() + data.len());
-    // Writing to a `String` does not fail.
-    let _ = match attachments {
-        0 => write!(text, "4{kind}"),
-        n => write!(text, "4{}{n}-", kind + 3),
-    };
+/// Engine.IO's `4`, then the packet: `<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]`. Of exactly the length that
+/// it needs, since it is kept as it is.
+fn text(kind: u8, nsp: &Nsp, id: Option<u64>, data: &[&str], attachments: usize) -> Vec<u8> {
+    let attachments = attachments as u64;
+    let head = if attachments == 0 { 2 } else { 3 + digits::count(attachments) };
+    let namespace = if nsp.is_root() { 0 } else { nsp.as_str().len() + 1 };
+    let data_len: usize = data.iter().map(|piece| piece.len()).sum();
+    let mut text = Vec::with_capacity(head + namespace + id.map_or(0, digits::count) + data_len);
+    text.push(b'4');
+    if attachments == 0 {
+        text.push(b'0' + kind);
+    } else {
+        text.push(b'0' + kind + 3);
+        push_number(&mut text, attachments);
+        text.push(b'-');
+    }
     if !nsp.is_root() {
-        text.push_str(nsp.as_str());
-        text.push(',');
+        text.extend_from_slice(nsp.as_str().as_bytes());
+        text.push(b',');
     }
     if let Some(id) = id {
-        let _ = write!(text, "{id}");
+        push_number(&mut text, id);
     }
-    text.push_str(data);
+    data.iter().for_each(|piece| text.extend_from_slice(piece.as_bytes()));
+    debug_assert_eq!(text.len(), text.capacity());
     text
 }

@@ -88,6 +88,7 @@ pub fn decode_message<'a>(
 
 /// Decodes the message in a packet. One that is no Socket.IO packet still is an Engine.IO message: the session takes it, and
 /// closes because of it once what is queued has gone out.
+#[inline]
 fn further<'a>(revision: Revision, packet: engine::Packet<Message<'a>>, config: &Config) -> Incoming<'a> {
     packet.map(|message| match (config.protocol, message) {
         (Protocol::EngineIo, message) => SocketMessage::Raw(message),

@@ -1,31 +1,10 @@
-//! What must be known of JSON text without rebuilding it: how deep it is, what it is made of, and whether its
-//! placeholders have attachments. Nothing recurses, so that no depth costs stack, and everything is linear. Knows no
-//! packets, and does not check JSON: serde_json does.
+//! What must be known of JSON text without rebuilding it: what it is made of, and whether its placeholders have
+//! attachments. Nothing recurses, so that no depth costs stack, and everything is linear. Knows no packets, and does not
+//! check JSON: `check` does.
 
 use alloc::vec::Vec;
 use core::iter::from_fn;
 use core::str::Chars;
-
-/// Whether no bracket of `text`, which need not be JSON, is nested deeper than `max`. Where the text is wrong, only what
-/// comes before that is right; a parser gets no further either.
-pub(crate) fn depth_within(text: &str, max: usize) -> bool {
-    // Nothing is deeper than there are brackets, and mostly there are few. Many bytes are counted at a time.
-    if text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count() <= max {
-        return true;
-    }
-    let mut depth = 0_usize;
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'[' | b'{' if depth >= max => return false,
-            b'[' | b'{' => depth += 1,
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            b'"' => skip_string(&mut bytes),
-            _ => {}
-        }
-    }
-    true
-}
 
 /// To behind the quote that ends a string, or to the end of the text.
 fn skip_string(bytes: &mut impl Iterator<Item = u8>) {
@@ -219,12 +198,30 @@ fn index(number: &str) -> Option<u32> {
     (f64::from(index) == value).then_some(index)
 }
 
+/// Whether all placeholders in `text`, which is JSON, are written as clients write them, and stand for the first attachments.
+fn plainly_fit(text: &str, attachments: usize) -> bool {
+    const NAME: &str = "_placeholder";
+    const REST: &str = r#"_placeholder":true,"num":"#;
+    let is_one = |before: &str, after: &str| {
+        // A quote before a name begins a string: so the brace before it is not in one.
+        let number = if before.ends_with("{\"") { after.strip_prefix(REST) } else { None };
+        matches!(number.map(str::as_bytes), Some([digit @ b'0'..=b'9', b'}', ..]) if usize::from(digit - b'0') < attachments)
+    };
+    // Escapes are the only other way of writing these letters.
+    !text.contains('\\')
+        && text
+            .match_indices('_')
+            .map(|(at, _)| text.split_at(at))
+            .all(|(before, after)| !after.starts_with(NAME) || is_one(before, after))
+}
+
 /// Whether every placeholder in `text`, which is JSON, stands for one of so many attachments (CVE-2022-2421).
 pub(crate) fn placeholders_fit(text: &str, attachments: usize) -> bool {
-    // There are no other ways of writing these letters.
-    if !text.contains("_placeholder") && !text.contains("\\u") {
-        return true;
-    }
+    plainly_fit(text, attachments) || looked_through(text, attachments)
+}
+
+/// The same, however they are written.
+fn looked_through(text: &str, attachments: usize) -> bool {
     let mut open: Vec<Open> = Vec::new();
     for token in Tokens::new(text) {
         if let Some(around) = open.last_mut() {
@@ -247,26 +244,9 @@ pub(crate) fn placeholders_fit(text: &str, attachments: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::socket::check;
     use alloc::string::String;
     use alloc::vec;
-
-    #[test]
-    fn depth_is_counted_outside_of_strings() {
-        assert!(depth_within("1", 0));
-        assert!(!depth_within("[]", 0));
-        assert!(depth_within(r#"[{"a":[]},[[]]]"#, 3));
-        assert!(!depth_within(r#"[{"a":[]},[[]]]"#, 2));
-        assert!(depth_within(r#"["[[[[\"[[[[\\"]"#, 1));
-        assert!(!depth_within(r#"["\\",[]]"#, 1));
-        assert!(!depth_within(r#"["\\\\",{}]"#, 1));
-        // What comes before the mistake counts.
-        assert!(!depth_within("]]]][[", 1));
-        assert!(!depth_within("[[\"", 1));
-        assert!(depth_within("[\"[[[\\", 1));
-        let deep = "[".repeat(1_000_000);
-        assert!(!depth_within(&deep, 999_999));
-        assert!(depth_within(&deep, 1_000_000));
-    }
 
     #[test]
     fn tokens_of_every_kind() {
@@ -370,6 +350,38 @@ mod tests {
             assert!(!placeholders_fit(misfit, 2), "{misfit}");
         }
         assert!(!placeholders_fit(r#"[{"_placeholder":true,"num":0}]"#, 0));
+    }
+
+    #[test]
+    fn what_fits_plainly_fits() {
+        let pieces = [
+            "[",
+            "]",
+            "{",
+            "}",
+            ",",
+            ":",
+            "\"",
+            "\"a\":",
+            "_",
+            "_placeholder",
+            "{\"_placeholder\":true,\"num\":0}",
+            "{\"_placeholder\":true,\"num\":1}",
+            "{\"",
+            "\"_placeholder\":true",
+            "\"num\":0",
+        ];
+        let mut plainly = 0;
+        for n in 0..pieces.len().pow(4) {
+            let some: String = (0..4).map(|place| pieces[n / pieces.len().pow(place) % pieces.len()]).collect();
+            for text in [alloc::format!("[{some}]"), alloc::format!("[\"{some}\"]"), alloc::format!("[{{{some}}}]")] {
+                if check::array(&text, 9).is_ok() && plainly_fit(&text, 1) {
+                    plainly += usize::from(text.contains("num"));
+                    assert!(looked_through(&text, 1), "{text}");
+                }
+            }
+        }
+        assert!(plainly > 10, "{plainly}");
     }
 
     #[test]

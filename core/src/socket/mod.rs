@@ -4,6 +4,7 @@
 //! owed; `client` is the machine that a shard holds one of for each session.
 
 pub(crate) mod assembly;
+mod check;
 pub(crate) mod client;
 pub(crate) mod encode;
 pub(crate) mod event;
@@ -13,6 +14,7 @@ pub(crate) mod msgpack;
 pub(crate) mod nsp;
 pub(crate) mod packet;
 
+pub(crate) use check::is_special as must_be_escaped;
 pub use client::Input;
 pub use event::{AckId, Connect, Delivery, Event, Received, Said};
 pub use incoming::{DecodeError, Incoming, Packets, RawMessage, decode_body, decode_message};

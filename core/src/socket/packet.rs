@@ -2,6 +2,7 @@
 //! in one pass, without recursion; arguments stay the text that they are, so that lone surrogates, big numbers and the
 //! order of keys come back as they were sent. Decodes only, and holds nothing: attachments that are owed are `assembly`'s.
 
+use super::check::{self, Fault};
 use super::json;
 use super::msgpack::{self, Decoded};
 use crate::config::Config;
@@ -11,9 +12,6 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt;
 use core::ops::Range;
-use serde::Deserializer as _;
-use serde::de::{IgnoredAny, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 
 /// A decoded Socket.IO packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +111,15 @@ impl fmt::Display for PacketError {
 
 impl core::error::Error for PacketError {}
 
+impl From<Fault> for PacketError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Syntax => Self::Data,
+            Fault::Depth => Self::Depth,
+        }
+    }
+}
+
 impl From<msgpack::Error> for PacketError {
     fn from(error: msgpack::Error) -> Self {
         use msgpack::Error;
@@ -124,21 +131,17 @@ impl From<msgpack::Error> for PacketError {
     }
 }
 
-/// Names that applications listen to for what is not an event of a client.
-const RESERVED: [&str; 6] =
-    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
-
 /// Decodes the text of an Engine.IO message.
 ///
 /// # Errors
 ///
 /// See [`PacketError`].
 pub fn decode<'a>(text: &'a str, config: &Config) -> Result<Packet<'a>, PacketError> {
-    let mut chars = text.chars();
-    let kind = chars.next().ok_or(PacketError::Type)?;
-    let mut rest = chars.as_str();
+    // All that is compared is ASCII, and what it is found in begins and ends where a character does.
+    let kind = *text.as_bytes().first().ok_or(PacketError::Type)?;
+    let mut rest = text.get(1..).ok_or(PacketError::Type)?;
     let mut attachments = 0;
-    if matches!(kind, '5' | '6') {
+    if matches!(kind, b'5' | b'6') {
         let (digits, after) = rest.split_once('-').ok_or(PacketError::Attachments)?;
         attachments =
             parse_count(digits).filter(|n| (1..=config.max_attachments).contains(n)).ok_or(PacketError::Attachments)?;
@@ -154,25 +157,19 @@ pub fn decode<'a>(text: &'a str, config: &Config) -> Result<Packet<'a>, PacketEr
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     let (id, data) = rest.split_at(digits);
     let id = if id.is_empty() { None } else { Some(id.parse().map_err(|_| PacketError::Id)?) };
-    if !json::depth_within(data, config.max_depth) {
-        return Err(PacketError::Depth);
-    }
     let kind = match kind {
-        '0' => Kind::Connect { auth: check_object(data)?.into() },
-        '1' if data.is_empty() => Kind::Disconnect,
-        '1' => return Err(PacketError::Data),
-        '2' | '5' => {
-            let name = check_array(data)?.ok_or(PacketError::Name)?;
-            check_name(name)?;
-            check_placeholders(data, attachments)?;
-            Kind::Event { id, args: data.into(), name: part_of(data, name), attachments }
+        b'0' => Kind::Connect { auth: check_object(data, config.max_depth)?.into() },
+        b'1' if data.is_empty() => Kind::Disconnect,
+        b'1' => return Err(PacketError::Data),
+        b'2' | b'5' => {
+            let name = check_event(data, config.max_depth, attachments)?;
+            Kind::Event { id, args: data.into(), name, attachments }
         }
-        '3' | '6' => {
-            check_array(data)?;
-            check_placeholders(data, attachments)?;
+        b'3' | b'6' => {
+            check_array(data, config.max_depth, attachments)?;
             Kind::Ack { id, args: data.into(), attachments }
         }
-        '4' => Kind::ConnectError,
+        b'4' => Kind::ConnectError,
         _ => return Err(PacketError::Type),
     };
     Ok(Packet { nsp: nsp.into(), kind })
@@ -193,19 +190,17 @@ pub(crate) fn decode_msgpack(bytes: &[u8], config: &Config) -> Result<(Packet<'s
     let owed = attachments.len();
     let kind = match kind {
         0 => {
-            check_object(&data)?;
+            check_object(&data, usize::MAX)?;
             Kind::Connect { auth: data.into() }
         }
         1 if data.is_empty() => Kind::Disconnect,
         1 => return Err(PacketError::Data),
         2 => {
-            let name = check_array(&data)?.ok_or(PacketError::Name)?;
-            check_name(name)?;
-            let name = part_of(&data, name);
+            let name = check_event(&data, usize::MAX, 0)?;
             Kind::Event { id, args: data.into(), name, attachments: owed }
         }
         3 => {
-            check_array(&data)?;
+            check_array(&data, usize::MAX, 0)?;
             Kind::Ack { id, args: data.into(), attachments: owed }
         }
         _ => Kind::ConnectError,
@@ -213,59 +208,44 @@ pub(crate) fn decode_msgpack(bytes: &[u8], config: &Config) -> Result<(Packet<'s
     Ok((Packet { nsp: nsp.into(), kind }, attachments))
 }
 
-/// Where a part is in the whole: the distance between where they begin.
-fn part_of(whole: &str, part: &str) -> Range<usize> {
-    let start = (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize);
-    start..start + part.len()
-}
-
-/// Without attachments, what looks like a placeholder is data like any other.
-fn check_placeholders(data: &str, attachments: usize) -> Result<(), PacketError> {
-    let fit = attachments == 0 || json::placeholders_fit(data, attachments);
-    if fit { Ok(()) } else { Err(PacketError::Placeholder) }
-}
-
 /// A small decimal number, digits only.
 fn parse_count(digits: &str) -> Option<usize> {
     (digits.len() <= 4 && digits.bytes().all(|digit| digit.is_ascii_digit())).then(|| digits.parse().ok())?
 }
 
-fn check_object(data: &str) -> Result<&str, PacketError> {
+/// A CONNECT's data: an object without what is around it, or nothing.
+fn check_object(data: &str, max_depth: usize) -> Result<&str, PacketError> {
     if data.is_empty() {
         return Ok(data);
     }
-    let raw: &RawValue = serde_json::from_str(data).map_err(|_| PacketError::Data)?;
-    if raw.get().starts_with('{') { Ok(raw.get()) } else { Err(PacketError::Data) }
+    Ok(data.get(check::object(data, max_depth)?).unwrap_or_default())
 }
 
-/// Checks a JSON array and returns its first element.
-fn check_array(data: &str) -> Result<Option<&str>, PacketError> {
-    struct First;
-    impl<'de> Visitor<'de> for First {
-        type Value = Option<&'de RawValue>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an array")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-            let first = seq.next_element()?;
-            while seq.next_element::<IgnoredAny>()?.is_some() {}
-            Ok(first)
-        }
-    }
-    let mut json = serde_json::Deserializer::from_str(data);
-    let first = json.deserialize_seq(First).map_err(|_| PacketError::Data)?;
-    json.end().map_err(|_| PacketError::Data)?;
-    Ok(first.map(RawValue::get))
+/// Where the first element of an array is. Every placeholder in it must have its attachment (CVE-2022-2421); without
+/// attachments, what looks like a placeholder is data like any other.
+fn check_array(data: &str, max_depth: usize, attachments: usize) -> Result<Option<Range<usize>>, PacketError> {
+    let first = check::array(data, max_depth)?;
+    let fit = attachments == 0 || json::placeholders_fit(data, attachments);
+    if fit { Ok(first) } else { Err(PacketError::Placeholder) }
 }
 
-fn check_name(name: &str) -> Result<(), PacketError> {
-    match name.as_bytes() {
-        [b'"', ..] if RESERVED.contains(&&*unquote(name)) => Err(PacketError::Name),
-        [b'"' | b'-' | b'0'..=b'9', ..] => Ok(()),
+/// Where an event's name is in its data.
+fn check_event(data: &str, max_depth: usize, attachments: usize) -> Result<Range<usize>, PacketError> {
+    let name = check_array(data, max_depth, attachments)?.ok_or(PacketError::Name)?;
+    match data.as_bytes().get(name.start) {
+        Some(b'-' | b'0'..=b'9') => Ok(name),
+        Some(b'"') if !is_reserved(data.get(name.clone()).unwrap_or_default()) => Ok(name),
         _ => Err(PacketError::Name),
     }
+}
+
+/// Whether a name, a JSON string, is one that applications listen to for what is not an event of a client.
+fn is_reserved(name: &str) -> bool {
+    let is = |name: &str| {
+        matches!(name, "connect" | "connect_error" | "disconnect" | "disconnecting" | "newListener" | "removeListener")
+    };
+    // Few names have an escape in them, and mostly it is not found out any faster than this.
+    is(json::inside(name)) || (name.bytes().any(|byte| byte == b'\\') && is(&unquote(name)))
 }
 
 /// The text of a JSON string or number. Escapes that no Rust string can hold (lone surrogates) leave it as it is written.

@@ -6,8 +6,8 @@ use crate::script::Script;
 use bytes::Bytes;
 use sanket::{
     Ask, Batch, BodyKind, Config, Frame, Handshake, Kind, Message, Method, Outgoing, Packet, PacketError, PayloadError,
-    Protocol, RawMessage, Request, Revision, SocketMessage, SocketPacket, WsMessage, decode_binary, decode_body,
-    decode_message, decode_payload, decode_socket_packet, decode_text, jsonp as script_tag,
+    Protocol, RawMessage, Request, Revision, SocketMessage, SocketPacket, SocketPacketError, WsMessage, decode_binary,
+    decode_body, decode_message, decode_payload, decode_socket_packet, decode_text, jsonp as script_tag,
 };
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -170,6 +170,7 @@ pub fn packet(data: &[u8]) {
     for revision in [Revision::V3, Revision::V4] {
         drop(decode_message(revision, RawMessage::Text(&format!("4{text}")), &Config::default()));
     }
+    json(text);
     let Ok(packet) = decode_socket_packet(text, &Config::default()) else { return };
     let again = in_words(&packet);
     let decoded = decode_socket_packet(&again, &Config::default());
@@ -191,6 +192,53 @@ pub fn packet(data: &[u8]) {
         let packed = through(Protocol::SocketIoMsgPack, &packet, &[]).expect("data");
         assert!(mean_the_same(said, &packed.0), "{said} and {}", packed.0);
     }
+}
+
+/// What is JSON for us is for serde_json, and the other way round; and it is as deep.
+fn json(text: &str) {
+    // The data begins where nothing could be anything else.
+    let data = text.trim_start_matches(|c| c != '[' && c != '{');
+    let config = Config { max_depth: usize::MAX, ..Config::default() };
+    // Not in a tree of its own, which could be too deep for serde_json.
+    let array = serde_json::from_str::<&RawValue>(data).is_ok_and(|raw| raw.get().starts_with('['));
+    let ack = format!("3{data}");
+    assert_eq!(decode_socket_packet(&ack, &config).is_ok(), array, "{data}");
+    let object = serde_json::from_str::<&RawValue>(data).is_ok_and(|raw| raw.get().starts_with('{'));
+    let connect = format!("0{data}");
+    match decode_socket_packet(&connect, &config) {
+        Ok(SocketPacket { kind: Kind::Connect { auth }, .. }) => assert_eq!(auth, data.trim_end()),
+        other => assert!(other.is_err() && !object, "{data}"),
+    }
+    let event = format!("2{data}");
+    if let Ok(SocketPacket { kind: Kind::Event { name, args, .. }, .. }) = decode_socket_packet(&event, &config) {
+        let first = serde_json::from_str::<Vec<&RawValue>>(data).map(|elements| elements[0].get());
+        assert_eq!(first.ok(), args.get(name), "{data}");
+    }
+    if array {
+        let depth = depth(data);
+        let within = |max_depth| decode_socket_packet(&ack, &Config { max_depth, ..Config::default() });
+        assert!(within(depth).is_ok(), "{data}");
+        assert_eq!(within(depth - 1), Err(SocketPacketError::Depth), "{data}");
+    }
+}
+
+/// How deep JSON is.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0, 0, false, false);
+    for c in json.chars() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => in_string = !in_string,
+            '[' | '{' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            ']' | '}' if !in_string => depth -= 1,
+            _ => {}
+        }
+    }
+    deepest
 }
 
 fn in_words(packet: &SocketPacket<'_>) -> String {
