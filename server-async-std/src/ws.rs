@@ -61,10 +61,12 @@ struct Hands {
     hub: Option<EventListener>,
 }
 
-/// What is to be done next.
-enum Next {
-    /// Hand on what was received.
-    HandOn,
+/// How reading ended.
+enum Read {
+    /// There is no more; the task is woken when there is.
+    All,
+    /// There may be more, after this has been dealt with.
+    Enough,
     End(End),
 }
 
@@ -122,37 +124,37 @@ impl Socket {
 
     async fn exchange(&self, ws: &mut Ws) -> End {
         let mut hands = Hands::default();
-        loop {
-            match poll_fn(|cx| self.poll(cx, ws, &mut hands)).await {
-                Next::HandOn => self.hand_on(&mut hands),
-                Next::End(end) => {
-                    self.hand_on(&mut hands);
-                    return end;
-                }
-            }
-            if ws.get_ref().is_over() {
-                yield_now().await;
-                ws.get_mut().begin();
-            }
-        }
+        let end = poll_fn(|cx| self.poll(cx, ws, &mut hands)).await;
+        self.hand_on(&mut hands);
+        end
     }
 
-    /// Sees off what waits to be sent, then reads. When nothing can be done any more, others get their turn.
-    fn poll(&self, cx: &mut Context<'_>, ws: &mut Ws, hands: &mut Hands) -> Poll<Next> {
-        // Registers for the next ring; what has been rung for so far is in the flags.
-        while self.line.signal.poll(cx).is_ready() {}
-        match self.drain(cx, ws, hands) {
-            Poll::Ready(Ok(())) if self.line.close.load(Ordering::Acquire) => return Poll::Ready(Next::End(End::Told)),
-            Poll::Ready(Ok(())) | Poll::Pending => {}
-            Poll::Ready(Err(error)) => return Poll::Ready(Next::End(End::of(&error))),
-        }
-        if hands.received.is_empty()
-            && let Some(end) = Self::read(cx, ws, hands)
-        {
-            return Poll::Ready(Next::End(end));
-        }
-        if !hands.received.is_empty() && self.hub_takes_more(cx, hands) {
-            return Poll::Ready(Next::HandOn);
+    /// Sees off what waits to be sent, reads, and hands on, again and again. When nothing can be done any more, others get their
+    /// turn.
+    fn poll(&self, cx: &mut Context<'_>, ws: &mut Ws, hands: &mut Hands) -> Poll<End> {
+        loop {
+            // Registers for the next ring; what has been rung for so far is in the flags.
+            while self.line.signal.poll(cx).is_ready() {}
+            match self.drain(cx, ws, hands) {
+                Poll::Ready(Ok(())) if self.line.close.load(Ordering::Acquire) => return Poll::Ready(End::Told),
+                Poll::Ready(Ok(())) | Poll::Pending => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(End::of(&error)),
+            }
+            let read = if hands.received.is_empty() { Self::read(cx, ws, hands) } else { Read::Enough };
+            if let Read::End(end) = read {
+                return Poll::Ready(end);
+            }
+            if hands.received.is_empty() || !self.hub_takes_more(cx, hands) {
+                break;
+            }
+            self.hand_on(hands);
+            if matches!(read, Read::All) {
+                break;
+            }
+            if ws.get_ref().is_over() {
+                cx.waker().wake_by_ref();
+                break;
+            }
         }
         ws.get_mut().begin();
         Poll::Pending
@@ -172,16 +174,16 @@ impl Socket {
         }
     }
 
-    fn read(cx: &mut Context<'_>, ws: &mut Ws, hands: &mut Hands) -> Option<End> {
+    fn read(cx: &mut Context<'_>, ws: &mut Ws, hands: &mut Hands) -> Read {
         while hands.received.len() < READ_BATCH && hands.received_bytes < READ_BATCH_BYTES && hands.pinged < PINGS {
             match Pin::new(&mut *ws).poll_next(cx) {
-                Poll::Pending => break,
+                Poll::Pending => return Read::All,
                 Poll::Ready(Some(Ok(message))) => match message {
                     Message::Text(_) | Message::Binary(_) => {
                         hands.received_bytes += message.len();
                         hands.received.push(message);
                     }
-                    Message::Close(_) => return Some(End::Closed),
+                    Message::Close(_) => return Read::End(End::Closed),
                     // tungstenite answers it, into a buffer that has no bound of its own.
                     Message::Ping(data) => {
                         hands.pinged += PING_HEAD + data.len();
@@ -193,11 +195,11 @@ impl Socket {
                     // Raw frames are never read.
                     Message::Pong(_) | Message::Frame(_) => {}
                 },
-                Poll::Ready(Some(Err(error))) => return Some(End::of(&error)),
-                Poll::Ready(None) => return Some(End::Closed),
+                Poll::Ready(Some(Err(error))) => return Read::End(End::of(&error)),
+                Poll::Ready(None) => return Read::End(End::Closed),
             }
         }
-        None
+        Read::Enough
     }
 
     /// Whether the hub has room; if not, the task is woken when it has. Writing goes on meanwhile.
