@@ -1,7 +1,7 @@
 //! What the core wants done when no lock is held. Doing it may bring more of it: the hub answers what a client did, and what it
 //! says is to be sent. So it is a list that is worked off, by whoever made it; nothing here is deep in a call of itself.
 
-use crate::shared::{Line, Shared};
+use crate::shared::{Asker, Line, Shared};
 use sanket::{Key, Reason, Response, Time, WsMessage};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub(crate) struct Chores {
 
 #[derive(Debug)]
 pub(crate) enum Chore {
-    Answer(oneshot::Sender<Response>, Response),
+    Answer(Asker, Response),
     /// There is something to be sent on a WebSocket.
     Send(Arc<Line>),
     /// A WebSocket's task is to look what it has been told.
@@ -56,8 +56,7 @@ impl Shared {
             }
             while let Some(chore) = chores.list.pop_front() {
                 match chore {
-                    // The request may be gone by now; its session will hear of it.
-                    Chore::Answer(sender, response) => drop(sender.send(response)),
+                    Chore::Answer(asker, response) => asker.tell(response),
                     Chore::Send(line) => self.send(&line, &mut chores),
                     Chore::Ring(line) => line.signal.raise(),
                     Chore::Closed(key, reason) => self.count_closed(key, reason),

@@ -84,14 +84,15 @@ impl Inbound {
         }
     }
 
-    /// Starts a request: what is received from here on is its body. Returns the body's ticket for [`poll_body`](Self::poll_body).
-    pub(super) fn begin(&mut self, framing: Framing, expects_continue: bool) -> u64 {
+    /// Starts a request: what is received from here on is its body, and whether some has been already. Returns the body's ticket
+    /// for [`poll_body`](Self::poll_body).
+    pub(super) fn begin(&mut self, framing: Framing, expects_continue: bool, some: bool) -> u64 {
         self.framing = framing;
         self.abandoned = false;
         self.body_bytes = 0;
         self.turn_started = Instant::now();
         // A client that sent some of the body already does not wait to be asked.
-        let ask = expects_continue && framing != Framing::End && self.received.is_empty();
+        let ask = expects_continue && framing != Framing::End && !some;
         self.to_continue = if ask { CONTINUE } else { &[] };
         self.unasked = ask;
         self.new_turn()
