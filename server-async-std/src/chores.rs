@@ -1,6 +1,8 @@
 //! What the core wants done when no lock is held. Doing it may bring more of it: the hub answers what a client did, and what it
 //! says is to be sent. So it is a list that is worked off, by whoever made it; nothing here is deep in a call of itself.
 
+use crate::front::Stream;
+use crate::outlet::Outbox;
 use crate::shared::{Asker, Line, Shared};
 use sanket::{Key, Reason, Response, Time, WsMessage};
 use std::collections::VecDeque;
@@ -78,6 +80,17 @@ impl Shared {
         self.perform(chores);
     }
 
+    /// The same for one that is open from now on, behind what is to be said `first` on it.
+    pub(crate) fn open_now(&self, line: &Line, socket: Option<Stream>, first: &[u8]) {
+        let mut chores = Chores::new(self.clock.now());
+        let mut outbox = line.outlet.lock();
+        outbox.open(socket);
+        self.transmit(line, &mut outbox, first, &mut chores);
+        drop(outbox);
+        self.send(line, &mut chores);
+        self.perform(chores);
+    }
+
     fn send(&self, line: &Line, chores: &mut Chores) {
         for _ in 0..WRITE_TURN {
             // Either this thread sees the lock given back, or whoever gives it back sees that there is more.
@@ -87,22 +100,9 @@ impl Shared {
                 // The task goes on when the socket does.
                 return;
             }
-            if line.ready.swap(false, Ordering::AcqRel) {
-                let mut messages = std::mem::take(&mut chores.messages);
-                let more = self.with_chores(self.cell(line.key), chores, |shard, now| {
-                    shard.transmit(line.key, line.id, WRITE_BATCH, &mut messages, now)
-                });
-                if more {
-                    line.ready.store(true, Ordering::Release);
-                }
-                chores.bytes.clear();
-                crate::outlet::frame(messages.drain(..), &mut chores.bytes);
-                chores.messages = messages;
-                outbox.send(&chores.bytes);
-                if !outbox.is_clear() {
-                    line.signal.raise();
-                    return;
-                }
+            self.transmit(line, &mut outbox, &[], chores);
+            if !outbox.is_clear() {
+                return;
             }
             drop(outbox);
             fence(Ordering::SeqCst);
@@ -112,5 +112,26 @@ impl Shared {
         }
         // There is more, after the others' turn.
         line.signal.raise();
+    }
+
+    /// Sends a batch of what the core has for it, behind what is to be said `first`. What the socket does not take is its task's.
+    fn transmit(&self, line: &Line, outbox: &mut Outbox, first: &[u8], chores: &mut Chores) {
+        let mut messages = std::mem::take(&mut chores.messages);
+        if line.ready.swap(false, Ordering::AcqRel) {
+            let more = self.with_chores(self.cell(line.key), chores, |shard, now| {
+                shard.transmit(line.key, line.id, WRITE_BATCH, &mut messages, now)
+            });
+            if more {
+                line.ready.store(true, Ordering::Release);
+            }
+        }
+        chores.bytes.clear();
+        chores.bytes.extend_from_slice(first);
+        crate::outlet::frame(messages.drain(..), &mut chores.bytes);
+        chores.messages = messages;
+        outbox.send(&chores.bytes);
+        if !outbox.is_clear() {
+            line.signal.raise();
+        }
     }
 }

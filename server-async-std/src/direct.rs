@@ -89,7 +89,7 @@ impl Handler {
             match endpoint.serve(question, body, Some(stream)).await {
                 Served::Answer(answer) => Outcome::Answer(answer),
                 Served::WebSocket(answer, socket) => {
-                    Outcome::Switch(answer, Box::new(|connection| Box::pin(socket.run(connection))))
+                    Outcome::Switch(answer, Box::new(|connection, head| Box::pin(socket.run(connection, head))))
                 }
             }
         }))

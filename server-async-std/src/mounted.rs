@@ -96,7 +96,7 @@ async fn hand_over(mut response: Response, socket: Socket) -> Response {
         };
         // Dropping the socket tells the core that there will be no WebSocket.
         if let Some(connection) = connection.or(late).await {
-            socket.run(connection).await;
+            socket.run(connection, Vec::new()).await;
         }
     });
     response

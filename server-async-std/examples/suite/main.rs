@@ -161,7 +161,13 @@ fn serve(args: &Args, app: impl Suite, options: Options) -> std::io::Result<()> 
         let server = Server::start(app, config, options);
         let port = args.port.unwrap_or(if args.kind == Kind::SioClient { 3_210 } else { 3_000 });
         let mut front = Front::bind_to(addresses(port));
-        server.mount_directly(&mut tide, &mut front, if is_engine { "/engine.io" } else { "/socket.io" });
+        let path = if is_engine { "/engine.io" } else { "/socket.io" };
+        // Its middleware wants to see all requests.
+        if args.kind == Kind::EioClient {
+            server.mount(&mut tide, path);
+        } else {
+            server.mount_directly(&mut tide, &mut front, path);
+        }
         // For tests that want to know whether anything is left.
         let counted = server.clone();
         tide.at("/sessions").get(move |_| {

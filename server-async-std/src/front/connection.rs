@@ -191,8 +191,8 @@ impl<State: Clone + Send + Sync + 'static> Connection<State> {
                 Ok(Outcome::Answer(answer)) => return self.answer(&answer, terms.asked()).await,
                 Ok(Outcome::Switch(answer, switched)) => match self.may_switch(answer.status, terms, true) {
                     Ok(_) => {
-                        let released = self.release(&answer.switching()).await;
-                        return released.map_or(Then::End, |connection| Then::Switch(switched(connection)));
+                        let onward = |connection| Then::Switch(switched(connection, answer.switching()));
+                        return self.release().map_or(Then::End, onward);
                     }
                     Err(loss) => loss,
                 },
@@ -280,16 +280,16 @@ impl<State: Clone + Send + Sync + 'static> Connection<State> {
 
     async fn switch(&mut self, mut response: Response) -> Then {
         let sender = response.send_upgrade();
-        if let Some(connection) = self.release(&reply::switching(&response)).await {
+        let sent = self.link.write(&reply::switching(&response)).await;
+        if let (Ok(()), Some(connection)) = (sent, self.release()) {
             // The channel has room for the one connection; if nobody listens any more, it is dropped here and closed.
             sender.send(connection).await;
         }
         Then::End
     }
 
-    /// Sends the head of a 101, and lets the connection go.
-    async fn release(&mut self, head: &[u8]) -> Option<UpgradedConnection> {
-        self.link.write(head).await.ok()?;
+    /// Lets the connection go.
+    fn release(&mut self) -> Option<UpgradedConnection> {
         let permit = self.permit.take()?;
         let early = std::mem::take(&mut lock(&self.link.inbound).received);
         self.link.released = true;

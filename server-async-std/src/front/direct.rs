@@ -62,8 +62,9 @@ pub(crate) enum Outcome {
     Switch(Answer, Switched),
 }
 
-/// Speaks another protocol on a connection, to its end.
-pub(crate) type Switched = Box<dyn FnOnce(Connection) -> Onward + Send>;
+/// Speaks another protocol on a connection, to its end. The head of the 101 comes first, in one write with what is to be said
+/// behind it.
+pub(crate) type Switched = Box<dyn FnOnce(Connection, Vec<u8>) -> Onward + Send>;
 
 /// The rest of a connection's life.
 pub(crate) type Onward = Pin<Box<dyn Future<Output = ()> + Send>>;
