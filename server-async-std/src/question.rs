@@ -206,9 +206,10 @@ fn join<'a>(mut values: impl Iterator<Item = &'a str>) -> Option<Box<str>> {
 
 /// The first `j` of a query.
 fn script(query: &str) -> Option<Box<str>> {
-    // Nearly no request has one.
-    let may_be = |pair: &str| pair.starts_with('j') || pair.contains('%');
-    if !query.split('&').any(may_be) {
+    // Nearly no request has one, and this finds that out sooner.
+    let bytes = query.as_bytes();
+    let begins = |at: usize| at == 0 || bytes[at - 1] == b'&';
+    if !memchr::memchr2_iter(b'j', b'%', bytes).any(|at| bytes[at] == b'%' || begins(at)) {
         return None;
     }
     let (_, j) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "j")?;

@@ -46,31 +46,33 @@ pub(super) struct Door<State> {
 
 /// Serves one connection until it ends, or the house is closed for good. If it is upgraded by a [`Direct`](super::Direct)
 /// handler, what it then speaks is spoken here, too, and not cut.
-pub(super) async fn serve<State>(door: Arc<Door<State>>, stream: Stream, peer: SocketAddr, permit: Permit)
+pub(super) fn serve<State>(
+    door: Arc<Door<State>>,
+    stream: Stream,
+    peer: SocketAddr,
+    permit: Permit,
+) -> impl Future<Output = ()> + Send + 'static
 where
     State: Clone + Send + Sync + 'static,
 {
-    let Ok(local) = stream.local_addr() else {
-        return;
-    };
-    let run = async {
-        let link = Link::new(stream, door.config.clone());
-        let mut ear = door.gate.ear();
-        // Boxed, so that what comes after HTTP does not hold its memory.
-        let mut http = Box::pin(Connection { door, link, peer, local, permit: Some(permit) }.run());
+    let mut ear = door.gate.ear();
+    let link = Link::new(stream, door.config.clone());
+    // Boxed, so that what comes after HTTP does not hold its memory.
+    let mut http = Box::pin(Connection { door, link, peer, permit: Some(permit) }.run());
+    let run = async move {
         let onward =
             poll_fn(|cx| if ear.poll_reached(Phase::Cut, cx) { Poll::Ready(None) } else { http.as_mut().poll(cx) });
         let onward = onward.await;
         drop((http, ear));
-        onward
-    };
-    let run = async {
-        if let Some(onward) = run.await {
+        if let Some(onward) = onward {
             onward.await;
         }
     };
-    if AssertUnwindSafe(run).catch_unwind().await.is_err() {
-        log::error!("what answers panicked; the connection is closed");
+    let run = AssertUnwindSafe(run).catch_unwind();
+    async {
+        if run.await.is_err() {
+            log::error!("what answers panicked; the connection is closed");
+        }
     }
 }
 
@@ -78,7 +80,6 @@ struct Connection<State> {
     door: Arc<Door<State>>,
     link: Link,
     peer: SocketAddr,
-    local: SocketAddr,
     /// `None` once it went with the upgraded connection.
     permit: Option<Permit>,
 }
@@ -112,7 +113,7 @@ impl<State: Clone + Send + Sync + 'static> Connection<State> {
             let then = match next {
                 Next::Request(Begun::Direct(Course::Wait(owed)), _) => self.wait(owed, &mut deadline).await,
                 Next::Request(begun, terms) => Box::pin(self.exchange(begun, terms)).await,
-                Next::Refuse(refusal) => self.refuse(refusal, Asked::default()).await,
+                Next::Refuse(refusal) => Box::pin(self.refuse(refusal, Asked::default())).await,
                 Next::End => Then::End,
             };
             match then {
@@ -147,7 +148,16 @@ impl<State: Clone + Send + Sync + 'static> Connection<State> {
         };
         let body = length.map(|length| RequestBody::new(self.link.inbound.clone(), ticket, length));
         let Some(handler) = self.door.routes.find(head) else {
-            return head.request(self.local).map_or_else(Begun::Refused, |request| self.furnish(request, body));
+            return match self.link.stream.local_addr() {
+                Ok(local) => match head.request(local) {
+                    Ok(request) => self.furnish(request, body, local),
+                    Err(refusal) => Begun::Refused(refusal),
+                },
+                Err(error) => {
+                    log::debug!("{}: {error}", self.peer);
+                    Begun::Refused(Refusal::new(StatusCode::InternalServerError, "internal error"))
+                }
+            };
         };
         let asking =
             Asking { peer: self.peer, stream: &self.link.stream, body, gate: &self.door.gate, asked: terms.asked() };
@@ -158,7 +168,7 @@ impl<State: Clone + Send + Sync + 'static> Connection<State> {
     }
 
     /// Puts into the request what its head does not say.
-    fn furnish(&self, mut request: Request, body: Option<RequestBody>) -> Begun {
+    fn furnish(&self, mut request: Request, body: Option<RequestBody>, local: SocketAddr) -> Begun {
         if let Some(body) = body {
             let typed = request.header(CONTENT_TYPE).is_some();
             let length = body.length();
@@ -169,7 +179,7 @@ impl<State: Clone + Send + Sync + 'static> Connection<State> {
             }
         }
         request.set_peer_addr(Some(self.peer));
-        request.set_local_addr(Some(self.local));
+        request.set_local_addr(Some(local));
         request.ext_mut().insert(Peer { addr: self.peer, stream: self.link.stream.clone() });
         Begun::Application(Box::new(request))
     }
@@ -223,7 +233,10 @@ impl<State: Clone + Send + Sync + 'static> Connection<State> {
     async fn wait(&self, owed: Arc<dyn Owed>, deadline: &mut Deadline) -> Then {
         let (owing, gate) = (Owing(owed), &self.door.gate);
         let patience = self.link.config.keep_alive_timeout;
-        deadline.set(Instant::now() + patience);
+        // What it is set to does not matter, as long as it goes off in time for a look at how long the client has been silent.
+        if !deadline.is_armed() {
+            deadline.set(Instant::now() + patience);
+        }
         let left = poll_fn(|cx| {
             let (watched, more) = {
                 let mut inbound = lock(&self.link.inbound);
@@ -248,18 +261,25 @@ impl<State: Clone + Send + Sync + 'static> Connection<State> {
             }
         });
         match left.await {
-            Ok(Left::Bytes { rest, kept }) => match self.link.write(&rest).await {
+            Ok(left) => Box::pin(self.settle(left)).await,
+            Err(then) => then,
+        }
+    }
+
+    /// Does what is left to be done for a promise.
+    async fn settle(&self, left: Left) -> Then {
+        match left {
+            Left::Bytes { rest, kept } => match self.link.write(&rest).await {
                 Ok(()) if kept => Then::Next,
                 Ok(()) => Then::Close,
                 Err(_) => Then::End,
             },
-            Ok(Left::Making(answer, asked)) => match Box::pin(self.attend(answer)).await {
+            Left::Making(answer, asked) => match self.attend(answer).await {
                 Ok(answer) => self.answer(&answer, asked).await,
                 Err(Loss::Refused(refusal)) => self.refuse(refusal, asked).await,
                 Err(Loss::Gone) => Then::End,
             },
-            Ok(Left::Broken) => Then::End,
-            Err(then) => then,
+            Left::Broken => Then::End,
         }
     }
 
@@ -308,7 +328,7 @@ impl<State: Clone + Send + Sync + 'static> Connection<State> {
 
     async fn refuse(&self, refusal: Refusal, asked: Asked) -> Then {
         log::debug!("{}: {} {}", self.peer, refusal.status, refusal.message);
-        Box::pin(self.answer(&refusal.answer(), Asked { close: true, ..asked })).await
+        self.answer(&refusal.answer(), Asked { close: true, ..asked }).await
     }
 
     /// The same, if the connection ends for other reasons than the client's.

@@ -23,6 +23,11 @@ impl Deadline {
         self.due = due;
     }
 
+    /// Whether the timer is set to some time, and a task waits for it.
+    pub(super) fn is_armed(&self) -> bool {
+        self.armed.is_some()
+    }
+
     /// Ready when the time has come.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {

@@ -23,6 +23,8 @@ pub(super) const fn room<'b>() -> Room<'b> {
 pub(crate) struct Head<'b> {
     pub(crate) method: Method,
     target: &'b str,
+    /// Where its question mark is.
+    mark: Option<usize>,
     host: &'b str,
     fields: Fields<'b>,
     pub(super) terms: Terms,
@@ -95,18 +97,19 @@ pub(super) fn parse<'b>(
         upgrade: !http10 && fields.has_token("connection", "upgrade") && fields.all("upgrade").next().is_some(),
         expects_continue,
     };
-    Ok(Some(Head { method, target, host, fields, terms }))
+    let mark = memchr::memchr(b'?', target.as_bytes());
+    Ok(Some(Head { method, target, mark, host, fields, terms }))
 }
 
 impl<'b> Head<'b> {
     /// The target up to its question mark.
     pub(crate) fn path(&self) -> &'b str {
-        self.target.split_once('?').map_or(self.target, |(path, _)| path)
+        &self.target[..self.mark.unwrap_or(self.target.len())]
     }
 
     /// What is behind the question mark.
     pub(crate) fn query(&self) -> &'b str {
-        self.target.split_once('?').map_or("", |(_, query)| query)
+        self.mark.map_or("", |mark| &self.target[mark + 1..])
     }
 
     pub(crate) fn path_and_query(&self) -> &'b str {

@@ -5,12 +5,18 @@ use super::answer::Answer;
 use super::gate::{Gate, Phase};
 use super::reply::Asked;
 use super::stream::Stream;
+use std::cell::RefCell;
 use std::fmt;
 use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Instant;
+
+thread_local! {
+    /// What is sent at the moment.
+    static OUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// An answer that takes time to be made.
 pub(crate) type Making = Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -75,25 +81,30 @@ impl Promise {
             return self.keep_with(Box::pin(ready(answer)));
         }
         let asked = Asked { close: self.asked.close || self.gate.reached(Phase::Draining), ..self.asked };
-        let mut bytes = Vec::new();
-        let kept = answer.encode(asked, &mut bytes);
+        OUT.with_borrow_mut(|bytes| {
+            bytes.clear();
+            let kept = answer.encode(asked, bytes);
+            self.send(bytes, kept);
+        });
+    }
+
+    fn send(&self, bytes: &[u8], kept: bool) {
         let mut inside = self.lock();
         if !matches!(inside.state, State::Open) {
             return;
         }
-        let left = match self.stream.send(&bytes) {
-            Ok(n) if n == bytes.len() && kept => {
-                inside.state = State::Sent(Instant::now());
-                if inside.pressed {
-                    inside.wake();
-                }
-                return;
-            }
-            Ok(n) => Left::Bytes { rest: bytes.split_off(n), kept },
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Left::Bytes { rest: bytes, kept },
-            Err(_) => Left::Broken,
+        let sent = match self.stream.send(bytes) {
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => 0,
+            Err(_) => return inside.leave(Left::Broken),
+            Ok(n) => n,
         };
-        inside.leave(left);
+        if sent < bytes.len() || !kept {
+            return inside.leave(Left::Bytes { rest: bytes[sent..].to_vec(), kept });
+        }
+        inside.state = State::Sent(Instant::now());
+        if inside.pressed {
+            inside.wake();
+        }
     }
 
     /// Lets the task keep it.

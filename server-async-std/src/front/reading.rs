@@ -34,7 +34,7 @@ pub(super) async fn next_request<T>(
     let config = &link.config;
     let mut started = first;
     let mut n_parsed = 0;
-    deadline.set(Instant::now() + if first { config.head_timeout } else { config.keep_alive_timeout });
+    let mut is_set = false;
     loop {
         // Out of the lock: whoever begins to answer may take others along.
         let mut received = std::mem::take(&mut lock(&link.inbound).received);
@@ -44,9 +44,10 @@ pub(super) async fn next_request<T>(
         if let Some(next) = read {
             return next;
         }
-        if !idle && !started {
-            started = true;
-            deadline.set(Instant::now() + config.head_timeout);
+        if !is_set || !idle && !started {
+            is_set = true;
+            started |= !idle;
+            deadline.set(Instant::now() + if started { config.head_timeout } else { config.keep_alive_timeout });
         }
         let received = poll_fn(|cx| {
             if idle && gate.reached(Phase::Draining) {
