@@ -26,8 +26,8 @@ fn main() -> std::io::Result<()> {
     block_on(async {
         let server = Server::start(Peer::default(), Config::default(), Options::default());
         let mut app = tide::new();
-        server.mount(&mut app, "/socket.io");
-        let front = Front::bind_to([([127, 0, 0, 1], 0)]).config(limits);
+        let mut front = Front::bind_to([([127, 0, 0, 1], 0)]).config(limits);
+        server.mount_directly(&mut app, &mut front, "/socket.io");
         let handle = front.handle();
         let mut listener = front.to_listener()?;
         listener.bind(app).await?;

@@ -18,11 +18,12 @@ fn main() -> std::io::Result<()> {
         // The one thing to add.
         let server =
             Server::start(Chat::new(ChatConfig::default(), fastrand::u64(..)), Config::default(), Options::default());
-        server.mount(&mut app, "/socket.io");
+        let mut front = Front::bind_to([([127, 0, 0, 1], 8081)]);
+        server.mount_directly(&mut app, &mut front, "/socket.io");
         // For pages that say `<script src="/socket.io/socket.io.js">`.
         client_files::mount(&mut app, "/socket.io");
 
         println!("http://127.0.0.1:8081");
-        app.listen(Front::bind_to([([127, 0, 0, 1], 8081)])).await
+        app.listen(front).await
     })
 }

@@ -1,7 +1,9 @@
 //! What the core wants done when no lock is held. Doing it may bring more of it: the hub answers what a client did, and what it
 //! says is to be sent. So it is a list that is worked off, by whoever made it; nothing here is deep in a call of itself.
 
-use crate::shared::{Line, Shared};
+use crate::front::Stream;
+use crate::outlet::Outbox;
+use crate::shared::{Asker, Line, Shared};
 use sanket::{Key, Reason, Response, Time, WsMessage};
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -52,7 +54,7 @@ impl Drop for Chores {
 
 #[derive(Debug)]
 pub(crate) enum Chore {
-    Answer(oneshot::Sender<Response>, Response),
+    Answer(Asker, Response),
     /// There is something to be sent on a WebSocket.
     Send(Arc<Line>),
     /// A WebSocket's task is to look what it has been told.
@@ -80,8 +82,7 @@ impl Shared {
             }
             while let Some(chore) = chores.room.list.pop_front() {
                 match chore {
-                    // The request may be gone by now; its session will hear of it.
-                    Chore::Answer(sender, response) => drop(sender.send(response)),
+                    Chore::Answer(asker, response) => asker.tell(response),
                     Chore::Send(line) => self.send(&line, &mut chores),
                     Chore::Ring(line) => line.signal.raise(),
                     Chore::Closed(key, reason) => self.count_closed(key, reason),
@@ -103,6 +104,17 @@ impl Shared {
         self.perform(chores);
     }
 
+    /// The same for one that is open from now on, behind what is to be said `first` on it.
+    pub(crate) fn open_now(&self, line: &Line, socket: Option<Stream>, first: &[u8]) {
+        let mut chores = Chores::new(self.clock.now());
+        let mut outbox = line.outlet.lock();
+        outbox.open(socket);
+        self.transmit(line, &mut outbox, first, &mut chores);
+        drop(outbox);
+        self.send(line, &mut chores);
+        self.perform(chores);
+    }
+
     fn send(&self, line: &Line, chores: &mut Chores) {
         for _ in 0..WRITE_TURN {
             // Either this thread sees the lock given back, or whoever gives it back sees that there is more.
@@ -112,22 +124,9 @@ impl Shared {
                 // The task goes on when the socket does.
                 return;
             }
-            if line.ready.swap(false, Ordering::AcqRel) {
-                let mut messages = std::mem::take(&mut chores.room.messages);
-                let more = self.with_chores(self.cell(line.key), chores, |shard, now| {
-                    shard.transmit(line.key, line.id, WRITE_BATCH, &mut messages, now)
-                });
-                if more {
-                    line.ready.store(true, Ordering::Release);
-                }
-                chores.room.bytes.clear();
-                crate::outlet::frame(messages.drain(..), &mut chores.room.bytes);
-                chores.room.messages = messages;
-                outbox.send(&chores.room.bytes);
-                if !outbox.is_clear() {
-                    line.signal.raise();
-                    return;
-                }
+            self.transmit(line, &mut outbox, &[], chores);
+            if !outbox.is_clear() {
+                return;
             }
             drop(outbox);
             fence(Ordering::SeqCst);
@@ -137,5 +136,26 @@ impl Shared {
         }
         // There is more, after the others' turn.
         line.signal.raise();
+    }
+
+    /// Sends a batch of what the core has for it, behind what is to be said `first`. What the socket does not take is its task's.
+    fn transmit(&self, line: &Line, outbox: &mut Outbox, first: &[u8], chores: &mut Chores) {
+        let mut messages = std::mem::take(&mut chores.room.messages);
+        if line.ready.swap(false, Ordering::AcqRel) {
+            let more = self.with_chores(self.cell(line.key), chores, |shard, now| {
+                shard.transmit(line.key, line.id, WRITE_BATCH, &mut messages, now)
+            });
+            if more {
+                line.ready.store(true, Ordering::Release);
+            }
+        }
+        chores.room.bytes.clear();
+        chores.room.bytes.extend_from_slice(first);
+        crate::outlet::frame(messages.drain(..), &mut chores.room.bytes);
+        chores.room.messages = messages;
+        outbox.send(&chores.room.bytes);
+        if !outbox.is_clear() {
+            line.signal.raise();
+        }
     }
 }

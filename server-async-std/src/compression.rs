@@ -4,15 +4,19 @@ use async_std::task::spawn_blocking;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use std::io::Write as _;
-use tide::http::Headers;
 use tide::http::content::{AcceptEncoding, Encoding};
+use tide::http::headers::ACCEPT_ENCODING;
+use tide::http::{Headers, Trailers};
 
 /// Bytes from which on compressing takes long enough to keep others waiting.
 const LONG: usize = 32 << 10;
 
-/// What `headers` ask for, if anything that we can make.
-pub(crate) fn wanted(headers: &Headers) -> Option<Encoding> {
-    best(headers, [Encoding::Gzip, Encoding::Deflate])
+/// What an `Accept-Encoding` asks for, if anything that we can make.
+pub(crate) fn wanted(accepted: &str) -> Option<Encoding> {
+    // What reads it does so in headers only.
+    let mut headers = Trailers::new();
+    headers.insert(ACCEPT_ENCODING, accepted);
+    best(&headers, [Encoding::Gzip, Encoding::Deflate])
 }
 
 /// What `headers` ask for of what we `have`, and the first of what they like equally well.

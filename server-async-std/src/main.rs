@@ -47,21 +47,21 @@ async fn run(args: Args) -> std::io::Result<()> {
     let chat = Chat::new(ChatConfig::default(), fastrand::u64(..));
     let server = Server::start(chat, config, Options::default().origins(Origins::listed(args.allow_origin)));
     let mut app = tide::new();
-    server.mount(&mut app, "/socket.io");
-    if !args.no_client_files {
-        client_files::mount(&mut app, "/socket.io");
-    }
-    page::mount(&mut app, args.web_dir.map_or(Source::Embedded, Source::Directory));
-
     let max_connections = max_connections(args.max_sessions);
     let max_connections_per_ip = args.max_connections_per_ip.unwrap_or(max_connections);
-    let front = Front::bind_to(addresses(&args.listen, args.port)).config(FrontConfig {
+    let mut front = Front::bind_to(addresses(&args.listen, args.port)).config(FrontConfig {
         max_connections,
         max_connections_per_ip,
         // What is beyond the payload is refused by the protocol, in its own words.
         max_body: FrontConfig::default().max_body.max(2 * args.max_payload as u64),
         ..FrontConfig::default()
     });
+    server.mount_directly(&mut app, &mut front, "/socket.io");
+    if !args.no_client_files {
+        client_files::mount(&mut app, "/socket.io");
+    }
+    page::mount(&mut app, args.web_dir.map_or(Source::Embedded, Source::Directory));
+
     let handle = front.handle();
     let mut listener = app.bind(front).await?;
     for address in handle.local_addrs() {

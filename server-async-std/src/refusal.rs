@@ -1,9 +1,9 @@
 //! Requests that are not served: why, and what whoever asked is told, as the reference words it. Decides nothing.
 
+use crate::front::Answer;
 use crate::options::Denial;
 use sanket::RequestError;
-use tide::http::headers;
-use tide::{Response, StatusCode};
+use tide::StatusCode;
 
 /// Why a request is not served.
 pub(crate) enum Refused {
@@ -32,7 +32,7 @@ impl Refused {
     }
 
     /// An upgrade is refused in plain words, and as the reference has it nearly always with 400.
-    pub(crate) fn respond(self, upgrade: bool) -> Response {
+    pub(crate) fn answer(self, upgrade: bool) -> Answer {
         let error = self.error();
         let message = match &self {
             Self::Denied(denial) => &*denial.message,
@@ -43,19 +43,19 @@ impl Refused {
             Self::Denied(_) if upgrade => StatusCode::BadRequest,
             _ => StatusCode::try_from(error.status()).unwrap_or(StatusCode::BadRequest),
         };
-        let mut response = Response::new(status);
+        let mut answer = Answer::new(status);
         if upgrade {
-            response.insert_header(headers::CONTENT_TYPE, "text/html");
-            response.insert_header(headers::CONNECTION, "close");
-            response.set_body(message.as_bytes().to_vec());
+            answer.content_type = Some("text/html");
+            answer.closes = true;
+            answer.body = message.as_bytes().to_vec().into();
         } else {
             let message = serde_json::Value::from(message);
-            response.insert_header(headers::CONTENT_TYPE, "application/json");
-            response.set_body(format!(r#"{{"code":{},"message":{message}}}"#, error as u8).into_bytes());
+            answer.content_type = Some("application/json");
+            answer.body = format!(r#"{{"code":{},"message":{message}}}"#, error as u8).into();
         }
         if status == StatusCode::UpgradeRequired {
-            response.insert_header("Sec-WebSocket-Version", "13");
+            answer.add("sec-websocket-version", "13");
         }
-        response
+        answer
     }
 }

@@ -1,7 +1,10 @@
 //! A Socket.IO server as something that is started, mounted on tide applications, and closed.
 
+use crate::direct::Handler;
+use crate::front::Front;
 use crate::http::Endpoint;
 use crate::hub::{self, Command};
+use crate::mounted::Mounted;
 use crate::options::Options;
 use crate::shared::Shared;
 use crate::tasks::{watch_deadlines, watch_hub};
@@ -90,13 +93,28 @@ impl<A: App + Send + 'static> Server<A> {
 
     /// Serves it under `path` (`/socket.io`), with and without a slash at the end, as clients write both.
     pub fn mount<State: Clone + Send + Sync + 'static>(&self, app: &mut tide::Server<State>, path: &str) {
-        let (shared, options) = (self.shared.clone(), self.options.clone());
-        let endpoint = Endpoint { shared, options, _tasks: self.tasks.clone() };
+        let endpoint = Mounted(self.endpoint());
         let path = path.trim_end_matches('/');
         for path in [path, &format!("{path}/")] {
             // For GET by name: tide would prefer somebody's wildcard for GET to a route for all methods.
             app.at(path).get(endpoint.clone()).all(endpoint.clone());
         }
+    }
+
+    /// The same, and has `front` ask it before the application. What clients see is the same, and costs about half: http-types
+    /// and tide do not get to see their requests, nor does the application's middleware. Such requests as only they can read,
+    /// with a host that is no plain name for example, still go through the application.
+    pub fn mount_directly<State>(&self, app: &mut tide::Server<State>, front: &mut Front, path: &str)
+    where
+        State: Clone + Send + Sync + 'static,
+    {
+        self.mount(app, path);
+        front.answer_directly(path, Arc::new(Handler(self.endpoint())));
+    }
+
+    fn endpoint(&self) -> Arc<Endpoint> {
+        let (shared, options) = (self.shared.clone(), self.options.clone());
+        Arc::new(Endpoint { shared, options, _tasks: self.tasks.clone() })
     }
 
     /// Lets `work` have the application and its effects, between two events of clients: whatever an application has to wait

@@ -9,7 +9,7 @@ use crate::outlet::Outlet;
 use crate::signal::Signal;
 use event_listener::Event as Notification;
 use rustc_hash::FxHashMap;
-use sanket::{Config, Key, NewSession, Output, Reason, RequestError, RequestId, Response, Shard, Sid, Time};
+use sanket::{Config, Input, Key, NewSession, Output, Reason, RequestError, RequestId, Response, Shard, Sid, Time};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -47,11 +47,43 @@ pub(crate) struct Cell {
 struct Inside {
     shard: Shard,
     /// Requests that wait for an answer.
-    answers: FxHashMap<RequestId, oneshot::Sender<Response>>,
+    answers: FxHashMap<RequestId, Asker>,
     /// WebSockets, by the request that opened them.
     sockets: FxHashMap<RequestId, Arc<Line>>,
     /// What the timer task sleeps until.
     alarm: Time,
+}
+
+/// Who is to be told an answer.
+pub(crate) enum Asker {
+    /// A task that waits for it.
+    Task(oneshot::Sender<Response>),
+    /// Whoever passes it on from where it is.
+    Direct(Arc<dyn Respond>),
+}
+
+/// Passes an answer on. No lock is held then.
+pub(crate) trait Respond: Send + Sync {
+    fn respond(&self, response: Response);
+}
+
+impl Asker {
+    pub(crate) fn tell(self, response: Response) {
+        match self {
+            // The request may be gone by now; its session will hear of it.
+            Self::Task(sender) => drop(sender.send(response)),
+            Self::Direct(asker) => asker.respond(response),
+        }
+    }
+}
+
+impl fmt::Debug for Asker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Task(_) => "Task",
+            Self::Direct(_) => "Direct",
+        })
+    }
 }
 
 /// A WebSocket, as whoever has something for it knows it.
@@ -160,10 +192,34 @@ impl Shared {
     ) -> (oneshot::Receiver<Response>, R) {
         let (sender, receiver) = oneshot::channel();
         let result = self.with_tables(cell, |inside, now| {
-            inside.answers.insert(id, sender);
+            inside.answers.insert(id, Asker::Task(sender));
             work(&mut inside.shard, now)
         });
         (receiver, result)
+    }
+
+    /// Tells whatever client `find` finds of the request `id`, and has the answer passed on by what `asker` makes of `parts`.
+    ///
+    /// # Errors
+    ///
+    /// Those of `find`, and the parts; then nobody waits for anything.
+    pub(crate) fn ask_for<P, A: Respond + 'static, E>(
+        &self,
+        (cell, id, input): (&Cell, RequestId, Input<'_>),
+        parts: P,
+        find: impl FnOnce(&Shard) -> Result<Key, E>,
+        asker: impl FnOnce(P, Key) -> A,
+    ) -> Result<Arc<A>, (E, P)> {
+        self.with_tables(cell, |inside, now| {
+            let key = match find(&inside.shard) {
+                Ok(key) => key,
+                Err(error) => return Err((error, parts)),
+            };
+            let asker = Arc::new(asker(parts, key));
+            inside.answers.insert(id, Asker::Direct(asker.clone()));
+            inside.shard.handle(key, input, now);
+            Ok(asker)
+        })
     }
 
     /// The same, with the WebSocket `id` of whatever client `work` finds, registered for what it will be told.
@@ -201,6 +257,11 @@ impl Shared {
             inside.sockets.remove(&id);
             work(&mut inside.shard, now)
         })
+    }
+
+    /// Whoever asked has gone without an answer.
+    pub(crate) fn request_gone(&self, key: Key, id: RequestId) {
+        self.forget(self.cell(key), id, |shard, now| shard.handle(key, Input::RequestGone(id), now));
     }
 
     /// Whether a shard's clients should not be read from: the hub is too far behind. One that has ended is not waited for.

@@ -87,15 +87,16 @@ impl Socket {
         Self { shared, revision, line, stream }
     }
 
-    pub(crate) async fn run(mut self, connection: Connection) {
+    /// Speaks on `connection`, beginning with what is to be said `first` on it: the answer to the handshake, unless that is out.
+    pub(crate) async fn run(mut self, connection: Connection, first: Vec<u8>) {
         let limit = Some(self.shared.config.max_payload);
         let mut config = WebSocketConfig::default().read_buffer_size(READ_BUFFER).write_buffer_size(0);
         config.max_message_size = limit;
         config.max_frame_size = limit;
         let wire = Wire::new(connection, self.line.clone());
         let mut ws = WebSocketStream::from_raw_socket(wire, Role::Server, Some(config)).await;
-        self.line.outlet.lock().open(self.stream.take());
-        self.shared.send_now(&self.line);
+        self.shared.open_now(&self.line, self.stream.take(), &first);
+        drop(first);
         let end = self.exchange(&mut ws).await;
         let code = match end {
             End::Told => None,

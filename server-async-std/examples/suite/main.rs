@@ -159,15 +159,22 @@ fn serve(args: &Args, app: impl Suite, options: Options) -> std::io::Result<()> 
         let mut tide = tide::new();
         app.prepare(&mut tide);
         let server = Server::start(app, config, options);
-        server.mount(&mut tide, if is_engine { "/engine.io" } else { "/socket.io" });
+        let port = args.port.unwrap_or(if args.kind == Kind::SioClient { 3_210 } else { 3_000 });
+        let mut front = Front::bind_to(addresses(port));
+        let path = if is_engine { "/engine.io" } else { "/socket.io" };
+        // Its middleware wants to see all requests.
+        if args.kind == Kind::EioClient {
+            server.mount(&mut tide, path);
+        } else {
+            server.mount_directly(&mut tide, &mut front, path);
+        }
         // For tests that want to know whether anything is left.
         let counted = server.clone();
         tide.at("/sessions").get(move |_| {
             let sessions = counted.sessions();
             async move { Ok(sessions.to_string()) }
         });
-        let port = args.port.unwrap_or(if args.kind == Kind::SioClient { 3_210 } else { 3_000 });
-        listen(&server, tide, port).await
+        listen(&server, tide, front).await
     })
 }
 
@@ -199,17 +206,21 @@ fn config(args: &Args, is_engine: bool) -> Config {
     }
 }
 
-/// Listens until it is told to end.
-async fn listen<A: Suite>(server: &Server<A>, tide: tide::Server<()>, port: u16) -> std::io::Result<()> {
-    use async_signal::{Signal, Signals};
-    use futures_lite::{FutureExt as _, StreamExt as _};
-    let mut signals = Signals::new([Signal::Term, Signal::Int])?;
+/// Where it listens.
+fn addresses(port: u16) -> Vec<SocketAddr> {
     let mut addresses = vec![SocketAddr::from(([127, 0, 0, 1], port))];
     // Machines without IPv6 exist.
     if std::net::TcpListener::bind(("::1", 0)).is_ok() {
         addresses.push(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], port)));
     }
-    let front = Front::bind_to(addresses);
+    addresses
+}
+
+/// Listens until it is told to end.
+async fn listen<A: Suite>(server: &Server<A>, tide: tide::Server<()>, front: Front) -> std::io::Result<()> {
+    use async_signal::{Signal, Signals};
+    use futures_lite::{FutureExt as _, StreamExt as _};
+    let mut signals = Signals::new([Signal::Term, Signal::Int])?;
     let handle = front.handle();
     let mut listener = tide.bind(front).await?;
     for address in handle.local_addrs() {

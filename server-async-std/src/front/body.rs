@@ -8,16 +8,22 @@ use std::task::{Context, Poll, ready};
 /// What `AsyncBufRead` looks ahead; allocated when it is used, which few endpoints do.
 const BUFFER: usize = 8 * 1024;
 
-pub(super) struct RequestBody {
+pub(crate) struct RequestBody {
     inbound: Shared,
     ticket: u64,
+    length: Option<usize>,
     buffer: Vec<u8>,
     used: usize,
 }
 
 impl RequestBody {
-    pub(super) fn new(inbound: Shared, ticket: u64) -> Self {
-        Self { inbound, ticket, buffer: Vec::new(), used: 0 }
+    pub(super) fn new(inbound: Shared, ticket: u64, length: Option<usize>) -> Self {
+        Self { inbound, ticket, length, buffer: Vec::new(), used: 0 }
+    }
+
+    /// How long it is, if the head says so.
+    pub(crate) fn length(&self) -> Option<usize> {
+        self.length
     }
 }
 
@@ -36,7 +42,7 @@ impl AsyncRead for RequestBody {
 
 impl AsyncBufRead for RequestBody {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
-        let Self { inbound, ticket, buffer, used } = self.get_mut();
+        let Self { inbound, ticket, buffer, used, .. } = self.get_mut();
         if *used == buffer.len() {
             *used = 0;
             buffer.resize(BUFFER, 0);

@@ -2,10 +2,12 @@
 //! numbers; refuses to know HTTP and sockets.
 use super::config::FrontConfig;
 use event_listener::{Event, EventListener};
+use rustc_hash::FxHashMap;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
 
 /// The life of a front door; it only goes forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
@@ -27,6 +29,8 @@ struct Counts {
     http: usize,
     per_ip: HashMap<IpAddr, usize>,
     addrs: Vec<SocketAddr>,
+    /// Who is woken when the phase changes, each as long as there is its ear.
+    ears: FxHashMap<u64, Waker>,
 }
 
 #[derive(Debug)]
@@ -35,6 +39,7 @@ pub(super) struct Gate {
     phase_changed: Event,
     counts: Mutex<Counts>,
     no_http_left: Event,
+    next_ear: AtomicU64,
     refusals: AtomicUsize,
     max_connections: usize,
     max_per_ip: usize,
@@ -48,6 +53,7 @@ impl Gate {
             phase_changed: Event::new(),
             counts: Mutex::default(),
             no_http_left: Event::new(),
+            next_ear: AtomicU64::new(0),
             refusals: AtomicUsize::new(0),
             max_connections: config.max_connections,
             max_per_ip: config.max_connections_per_ip,
@@ -67,6 +73,8 @@ impl Gate {
     pub(super) fn advance(&self, phase: Phase) {
         self.phase.fetch_max(phase as u8, Ordering::SeqCst);
         self.phase_changed.notify(usize::MAX);
+        let ears: Vec<_> = self.counts().ears.values().cloned().collect();
+        ears.into_iter().for_each(Waker::wake);
     }
 
     /// Resolves when `phase` is reached. `ear` is kept by the caller between calls, since listening costs an allocation.
@@ -80,6 +88,11 @@ impl Gate {
                 None => *ear = Some(self.phase_changed.listen()),
             }
         }
+    }
+
+    /// An ear for one connection.
+    pub(super) fn ear(self: &Arc<Self>) -> Ear {
+        Ear { gate: self.clone(), id: self.next_ear.fetch_add(1, Ordering::Relaxed), task: None }
     }
 
     pub(super) fn set_addrs(&self, addrs: Vec<SocketAddr>) {
@@ -117,6 +130,34 @@ fn counted_as(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
         v4 => v4,
+    }
+}
+
+/// Lets one task know of phases. It registers once, and not for each wait as a listener does, which costs a lock.
+#[derive(Debug)]
+pub(super) struct Ear {
+    gate: Arc<Gate>,
+    id: u64,
+    task: Option<Waker>,
+}
+
+impl Ear {
+    /// Whether `phase` is reached; if not, the task is woken when the phase changes.
+    pub(super) fn poll_reached(&mut self, phase: Phase, cx: &mut Context<'_>) -> bool {
+        if !self.task.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+            self.gate.counts().ears.insert(self.id, cx.waker().clone());
+            self.task = Some(cx.waker().clone());
+        }
+        self.gate.reached(phase)
+    }
+}
+
+impl Drop for Ear {
+    fn drop(&mut self) {
+        if self.task.is_some() {
+            // Dropped without the lock.
+            let _waker = self.gate.counts().ears.remove(&self.id);
+        }
     }
 }
 

@@ -1,76 +1,187 @@
-//! From the bytes of a request head to a `Request`, or to a refusal. A pure function, stricter than the parser it uses
-//! wherever two readings are possible: a proxy in front may have chosen the other one. Refuses to know sockets and time.
+//! From the bytes of a request head to what it says, or to a refusal; and from there to a `Request`, for whoever needs one. Pure
+//! functions, stricter than the parser they use wherever two readings are possible: a proxy in front may have chosen the other
+//! one. Refuses to know sockets and time.
 use super::framing::Framing;
 use super::refusal::Refusal;
-use std::net::SocketAddr;
+use super::reply::Asked;
+use std::mem::MaybeUninit;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use tide::http::headers::{HeaderName, HeaderValue};
 use tide::http::{Method, Request, StatusCode, Url, Version};
 
-/// A request without its body, and what the head says about the connection.
+/// Headers that are parsed where the caller has room for them; more of them take memory.
+pub(super) type Room<'b> = [MaybeUninit<httparse::Header<'b>>; ROOM];
+const ROOM: usize = 128;
+
+pub(super) const fn room<'b>() -> Room<'b> {
+    [const { MaybeUninit::uninit() }; ROOM]
+}
+
+/// A request without its body, as it lies in the buffer.
 #[derive(Debug)]
-pub(super) struct Head {
-    pub(super) request: Request,
+pub(crate) struct Head<'b> {
+    pub(crate) method: Method,
+    target: &'b str,
+    /// Where its question mark is.
+    mark: Option<usize>,
+    host: &'b str,
+    fields: Fields<'b>,
+    pub(super) terms: Terms,
+}
+
+/// What a head says about the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Terms {
     /// How many bytes the head took.
     pub(super) len: usize,
     pub(super) body: Framing,
     pub(super) keep_alive: bool,
     pub(super) http10: bool,
+    pub(super) head_only: bool,
     /// `Connection: upgrade` and an `Upgrade` header: the endpoint may switch protocols.
     pub(super) upgrade: bool,
     /// `Expect: 100-continue`: the client wants to be asked for the body.
     pub(super) expects_continue: bool,
 }
 
-const NO_HEADER: httparse::Header<'static> = httparse::EMPTY_HEADER;
+impl Terms {
+    /// How the answer must look.
+    pub(super) fn asked(self) -> Asked {
+        Asked { head_only: self.head_only, http10: self.http10, close: !self.keep_alive }
+    }
+}
 
-/// Parses a head that starts at the first byte. `None`: more bytes are needed. `local` stands in for a missing host.
-pub(super) fn parse(bytes: &[u8], max_headers: usize, local: SocketAddr) -> Result<Option<Head>, Refusal> {
-    let mut headers = vec![NO_HEADER; max_headers];
-    let mut parsed = httparse::Request::new(&mut headers);
-    let len = match parsed.parse(bytes) {
+/// Parses a head that starts at the first byte. `None`: more bytes are needed.
+pub(super) fn parse<'b>(
+    bytes: &'b [u8],
+    room: &'b mut Room<'b>,
+    more: &'b mut Vec<MaybeUninit<httparse::Header<'b>>>,
+    max_headers: usize,
+) -> Result<Option<Head<'b>>, Refusal> {
+    let room = match room.get_mut(..max_headers) {
+        Some(room) => room,
+        None => {
+            more.resize_with(max_headers, MaybeUninit::uninit);
+            more
+        }
+    };
+    let mut parsed = httparse::Request::new(&mut []);
+    let len = match parsed.parse_with_uninit_headers(bytes, room) {
         Ok(httparse::Status::Complete(len)) => len,
         Ok(httparse::Status::Partial) => return Ok(None),
         Err(error) => return Err(refuse(error)),
     };
-    if bytes[..len].windows(2).any(|pair| pair[1] == b'\n' && pair[0] != b'\r') {
+    if memchr::memchr_iter(b'\n', &bytes[..len]).any(|at| at > 0 && bytes[at - 1] != b'\r') {
         return Err(Refusal::bad("a line of the head does not end in CRLF"));
     }
     let (Some(method), Some(target), Some(minor)) = (parsed.method, parsed.path, parsed.version) else {
         return Err(Refusal::bad("malformed request line"));
     };
-    let headers = Fields(parsed.headers);
+    let fields = Fields(parsed.headers);
     let http10 = minor == 0;
-    let host = host(&headers, http10)?;
-    let body = framing(&headers, http10)?;
-    let expects_continue = !http10 && expects_continue(&headers)?;
+    let host = host(&fields, http10)?;
+    let body = framing(&fields, http10)?;
+    let expects_continue = !http10 && expects_continue(&fields)?;
     let method = known_method(method)?;
-    let (url, host_of_target) = url(method, target, host, local)?;
-
-    let mut request = Request::new(method, url);
-    request.set_version(Some(if http10 { Version::Http1_0 } else { Version::Http1_1 }));
-    for field in headers.0 {
-        let value = match &host_of_target {
-            Some(authority) if field.name.eq_ignore_ascii_case("host") => authority.as_bytes(),
-            _ => field.value,
-        };
-        let name = HeaderName::from_bytes(field.name.into());
-        let value = HeaderValue::from_bytes(value.into());
-        match (name, value) {
-            (Ok(name), Ok(value)) => request.append_header(name, value),
-            _ => return Err(Refusal::bad("a header has bytes that are not ASCII")),
-        }
+    if fields.0.iter().any(|field| !field.value.is_ascii()) {
+        return Err(Refusal::bad("a header has bytes that are not ASCII"));
     }
-    Ok(Some(Head {
+    let terms = Terms {
         len,
         body,
-        keep_alive: if http10 { headers.has_token("connection", "keep-alive") } else { true }
-            && !headers.has_token("connection", "close"),
+        keep_alive: if http10 { fields.has_token("connection", "keep-alive") } else { true }
+            && !fields.has_token("connection", "close"),
         http10,
-        upgrade: !http10 && headers.has_token("connection", "upgrade") && headers.all("upgrade").next().is_some(),
+        head_only: method == Method::Head,
+        upgrade: !http10 && fields.has_token("connection", "upgrade") && fields.all("upgrade").next().is_some(),
         expects_continue,
-        request,
-    }))
+    };
+    let mark = memchr::memchr(b'?', target.as_bytes());
+    Ok(Some(Head { method, target, mark, host, fields, terms }))
+}
+
+impl<'b> Head<'b> {
+    /// The target up to its question mark.
+    pub(crate) fn path(&self) -> &'b str {
+        &self.target[..self.mark.unwrap_or(self.target.len())]
+    }
+
+    /// What is behind the question mark.
+    pub(crate) fn query(&self) -> &'b str {
+        self.mark.map_or("", |mark| &self.target[mark + 1..])
+    }
+
+    pub(crate) fn path_and_query(&self) -> &'b str {
+        self.target
+    }
+
+    /// All values of a header, its name in lower case.
+    pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = &'b str> {
+        self.fields.all(name).map(ascii)
+    }
+
+    /// Names and values.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&'b str, &'b str)> {
+        self.fields.0.iter().map(|field| (field.name, ascii(field.value)))
+    }
+
+    /// Whether the URL would say nothing else than host, path and query do, as far as that can be seen at a glance.
+    pub(super) fn is_plain(&self) -> bool {
+        // What a URL's query is not written with is written otherwise in it.
+        let plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b'"' | b'#' | b'\'' | b'<' | b'>');
+        is_plain_host(self.host) && self.query().bytes().all(plain)
+    }
+
+    /// The request as an application sees it. `local` stands in for a missing host.
+    pub(super) fn request(&self, local: SocketAddr) -> Result<Request, Refusal> {
+        let (url, host_of_target) = url(self.method, self.target, self.host, local)?;
+        let mut request = Request::new(self.method, url);
+        request.set_version(Some(if self.terms.http10 { Version::Http1_0 } else { Version::Http1_1 }));
+        for field in self.fields.0 {
+            let value = match &host_of_target {
+                Some(authority) if field.name.eq_ignore_ascii_case("host") => authority.as_bytes(),
+                _ => field.value,
+            };
+            let name = HeaderName::from_bytes(field.name.into());
+            let value = HeaderValue::from_bytes(value.into());
+            match (name, value) {
+                (Ok(name), Ok(value)) => request.append_header(name, value),
+                _ => return Err(Refusal::bad("a header has bytes that are not ASCII")),
+            }
+        }
+        Ok(request)
+    }
+}
+
+/// A value that has been found to be ASCII.
+fn ascii(value: &[u8]) -> &str {
+    std::str::from_utf8(value).unwrap_or_default()
+}
+
+/// Whether this is an authority, and would be to any other reader: an IP address, or a name in plain letters, with a port or
+/// without. Others may be, too, which takes a longer look.
+fn is_plain_host(host: &str) -> bool {
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !port.contains(']') => (name, Some(port)),
+        _ => (host, None),
+    };
+    if port.is_some_and(|port| port.parse::<u16>().is_err()) {
+        return false;
+    }
+    if let Some(v6) = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
+        return v6.parse::<Ipv6Addr>().is_ok();
+    }
+    let last = name.rsplit('.').next().unwrap_or_default();
+    if last.starts_with(|first: char| first.is_ascii_digit()) {
+        return name.parse::<Ipv4Addr>().is_ok();
+    }
+    let label = |label: &str| {
+        let letters = label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        // The others mean something in other scripts.
+        letters && !label.is_empty() && label.get(2..4) != Some("--")
+    };
+    name.len() <= 253 && name.split('.').all(label)
 }
 
 fn refuse(error: httparse::Error) -> Refusal {
@@ -86,9 +197,10 @@ fn refuse(error: httparse::Error) -> Refusal {
     }
 }
 
-struct Fields<'h, 'b>(&'h [httparse::Header<'b>]);
+#[derive(Debug)]
+struct Fields<'b>(&'b [httparse::Header<'b>]);
 
-impl<'b> Fields<'_, 'b> {
+impl<'b> Fields<'b> {
     fn all(&self, name: &str) -> impl Iterator<Item = &'b [u8]> {
         self.0.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
     }
@@ -110,7 +222,7 @@ impl<'b> Fields<'_, 'b> {
     }
 }
 
-fn host<'b>(headers: &Fields<'_, 'b>, http10: bool) -> Result<&'b str, Refusal> {
+fn host<'b>(headers: &Fields<'b>, http10: bool) -> Result<&'b str, Refusal> {
     let host = match headers.only("host", "more than one Host header")? {
         None if !http10 => return Err(Refusal::bad("no Host header")),
         host => host.unwrap_or_default(),
@@ -123,7 +235,7 @@ fn host<'b>(headers: &Fields<'_, 'b>, http10: bool) -> Result<&'b str, Refusal> 
     }
 }
 
-fn framing(headers: &Fields<'_, '_>, http10: bool) -> Result<Framing, Refusal> {
+fn framing(headers: &Fields<'_>, http10: bool) -> Result<Framing, Refusal> {
     let coding = headers.only("transfer-encoding", "more than one Transfer-Encoding header")?;
     let length = headers.only("content-length", "more than one Content-Length header")?;
     match (coding, length) {
@@ -141,7 +253,7 @@ fn framing(headers: &Fields<'_, '_>, http10: bool) -> Result<Framing, Refusal> {
     }
 }
 
-fn expects_continue(headers: &Fields<'_, '_>) -> Result<bool, Refusal> {
+fn expects_continue(headers: &Fields<'_>) -> Result<bool, Refusal> {
     match headers.only("expect", "more than one Expect header")? {
         None => Ok(false),
         Some(value) if value.eq_ignore_ascii_case(b"100-continue") => Ok(true),
@@ -150,6 +262,12 @@ fn expects_continue(headers: &Fields<'_, '_>) -> Result<bool, Refusal> {
 }
 
 fn known_method(name: &str) -> Result<Method, Refusal> {
+    match name {
+        // Nearly all.
+        "GET" => return Ok(Method::Get),
+        "POST" => return Ok(Method::Post),
+        _ => {}
+    }
     match Method::from_str(name) {
         // http-types takes any case, HTTP does not. CONNECT is for proxies.
         Ok(method) if method != Method::Connect && method.as_ref() == name => Ok(method),

@@ -1,12 +1,26 @@
 //! What the parser of heads takes and what it refuses, byte for byte.
 use super::*;
 
-fn read(text: &str) -> Result<Option<Head>, Refusal> {
-    parse(text.as_bytes(), 8, SocketAddr::from(([127, 0, 0, 1], 80)))
+/// A head as an application sees it.
+#[derive(Debug)]
+struct Heard {
+    request: Request,
+    terms: Terms,
+    plain: bool,
+}
+
+fn read(text: &str) -> Result<Option<Heard>, Refusal> {
+    let (mut room, mut more) = (room(), Vec::new());
+    let head = parse(text.as_bytes(), &mut room, &mut more, 8)?;
+    let heard = |head: Head<'_>| {
+        let request = head.request(SocketAddr::from(([127, 0, 0, 1], 80)))?;
+        Ok(Heard { request, terms: head.terms, plain: head.is_plain() })
+    };
+    head.map(heard).transpose()
 }
 
 /// A GET with these header lines beside `Host`.
-fn with(lines: &str) -> Result<Head, Refusal> {
+fn with(lines: &str) -> Result<Heard, Refusal> {
     read(&format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n\r\n")).map(Option::unwrap)
 }
 
@@ -19,10 +33,10 @@ fn a_plain_request() {
     let text = "GET /socket.io/?EIO=4&x=%20 HTTP/1.1\r\nHost: chat.example:3000\r\nA: 1\r\na: 2\r\n\r\nrest";
     let head = read(text).unwrap().unwrap();
     assert_eq!(head.request.url().as_str(), "http://chat.example:3000/socket.io/?EIO=4&x=%20");
-    assert_eq!(head.len, text.len() - 4);
+    assert_eq!(head.terms.len, text.len() - 4);
     assert_eq!(head.request.header("a").unwrap().iter().count(), 2);
-    assert_eq!(head.body, Framing::End);
-    assert!(head.keep_alive && !head.upgrade && !head.expects_continue && !head.http10);
+    assert_eq!(head.terms.body, Framing::End);
+    assert!(head.terms.keep_alive && !head.terms.upgrade && !head.terms.expects_continue && !head.terms.http10);
     for end in 0..text.len() - 4 {
         assert!(read(&text[..end]).unwrap().is_none(), "complete after {end} bytes");
     }
@@ -30,25 +44,25 @@ fn a_plain_request() {
 
 #[test]
 fn the_connection_header() {
-    assert!(!with("Connection: Close").unwrap().keep_alive);
-    assert!(!with("Connection: a, close").unwrap().keep_alive);
-    assert!(!with("Connection: a\r\nConnection: close").unwrap().keep_alive);
-    assert!(with("Connection: keep-alive, Upgrade\r\nUpgrade: websocket").unwrap().upgrade);
-    assert!(!with("Connection: upgrade").unwrap().upgrade);
-    assert!(!with("Upgrade: websocket").unwrap().upgrade);
+    assert!(!with("Connection: Close").unwrap().terms.keep_alive);
+    assert!(!with("Connection: a, close").unwrap().terms.keep_alive);
+    assert!(!with("Connection: a\r\nConnection: close").unwrap().terms.keep_alive);
+    assert!(with("Connection: keep-alive, Upgrade\r\nUpgrade: websocket").unwrap().terms.upgrade);
+    assert!(!with("Connection: upgrade").unwrap().terms.upgrade);
+    assert!(!with("Upgrade: websocket").unwrap().terms.upgrade);
     let old = |lines: &str| read(&format!("GET / HTTP/1.0\r\n{lines}\r\n")).unwrap().unwrap();
-    assert!(!old("").keep_alive);
-    assert!(old("Connection: Keep-Alive\r\n").keep_alive);
-    assert!(!old("Connection: keep-alive, close\r\n").keep_alive);
-    assert!(!old("Connection: upgrade\r\nUpgrade: websocket\r\n").upgrade);
+    assert!(!old("").terms.keep_alive);
+    assert!(old("Connection: Keep-Alive\r\n").terms.keep_alive);
+    assert!(!old("Connection: keep-alive, close\r\n").terms.keep_alive);
+    assert!(!old("Connection: upgrade\r\nUpgrade: websocket\r\n").terms.upgrade);
     assert_eq!(old("").request.url().as_str(), "http://127.0.0.1/");
 }
 
 #[test]
 fn where_a_body_ends_is_said_once_and_clearly() {
-    assert_eq!(with("Content-Length: 5").unwrap().body, Framing::Length(5));
-    assert_eq!(with("Content-Length: 0").unwrap().body, Framing::End);
-    assert_eq!(with("Transfer-Encoding: Chunked").unwrap().body, Framing::chunked());
+    assert_eq!(with("Content-Length: 5").unwrap().terms.body, Framing::Length(5));
+    assert_eq!(with("Content-Length: 0").unwrap().terms.body, Framing::End);
+    assert_eq!(with("Transfer-Encoding: Chunked").unwrap().terms.body, Framing::chunked());
     for lines in [
         "Content-Length: 5\r\nContent-Length: 6",
         "Content-Length: 5\r\ncontent-length: 5",
@@ -134,7 +148,7 @@ fn methods_and_versions() {
     assert_eq!(line("GET /"), 400);
     assert_eq!(line("\u{16}\u{3}\u{1}"), 400);
     assert_eq!(status(with("Expect: 200-maybe")), 417);
-    assert!(with("Expect: 100-Continue").unwrap().expects_continue);
+    assert!(with("Expect: 100-Continue").unwrap().terms.expects_continue);
     assert_eq!(status(with(&"A: b\r\n".repeat(8))), 431);
 }
 
@@ -146,7 +160,7 @@ proptest::proptest! {
         first in proptest::sample::select(vec!["GET / HTTP/1.1\r\nHost: a\r\n", "POST /x HTTP/1.0\r\n", ""]),
     ) {
         let text = [first, &parts.concat()].concat();
-        let words = |head: &Option<Head>| head.as_ref().map(in_words);
+        let words = |head: &Option<Heard>| head.as_ref().map(in_words);
         let whole = read(&text).as_ref().map(words).map_err(|refusal| *refusal);
         for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {
             match read(&text[..end]) {
@@ -158,12 +172,54 @@ proptest::proptest! {
 }
 
 /// All that a head says, its headers in an order of their own.
-fn in_words(head: &Head) -> (String, Vec<String>) {
-    let Head { request, len, body, keep_alive, http10, upgrade, expects_continue } = head;
-    let flags = [keep_alive, http10, upgrade, expects_continue];
+fn in_words(heard: &Heard) -> (String, Vec<String>) {
+    let Heard { request, terms, plain } = heard;
     let mut headers: Vec<_> = request.iter().map(|(name, values)| format!("{name}: {values:?}")).collect();
     headers.sort();
-    (format!("{} {} {len} {body:?} {flags:?}", request.method(), request.url()), headers)
+    (format!("{} {} {terms:?} {plain}", request.method(), request.url()), headers)
+}
+
+/// What is found to be plain must be what it would be in a URL.
+fn stays_what_it_is(host: &str, target: &str) {
+    let text = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let (mut room, mut more) = (room(), Vec::new());
+    let Ok(Some(head)) = parse(text.as_bytes(), &mut room, &mut more, 8) else { return };
+    if !head.is_plain() || head.path() != "/socket.io/" {
+        return;
+    }
+    let request = head.request(SocketAddr::from(([127, 0, 0, 1], 80))).expect("a plain head makes a request");
+    let url = request.url();
+    let query = url.query().map_or(String::new(), |query| format!("?{query}"));
+    assert_eq!(format!("{}{query}", url.path()), head.path_and_query(), "{text:?}");
+    assert_eq!(url.query().unwrap_or_default(), head.query(), "{text:?}");
+    assert_eq!(request.header("host").map(|host| host.as_str()), Some(host), "{text:?}");
+}
+
+#[test]
+fn what_is_plain() {
+    let plain = |host: &str, target: &str| {
+        let text = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        read(&text).is_ok_and(|heard| heard.is_some_and(|heard| heard.plain))
+    };
+    for host in ["a", "localhost:3000", "chat.example", "A-b.example:80", "127.0.0.1:1", "[::1]:3000", "[::1]"] {
+        assert!(plain(host, "/socket.io/?EIO=4&t=a%20b~!$()*+,;:@/?_-.|{}^`"), "{host}");
+    }
+    for host in ["", "a.", "a:", "a:99999", "1.2.3", "1.2.3.4.5", "0x7f.1", "xn--a", "a..b", "a_b", "[::1", "a:b"] {
+        assert!(!plain(host, "/socket.io/"), "{host}");
+    }
+    for query in ["\"", "'", "<", ">", "\u{e4}"] {
+        assert!(!plain("a", &format!("/socket.io/?x={query}")), "{query}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn what_is_plain_is_what_a_url_makes_of_it(
+        host in "[a-cx0-9.:\\[\\]_-]{0,12}|(xn--)?[a-z]{1,3}(\\.[0-9a-fx]{1,3}){0,4}(:[0-9]{0,6})?|\\[[0-9a-f:.]{1,9}\\]",
+        query in "(\\?[ -~]{0,12})?",
+    ) {
+        stays_what_it_is(&host, &format!("/socket.io/{query}"));
+    }
 }
 
 /// What heads are made of, and what they should not be.

@@ -6,6 +6,7 @@ use super::framing::{Framing, Step};
 use super::received::Received;
 use super::refusal::Refusal;
 use super::stream::Stream;
+use crate::workers::sleep;
 use futures_lite::{AsyncRead, AsyncWrite};
 use std::future::Future;
 use std::io;
@@ -84,14 +85,15 @@ impl Inbound {
         }
     }
 
-    /// Starts a request: what is received from here on is its body. Returns the body's ticket for [`poll_body`](Self::poll_body).
-    pub(super) fn begin(&mut self, framing: Framing, expects_continue: bool) -> u64 {
+    /// Starts a request: what is received from here on is its body, and whether some has been already. Returns the body's ticket
+    /// for [`poll_body`](Self::poll_body).
+    pub(super) fn begin(&mut self, framing: Framing, expects_continue: bool, some: bool) -> u64 {
         self.framing = framing;
         self.abandoned = false;
         self.body_bytes = 0;
         self.turn_started = Instant::now();
         // A client that sent some of the body already does not wait to be asked.
-        let ask = expects_continue && framing != Framing::End && self.received.is_empty();
+        let ask = expects_continue && framing != Framing::End && !some;
         self.to_continue = if ask { CONTINUE } else { &[] };
         self.unasked = ask;
         self.new_turn()
@@ -228,7 +230,7 @@ impl Inbound {
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let left = self.config.body_timeout.saturating_sub(self.turn_started.elapsed());
         let patience = self.config.body_idle_timeout.min(left);
-        let stall = self.stall.get_or_insert_with(|| Box::pin(async_std::task::sleep(patience)));
+        let stall = self.stall.get_or_insert_with(|| Box::pin(sleep(patience)));
         stall.as_mut().poll(cx)
     }
 

@@ -1,9 +1,11 @@
 //! One connection's socket with the patience it is treated with: every wait for the client has its deadline here. Refuses to
 //! know requests and responses.
+use super::answer::Answer;
 use super::config::FrontConfig;
 use super::inbound::{Inbound, Loss, Shared, lock};
+use super::reply::Asked;
 use super::stream::Stream;
-use async_std::future::timeout;
+use crate::workers::within;
 use futures_lite::{AsyncRead, AsyncWriteExt};
 use std::future::{Future, poll_fn};
 use std::io;
@@ -40,16 +42,32 @@ impl Link {
         })
     }
 
-    /// Receives more; 0 is the end of the stream.
-    pub(super) async fn receive(&self) -> io::Result<usize> {
-        poll_fn(|cx| lock(&self.inbound).poll_receive(cx)).await
+    /// Sends an answer. Returns whether the connection can be kept.
+    pub(super) async fn answer(&self, answer: &Answer, asked: Asked) -> io::Result<bool> {
+        let mut out = lock(&self.inbound).response_starts().to_vec();
+        let kept = answer.encode(asked, &mut out);
+        self.write(&out).await?;
+        self.write(answer.long_body(asked)).await?;
+        Ok(kept)
     }
 
-    pub(super) async fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
+    /// Sends all of it. What the socket takes at once, as it nearly always does, costs no deadline.
+    pub(super) async fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let sent = match self.stream.send(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            sent => sent?,
+        };
+        if sent < bytes.len() { Box::pin(self.write_slowly(&bytes[sent..])).await } else { Ok(()) }
+    }
+
+    async fn write_slowly(&self, mut bytes: &[u8]) -> io::Result<()> {
         let mut stream = &self.stream;
         while !bytes.is_empty() {
-            let write = timeout(self.config.write_stall_timeout, stream.write(bytes));
-            match write.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?? {
+            let write = within(self.config.write_stall_timeout, stream.write(bytes));
+            match write.await.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))? {
                 0 => return Err(io::ErrorKind::WriteZero.into()),
                 n => bytes = &bytes[n..],
             }
@@ -77,7 +95,7 @@ impl Link {
             }
             Poll::Ready(lock(&self.inbound).body_ended())
         });
-        timeout(self.config.linger_timeout, drained).await.unwrap_or(false)
+        within(self.config.linger_timeout, drained).await.unwrap_or(false)
     }
 
     /// Says goodbye so that the client gets to read it: to close a socket with unread bytes in it makes the system send a
@@ -97,7 +115,7 @@ impl Link {
             }
             Poll::Ready(())
         });
-        let _ = timeout(self.config.linger_timeout, end).await;
+        within(self.config.linger_timeout, end).await;
     }
 }
 

@@ -2,10 +2,11 @@
 //! accepted connection is `connection`'s affair.
 use super::config::FrontConfig;
 use super::connection::{Door, serve};
+use super::direct::{Direct, Routes};
 use super::gate::{FrontHandle, Gate, Phase, Refused};
 use super::link::Link;
 use super::refusal::Refusal;
-use super::reply::{self, Asked};
+use super::reply::Asked;
 use super::stream::Stream;
 use crate::workers::{Watched, Worker, within};
 use async_std::task::yield_now;
@@ -31,6 +32,7 @@ pub struct Front {
     addrs: Vec<SocketAddr>,
     config: FrontConfig,
     handle: FrontHandle,
+    routes: Routes,
 }
 
 impl Front {
@@ -39,7 +41,8 @@ impl Front {
     pub fn bind_to(addrs: impl IntoIterator<Item = impl Into<SocketAddr>>) -> Self {
         let config = FrontConfig::default();
         let gate = Arc::new(Gate::new(&config));
-        Self { addrs: addrs.into_iter().map(Into::into).collect(), config, handle: FrontHandle { gate } }
+        let addrs = addrs.into_iter().map(Into::into).collect();
+        Self { addrs, config, handle: FrontHandle { gate }, routes: Routes::default() }
     }
 
     /// With other limits than the default ones. Call it before [`handle`](Self::handle): a handle belongs to the limits it
@@ -48,6 +51,11 @@ impl Front {
     pub fn config(self, config: FrontConfig) -> Self {
         let gate = Arc::new(Gate::new(&config));
         Self { config, handle: FrontHandle { gate }, ..self }
+    }
+
+    /// Has requests for `path`, with or without a slash at its end, answered by `handler`, before the application is asked.
+    pub(crate) fn answer_directly(&mut self, path: &str, handler: Arc<dyn Direct>) {
+        self.routes.add(path, handler);
     }
 
     /// The handle to look at the door, and to close it.
@@ -97,7 +105,7 @@ impl<State: Clone + Send + Sync + 'static> Listener<State> for FrontListener<Sta
         let gate = &self.front.handle.gate;
         let _closes = CloseOnDrop(gate.clone());
         let config = Arc::new(self.front.config.clone());
-        let door = Arc::new(Door { app, config, gate: gate.clone() });
+        let door = Arc::new(Door { app, config, gate: gate.clone(), routes: self.front.routes.clone() });
         let loops: Vec<_> = listeners
             .into_iter()
             .map(|listener| listener.worker().spawn(accept_loop(listener, door.clone())))
@@ -183,8 +191,7 @@ fn admit<State: Clone + Send + Sync + 'static>(door: &Arc<Door<State>>, stream: 
 async fn turn_away(stream: Stream, config: Arc<FrontConfig>, _refused: Refused) {
     let link = Link::new(stream, config);
     let refusal = Refusal::new(StatusCode::ServiceUnavailable, "too many connections");
-    let asked = Asked { head_only: false, http10: false, close: true };
-    if reply::send(&link, refusal.response(), asked).await.is_ok() {
+    if link.answer(&refusal.answer(), Asked { close: true, ..Asked::default() }).await.is_ok() {
         link.linger().await;
     }
 }

@@ -23,20 +23,26 @@
 //! - Request trailers are checked and thrown away; response trailers are not sent.
 //!
 //! ```text
-//! listen ── accepts ──> connection ──┬── reading   the wait for a head; head: bytes -> Request (pure)
-//!    │                               ├── inbound   who reads the socket; body, framing (pure), received
-//!    └── gate: caps, phases          ├── link      deadlines
-//!                                    └── reply     Response -> bytes
+//! listen ── accepts ──> connection ──┬── reading   the wait for a head; head: bytes -> what it says (pure)
+//!    │                               ├── direct    who answers without the application; promise: or somebody later
+//!    └── gate: caps, phases          ├── inbound   who reads the socket; body, framing (pure), received
+//!                                    ├── link      deadlines
+//!                                    └── reply     Response -> bytes; answer: what is there as a whole; lines
 //! ```
+mod answer;
 mod body;
 mod config;
 mod connection;
+mod deadline;
+mod direct;
 mod framing;
 mod gate;
 mod head;
 mod inbound;
+mod lines;
 mod link;
 mod listen;
+mod promise;
 mod reading;
 mod received;
 mod refusal;
@@ -44,8 +50,12 @@ mod reply;
 mod stream;
 mod upgrade;
 
+pub(crate) use answer::Answer;
 pub use config::FrontConfig;
+pub(crate) use direct::{Asking, Course, Direct, Outcome, Owed};
 pub use gate::FrontHandle;
+pub(crate) use head::Head;
 pub use listen::{Front, FrontListener};
+pub(crate) use promise::Promise;
 pub use stream::Stream;
 pub use upgrade::Peer;

@@ -2,12 +2,19 @@
 //! Refuses to know what the bytes mean.
 use super::stream::Stream;
 use futures_lite::AsyncRead;
+use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-/// How much is read at once. On the stack: a heap buffer would have to be there while the connection waits.
+/// How much is read at once.
 const READ: usize = 8 * 1024;
+
+thread_local! {
+    /// What was read, until it is clear how much it is. One for all connections of a thread: each of its own would have to be
+    /// there while the connection waits, and one on the stack would be zeroed for each read.
+    static CHUNK: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into());
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Received {
@@ -47,11 +54,11 @@ impl Received {
         cx: &mut Context<'_>,
         limit: usize,
     ) -> Poll<io::Result<usize>> {
-        let mut chunk = [0; READ];
-        let limit = limit.min(READ);
-        let n = ready!(Pin::new(&mut stream).poll_read(cx, &mut chunk[..limit]))?;
-        self.push(&chunk[..n]);
-        Poll::Ready(Ok(n))
+        CHUNK.with_borrow_mut(|chunk| {
+            let n = ready!(Pin::new(&mut stream).poll_read(cx, &mut chunk[..limit.min(READ)]))?;
+            self.push(&chunk[..n]);
+            Poll::Ready(Ok(n))
+        })
     }
 }
 

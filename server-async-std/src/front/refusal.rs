@@ -1,6 +1,6 @@
 //! A "no" of the front door, before or instead of the application's answer. Knows statuses; refuses to know how it is sent.
-use tide::http::mime;
-use tide::http::{Response, StatusCode};
+use super::answer::Answer;
+use tide::http::StatusCode;
 
 /// Why a request is not answered by the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,11 +20,11 @@ impl Refusal {
 
     /// The answer. Its body has the shape of an Engine.IO error, with the status for a code: the front door does not know
     /// Engine.IO's own numbers.
-    pub(super) fn response(self) -> Response {
+    pub(super) fn answer(self) -> Answer {
         let body = serde_json::json!({ "code": u16::from(self.status), "message": self.message });
-        let mut response = Response::new(self.status);
-        response.set_body(body.to_string());
-        response.set_content_type(mime::JSON);
-        response
+        let mut answer = Answer::new(self.status);
+        answer.content_type = Some("application/json");
+        answer.body = body.to_string().into();
+        answer
     }
 }

@@ -5,21 +5,21 @@
 //! bring its own line breaks, and does not tell when a body ends before its announced length, after which the connection
 //! cannot be kept.
 use super::inbound::{Loss, lock};
+use super::lines;
 use super::link::Link;
 use futures_lite::AsyncRead;
 use std::future::poll_fn;
-use std::io::{self, Write};
+use std::io;
 use std::pin::{Pin, pin};
 use std::task::Poll;
-use tide::http::other::Date;
 use tide::http::{Body, Response, StatusCode, headers};
 
 /// What is read at once of a body of unknown length.
 const PIECE: usize = 8 * 1024;
 
 /// How a response must look for the request it answers.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Asked {
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Asked {
     /// The method was HEAD.
     pub(super) head_only: bool,
     pub(super) http10: bool,
@@ -54,7 +54,7 @@ pub(super) async fn send(link: &Link, mut response: Response, mut asked: Asked) 
     let content = Content::of(&response, asked);
     asked.close |= content == Content::UntilClose || closes(&response);
     let mut out = lock(&link.inbound).response_starts().to_vec();
-    encode_head(&response, asked, content, &mut out)?;
+    encode_head(&response, asked, content, &mut out);
     if content != Content::None && !asked.head_only {
         stream(link, response.take_body(), content, &mut out).await?;
     }
@@ -63,11 +63,10 @@ pub(super) async fn send(link: &Link, mut response: Response, mut asked: Asked) 
 }
 
 /// The head of a 101, behind which another protocol begins.
-pub(super) fn switching(response: &Response) -> io::Result<Vec<u8>> {
+pub(super) fn switching(response: &Response) -> Vec<u8> {
     let mut out = Vec::new();
-    let asked = Asked { head_only: false, http10: false, close: false };
-    encode_head(response, asked, Content::None, &mut out)?;
-    Ok(out)
+    encode_head(response, Asked::default(), Content::None, &mut out);
+    out
 }
 
 fn closes(response: &Response) -> bool {
@@ -79,28 +78,23 @@ fn connection_tokens(response: &Response) -> impl Iterator<Item = &str> {
     values.flat_map(|value| value.as_str().split(',')).map(str::trim).filter(|token| !token.is_empty())
 }
 
-fn encode_head(response: &Response, asked: Asked, content: Content, out: &mut Vec<u8>) -> io::Result<()> {
-    let status = response.status();
-    out.reserve(256);
-    write!(out, "HTTP/1.1 {} {}\r\n", u16::from(status), status.canonical_reason())?;
+fn encode_head(response: &Response, asked: Asked, content: Content, out: &mut Vec<u8>) {
+    out.reserve(lines::ROOM);
+    lines::status(out, response.status());
     for (name, values) in response {
         // What frames the message is said below, by the one who frames it.
         if [headers::CONNECTION, headers::CONTENT_LENGTH, headers::TRANSFER_ENCODING].contains(name) {
             continue;
         }
         for value in values {
-            if value.as_str().bytes().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
-                log::error!("dropped a response header with a line break in its value: {name}");
-                continue;
-            }
-            write!(out, "{name}: {value}\r\n")?;
+            lines::field(out, name.as_str(), value.as_str());
         }
     }
     if response.header(headers::DATE).is_none() {
-        write!(out, "date: {}\r\n", Date::now().value())?;
+        lines::date(out);
     }
     match content {
-        Content::Length(length) => write!(out, "content-length: {length}\r\n")?,
+        Content::Length(length) => lines::content_length(out, length),
         Content::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         Content::None | Content::UntilClose => {}
     }
@@ -109,10 +103,9 @@ fn encode_head(response: &Response, asked: Asked, content: Content, out: &mut Ve
         .filter(|token| !["close", "keep-alive"].contains(&token.to_ascii_lowercase().as_str()));
     let tokens: Vec<_> = theirs.filter(|token| !token.contains(['\r', '\n', '\0'])).chain(ours).collect();
     if !tokens.is_empty() {
-        write!(out, "connection: {}\r\n", tokens.join(", "))?;
+        lines::field(out, "connection", &tokens.join(", "));
     }
     out.extend_from_slice(b"\r\n");
-    Ok(())
 }
 
 /// Sends the body behind what is in `out` already; what is small enough is left there for the last write.

@@ -22,7 +22,7 @@ use std::thread;
 use std::time::Duration;
 use watched::Readiness;
 
-pub(crate) use alarm::{sleep, within};
+pub(crate) use alarm::{Alarm, sleep, within};
 pub(crate) use watched::Watched;
 
 /// Events taken from the system at once.
@@ -63,9 +63,9 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     }
 }
 
-/// Whether the current thread is a worker's.
-fn is_worker() -> bool {
-    CURRENT.get().is_some()
+/// The worker whose thread this is.
+fn current() -> Option<&'static Worker> {
+    CURRENT.get()
 }
 
 /// Runs a task on one of the workers, told apart by numbers; wherever async-std likes if the system gives no workers.

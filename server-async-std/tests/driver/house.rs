@@ -14,6 +14,14 @@ pub(crate) struct Floods {
     left: mpsc::Sender<Reason>,
 }
 
+impl Floods {
+    /// One, and who hears who leaves.
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Reason>) {
+        let (left, who_left) = mpsc::channel();
+        (Self { left }, who_left)
+    }
+}
+
 impl App for Floods {
     fn connect(&mut self, who: SocketId, _: &Connect, fx: &mut Effects<'_>) {
         fx.emit(Target::Socket(who), "welcome", &1);
@@ -52,12 +60,12 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) async fn open(config: Config, origins: Origins) -> Self {
-        let (sender, left) = mpsc::channel();
-        let server = Server::start(Floods { left: sender }, config, Options::default().origins(origins));
+        let (app, left) = Floods::new();
+        let server = Server::start(app, config, Options::default().origins(origins));
         let mut app = tide::new();
         app.at("/").get(|_| async { Ok("hello") });
-        server.mount(&mut app, "/socket.io");
-        let front = Front::bind_to([([127, 0, 0, 1], 0)]);
+        let mut front = Front::bind_to([([127, 0, 0, 1], 0)]);
+        server.mount_directly(&mut app, &mut front, "/socket.io");
         let handle = front.handle();
         let mut listener = app.bind(front).await.expect("a free port");
         let address = handle.local_addrs()[0];

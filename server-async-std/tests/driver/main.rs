@@ -9,3 +9,4 @@ mod mounted;
 mod origins;
 mod outside;
 mod slow_reader;
+mod ways;
