@@ -6,7 +6,7 @@ use crate::http::Endpoint;
 use crate::hub::{self, Command};
 use crate::mounted::Mounted;
 use crate::options::Options;
-use crate::shared::Shared;
+use crate::shared::{Cell, Shared};
 use crate::tasks::{watch_deadlines, watch_hub};
 use crate::workers::spawn_on;
 use async_std::channel::{Sender, bounded};
@@ -141,6 +141,12 @@ impl<A: App + Send + 'static> Server<A> {
     #[must_use]
     pub fn sessions(&self) -> usize {
         self.tasks.shared.sessions()
+    }
+
+    /// How many requests wait for an answer: polls for something to be said, and POSTs for their bodies.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.shared.cells.iter().map(Cell::waiting).sum()
     }
 
     /// Waits until the application panics, which closes all sessions. There is nothing to be done then but to end.

@@ -350,6 +350,11 @@ impl Shared {
 }
 
 impl Cell {
+    /// How many requests wait for an answer.
+    pub(crate) fn waiting(&self) -> usize {
+        self.lock().answers.len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inside> {
         // The core does not panic; if it did, one client's state would be in doubt, not everybody's.
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)

@@ -8,8 +8,8 @@ use sanket_async_std::{Cookie, Denial, Options, Origins, Server, Welcome};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc;
-use std::thread::sleep;
-use std::time::Duration;
+use std::thread::{sleep, yield_now};
+use std::time::{Duration, Instant};
 use tide::listener::Listener as _;
 
 /// Longer than an answer takes.
@@ -58,6 +58,15 @@ impl House {
         let mut stream = self.connect();
         stream.write_all(bytes).expect("the server takes it");
         stream
+    }
+
+    /// Until so many requests wait for an answer.
+    fn until_waiting(&self, requests: usize) {
+        let started = Instant::now();
+        while self.server.waiting() != requests {
+            assert!(started.elapsed() < SOON, "{} requests wait", self.server.waiting());
+            yield_now();
+        }
     }
 
     /// A session with a socket in it, which has been welcomed.
@@ -267,7 +276,7 @@ fn answers(house: &House) -> Vec<(String, String)> {
         let (sent, then) = (with_ids(&first), then.as_deref().map(with_ids));
         let mut stream = house.send(&bytes(&sent));
         if let Some(then) = then {
-            sleep(A_MOMENT);
+            house.until_waiting(1);
             answers.push((format!("what follows {first}"), normal(&rest(&mut house.send(&bytes(&then))))));
         }
         let answer = rest(&mut stream);
@@ -323,7 +332,7 @@ fn on_both_ways(limits: &FrontConfig, test: impl Fn(House, String)) {
 fn a_poll_that_breaks_off_ends_the_session() {
     on_both_ways(&FrontConfig::default(), |house, sid| {
         let poll = house.send(get(&format!("&sid={sid}"), "").as_bytes());
-        sleep(A_MOMENT);
+        house.until_waiting(1);
         assert_eq!(house.server.sessions(), 1);
         drop(poll);
         assert_eq!(house.left.recv_timeout(SOON), Ok(Reason::TransportError));
@@ -332,17 +341,19 @@ fn a_poll_that_breaks_off_ends_the_session() {
 
 #[test]
 fn a_connection_goes_on_after_a_poll_but_not_for_ever() {
-    let limits = FrontConfig { keep_alive_timeout: 5 * A_MOMENT, ..FrontConfig::default() };
+    let limits = FrontConfig { keep_alive_timeout: 10 * A_MOMENT, ..FrontConfig::default() };
     on_both_ways(&limits, |house, sid| {
         let poll = get(&format!("&sid={sid}"), "");
         let mut stream = house.connect();
         for n in 0..3 {
             stream.write_all(poll.as_bytes()).expect("the server takes it");
             // A poll may wait for longer than a connection may be idle.
-            sleep(A_MOMENT * if n == 0 { 12 } else { 1 });
+            house.until_waiting(1);
+            if n == 0 {
+                sleep(A_MOMENT * 20);
+            }
             assert!(rest(&mut house.send(post(&sid, r#"42["flood",1,3]"#).as_bytes())).ends_with("ok"));
             assert!(one(&mut stream).ends_with(r#"42["flood","xxx"]"#));
-            sleep(A_MOMENT);
         }
         assert_eq!(rest(&mut stream), "", "it is closed");
     });
@@ -353,11 +364,11 @@ fn a_closing_house_lets_a_poll_be_answered() {
     on_both_ways(&FrontConfig::default(), |house, sid| {
         let poll = get(&format!("&sid={sid}"), "");
         let mut idle = house.send(poll.as_bytes());
-        sleep(A_MOMENT);
+        house.until_waiting(1);
         assert!(rest(&mut house.send(post(&sid, r#"42["flood",1,3]"#).as_bytes())).ends_with("ok"));
         one(&mut idle);
         let mut waiting = house.send(poll.as_bytes());
-        sleep(A_MOMENT);
+        house.until_waiting(1);
         house.front.shutdown();
         assert_eq!(rest(&mut idle), "");
         assert!(block_on(house.server.close(SOON)));
@@ -372,7 +383,7 @@ fn a_closing_house_lets_a_poll_be_answered() {
 fn a_long_answer_reaches_a_client_that_reads_slowly() {
     on_both_ways(&FrontConfig::default(), |house, sid| {
         let mut stream = house.send(get(&format!("&sid={sid}"), "").as_bytes());
-        sleep(A_MOMENT);
+        house.until_waiting(1);
         assert!(rest(&mut house.send(post(&sid, r#"42["flood",1,8000000]"#).as_bytes())).ends_with("ok"));
         sleep(A_MOMENT);
         assert!(one(&mut stream).len() > 8_000_000);
