@@ -8,6 +8,9 @@ use alloc::vec::Vec;
 use serde::ser::{SerializeMap as _, SerializeStruct as _};
 use serde::{Serialize, Serializer};
 
+/// Bytes of headers for which there is room at once.
+const HEADERS: usize = 512;
+
 /// The request that opened a session: the reference's `socket.handshake`, but for `auth`, which each namespace has its own
 /// of ([`Connect::auth`](crate::Connect::auth)), and `time`, which is [`Handshake::issued`] in words.
 ///
@@ -33,10 +36,12 @@ impl Handshake {
     /// The same with its headers. Names are kept in lower case.
     #[must_use]
     pub fn with_headers<'a>(mut self, headers: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let mut lines = String::new();
+        let mut lines = String::with_capacity(HEADERS);
         for (name, value) in headers {
             if !name.contains('\n') && !value.contains('\n') {
-                lines.extend(name.chars().map(|c| c.to_ascii_lowercase()));
+                let start = lines.len();
+                lines.push_str(name);
+                lines[start..].make_ascii_lowercase();
                 lines.push('\n');
                 lines.push_str(value);
                 lines.push('\n');

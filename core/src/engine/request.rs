@@ -5,6 +5,7 @@
 use crate::config::Config;
 use crate::frame::Revision;
 use crate::id::Sid;
+use alloc::borrow::Cow;
 use core::fmt;
 
 /// The HTTP methods that matter here.
@@ -141,7 +142,7 @@ impl Request {
     /// official suite wants it refused).
     pub fn parse(method: Method, query: &str, upgrade: bool, config: &Config) -> Result<Self, RequestError> {
         let (mut transport, mut eio, mut sid, mut base64) = (None, None, None, false);
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        for (name, value) in parameters(query) {
             match &*name {
                 "transport" => {
                     transport = match &*value {
@@ -186,6 +187,17 @@ impl Request {
         let revision = eio.filter(spoken);
         Ok(Self::Handshake { revision, transport, base64: base64 && revision == Some(Revision::V3) })
     }
+}
+
+/// The parameters of a query. Those without escapes, which is nearly all, are parts of it.
+fn parameters(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    query.split('&').filter_map(|parameter| {
+        if parameter.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+            return form_urlencoded::parse(parameter.as_bytes()).next();
+        }
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        Some((name.into(), value.into()))
+    })
 }
 
 #[cfg(test)]
@@ -234,5 +246,21 @@ mod tests {
         let only_new = Config { eio3: false, ..Config::default() };
         assert_eq!(Request::parse(Method::Get, "EIO=3&transport=polling", false, &only_new), unspoken);
         assert_eq!(E::UnsupportedRevision.body(), r#"{"code":5,"message":"Unsupported protocol version"}"#);
+    }
+
+    #[test]
+    fn parameters_are_what_the_library_says() {
+        let letters = ["", "a", "b", "=", "&", "%4", "1", "+", "é"];
+        let mut queries = alloc::vec![alloc::string::String::new()];
+        for _ in 0..5 {
+            queries =
+                queries.iter().flat_map(|query| letters.map(|letter| alloc::format!("{query}{letter}"))).collect();
+        }
+        for query in queries {
+            let ours = parameters(&query).filter(|(name, value)| !name.is_empty() || !value.is_empty());
+            let theirs =
+                form_urlencoded::parse(query.as_bytes()).filter(|(name, value)| !name.is_empty() || !value.is_empty());
+            assert!(ours.eq(theirs), "{query}");
+        }
     }
 }
