@@ -1,7 +1,7 @@
 //! What an application says, and to whom: data, until `effects` makes deliveries of it.
 
 use crate::id::SocketId;
-use crate::socket::{Nsp, must_be_escaped};
+use crate::socket::{Nsp, is_plain};
 use alloc::string::String;
 use bytes::Bytes;
 use serde::Serialize;
@@ -121,7 +121,7 @@ impl<'a> Emit<'a> {
 fn quoted(name: &str) -> String {
     /// As much as serde_json begins with.
     const ROOM: usize = 128;
-    if name.bytes().any(must_be_escaped) {
+    if !is_plain(name) {
         return json(name);
     }
     let mut quoted = String::with_capacity(name.len() + ROOM);

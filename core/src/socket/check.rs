@@ -49,6 +49,11 @@ fn end(bytes: &[u8], at: usize) -> Result<(), Fault> {
     if sign(bytes, at).1 == bytes.len() { Ok(()) } else { Err(Fault::Syntax) }
 }
 
+/// Whether nothing in `text` has to be escaped in a string.
+pub(crate) fn is_plain(text: &str) -> bool {
+    plain(text.as_bytes(), 0) == text.len()
+}
+
 /// What is open, as a bit each, the innermost one lowest. 64 are in a word, and mostly one word is enough.
 #[derive(Debug)]
 struct Open {
@@ -259,7 +264,7 @@ fn plain(bytes: &[u8], start: usize) -> usize {
 /// A quote, a backslash, or a control character: what must be escaped in a string, and nothing else. Without branches, and
 /// with one comparison for two of the three: a quote is one more than a control character can be if its second bit is turned
 /// over.
-pub(crate) fn is_special(byte: u8) -> bool {
+fn is_special(byte: u8) -> bool {
     ((byte ^ 2) <= b' ') | (byte == b'\\')
 }
 

@@ -14,7 +14,7 @@ pub(crate) mod msgpack;
 pub(crate) mod nsp;
 pub(crate) mod packet;
 
-pub(crate) use check::is_special as must_be_escaped;
+pub(crate) use check::is_plain;
 pub use client::Input;
 pub use event::{AckId, Connect, Delivery, Event, Received, Said};
 pub use incoming::{DecodeError, Incoming, Packets, RawMessage, decode_body, decode_message};

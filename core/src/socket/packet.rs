@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt;
 use core::ops::Range;
+use memchr::memchr;
 
 /// A decoded Socket.IO packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -244,8 +245,7 @@ fn is_reserved(name: &str) -> bool {
     let is = |name: &str| {
         matches!(name, "connect" | "connect_error" | "disconnect" | "disconnecting" | "newListener" | "removeListener")
     };
-    // Few names have an escape in them, and mostly it is not found out any faster than this.
-    is(json::inside(name)) || (name.bytes().any(|byte| byte == b'\\') && is(&unquote(name)))
+    is(json::inside(name)) || (has_escape(name) && is(&unquote(name)))
 }
 
 /// The text of a JSON string or number. Escapes that no Rust string can hold (lone surrogates) leave it as it is written.
@@ -253,10 +253,14 @@ pub(crate) fn unquote(json: &str) -> Cow<'_, str> {
     let Some(inner) = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
         return Cow::Borrowed(json);
     };
-    if !inner.contains('\\') {
+    if !has_escape(inner) {
         return Cow::Borrowed(inner);
     }
     serde_json::from_str(json).map_or(Cow::Borrowed(inner), Cow::Owned)
+}
+
+fn has_escape(json: &str) -> bool {
+    memchr(b'\\', json.as_bytes()).is_some()
 }
 
 #[cfg(test)]
