@@ -49,11 +49,6 @@ fn end(bytes: &[u8], at: usize) -> Result<(), Fault> {
     if sign(bytes, at).1 == bytes.len() { Ok(()) } else { Err(Fault::Syntax) }
 }
 
-/// Whether nothing in `text` has to be escaped in a string.
-pub(crate) fn is_plain(text: &str) -> bool {
-    plain(text.as_bytes(), 0) == text.len()
-}
-
 /// What is open, as a bit each, the innermost one lowest. 64 are in a word, and mostly one word is enough.
 #[derive(Debug)]
 struct Open {
@@ -239,7 +234,7 @@ fn escape(bytes: &[u8], at: usize) -> Option<usize> {
 
 /// What is neither the end of a string, nor the beginning of an escape, nor forbidden. Most of an event's text goes through
 /// here, many bytes at a time.
-fn plain(bytes: &[u8], start: usize) -> usize {
+pub(crate) fn plain(bytes: &[u8], start: usize) -> usize {
     let mut rest = bytes.get(start..).unwrap_or_default();
     'words: loop {
         // Most strings are short.
