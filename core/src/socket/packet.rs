@@ -137,6 +137,7 @@ impl From<msgpack::Error> for PacketError {
 /// # Errors
 ///
 /// See [`PacketError`].
+#[inline]
 pub fn decode<'a>(text: &'a str, config: &Config) -> Result<Packet<'a>, PacketError> {
     // All that is compared is ASCII, and what it is found in begins and ends where a character does.
     let kind = *text.as_bytes().first().ok_or(PacketError::Type)?;
