@@ -234,6 +234,7 @@ fn escape(bytes: &[u8], at: usize) -> Option<usize> {
 
 /// What is neither the end of a string, nor the beginning of an escape, nor forbidden. Most of an event's text goes through
 /// here, many bytes at a time.
+#[inline(always)]
 pub(crate) fn plain(bytes: &[u8], start: usize) -> usize {
     let mut rest = bytes.get(start..).unwrap_or_default();
     'words: loop {
