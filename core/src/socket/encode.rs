@@ -41,12 +41,12 @@ pub(crate) fn event(protocol: Protocol, nsp: &Nsp, parts: Parts<'_>) -> Frame {
     let told = offset.map(|offset| ["[", data, ",\"", offset, "\"]"]);
     let data = told.as_ref().map_or(&plain[..], |told| &told[..]);
     let mut frame = packet(protocol, EVENT, nsp, id, data, attachments);
-    if !attachments.is_empty() && (for_v3 || kept) {
+    if for_v3 || kept {
         frame = frame.with_copies();
     }
     match protocol {
         _ if !for_v3 || offset.is_none() => frame,
-        Protocol::SocketIoMsgPack => frame.with_v3(packet(protocol, EVENT, nsp, id, &plain, attachments)),
+        Protocol::SocketIoMsgPack => frame.with_v3(packet(protocol, EVENT, nsp, id, &plain, attachments).with_copies()),
         Protocol::SocketIo | Protocol::EngineIo => frame.with_v3_text(text(EVENT, nsp, id, &plain, attachments.len())),
     }
 }
