@@ -49,6 +49,14 @@ impl Sid {
         self
     }
 
+    /// The printed form.
+    pub(crate) fn text(self) -> SidText {
+        let mut text = [0; Self::LEN];
+        // 16 bytes are always 22 characters; if that were untrue the id would print as something that matches nothing.
+        let _ = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text);
+        SidText(text)
+    }
+
     /// Bits that differ from session to session, to spread heartbeats with.
     pub(crate) fn spread(self) -> u32 {
         let [a, b, c, d, ..] = self.0;
@@ -58,10 +66,16 @@ impl Sid {
 
 impl fmt::Display for Sid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; Self::LEN];
-        // 16 bytes are always 22 characters; if that were untrue the id would print as nothing and match nothing.
-        let n = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text).unwrap_or(0);
-        f.write_str(core::str::from_utf8(&text[..n]).unwrap_or_default())
+        f.write_str(self.text().as_str())
+    }
+}
+
+/// An id as it is printed.
+pub(crate) struct SidText([u8; Sid::LEN]);
+
+impl SidText {
+    pub(crate) fn as_str(&self) -> &str {
+        core::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 

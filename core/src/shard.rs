@@ -165,14 +165,9 @@ impl Shard {
 
     /// What happens most often: it may end a session that does not read, but moves no deadline.
     fn emit(&mut self, to: &[SocketId], frame: &Frame, now: Time) {
-        self.now = self.now.max(now);
         for who in to {
-            let Some(slot) = self.slots.get_mut(who.key.slot() as usize) else { continue };
-            let current = Key::new(self.index, who.key.slot(), slot.generation) == who.key;
-            let Some(client) = slot.client.as_mut().filter(|_| current) else { continue };
-            let engine =
-                engine::Context { key: who.key, config: &self.config, now: self.now, outputs: &mut self.outputs };
-            client.emit(who.serial, frame, &mut Context { engine, events: &mut self.events });
+            let Some((client, mut cx)) = self.reach(who.key, now) else { continue };
+            client.emit(who.serial, frame, &mut cx);
             if client.is_closed() {
                 self.settle(who.key);
             }
@@ -188,8 +183,12 @@ impl Shard {
     /// Takes what is to be written to a WebSocket, up to about `max` bytes, and at least one packet if there is any.
     /// Whether there is more; if not, [`Output::WsReady`] will say when there is.
     pub fn transmit(&mut self, key: Key, id: RequestId, max: usize, into: &mut Vec<WsMessage>, now: Time) -> bool {
-        let mut more = false;
-        self.with(key, now, |client, cx| more = client.transmit(id, max, into, cx));
+        let Some((client, mut cx)) = self.reach(key, now) else { return false };
+        let more = client.transmit(id, max, into, &mut cx);
+        // It may end a session that is closing, but moves no deadline.
+        if client.is_closed() {
+            self.settle(key);
+        }
         more
     }
 
@@ -254,14 +253,19 @@ impl Shard {
         (Key::new(self.index, key.slot(), slot.generation) == key).then_some(client)
     }
 
+    /// A client, and what it is lent while it works.
+    fn reach(&mut self, key: Key, now: Time) -> Option<(&mut Client, Context<'_>)> {
+        self.now = self.now.max(now);
+        let slot = self.slots.get_mut(key.slot() as usize)?;
+        let current = Key::new(self.index, key.slot(), slot.generation) == key;
+        let client = slot.client.as_mut().filter(|_| current)?;
+        let engine = engine::Context { key, config: &self.config, now: self.now, outputs: &mut self.outputs };
+        Some((client, Context { engine, events: &mut self.events }))
+    }
+
     /// Lets a client work; `false` if the key names nobody.
     fn with(&mut self, key: Key, now: Time, work: impl FnOnce(&mut Client, &mut Context<'_>)) -> bool {
-        self.now = self.now.max(now);
-        let Some(slot) = self.slots.get_mut(key.slot() as usize) else { return false };
-        let current = Key::new(self.index, key.slot(), slot.generation) == key;
-        let Some(client) = slot.client.as_mut().filter(|_| current) else { return false };
-        let engine = engine::Context { key, config: &self.config, now: self.now, outputs: &mut self.outputs };
-        let mut cx = Context { engine, events: &mut self.events };
+        let Some((client, mut cx)) = self.reach(key, now) else { return false };
         work(client, &mut cx);
         self.settle(key);
         true

@@ -29,9 +29,13 @@ fn memory_is_what_it_is_said_to_be() {
 fn a_broadcast_over_websocket_allocates_nothing_for_each_who_gets_it() {
     let data = [Bytes::from_static(&[0; 100])];
     let args = r#"{"_placeholder":true,"num":0}"#;
-    for revision in [Revision::V4, Revision::V3] {
+    for (revision, protocol) in [
+        (Revision::V4, Protocol::SocketIo),
+        (Revision::V3, Protocol::SocketIo),
+        (Revision::V3, Protocol::SocketIoMsgPack),
+    ] {
         for event in [Emit::new("said").arg("x"), Emit::new("said").args_json(args).attachments(&data)] {
-            let [few, many] = [1_000, 2_000].map(|recipients| allocations(recipients, revision, &event));
+            let [few, many] = [1_000, 2_000].map(|recipients| allocations(recipients, revision, protocol, &event));
             println!("{few} allocations for a broadcast to 1,000, {many} to 2,000");
             // What does not depend on how many there are is not asked for, nor what doubles a queue that all of them share.
             assert!(many < few + 20, "{few} for 1,000 recipients, {many} for 2,000");
@@ -40,8 +44,8 @@ fn a_broadcast_over_websocket_allocates_nothing_for_each_who_gets_it() {
 }
 
 /// How often one broadcast allocates, when others have gone before it.
-fn allocations(recipients: u64, revision: Revision, event: &Emit<'_>) -> usize {
-    let config = Arc::new(Config::default());
+fn allocations(recipients: u64, revision: Revision, protocol: Protocol, event: &Emit<'_>) -> usize {
+    let config = Arc::new(Config { protocol, ..Config::default() });
     let (mut shard, mut hub) = (Shard::new(0, config.clone()), Hub::new(Silent, config.clone()));
     let now = Time::from_millis(1_700_000_000_000);
     let mut messages = Vec::new();

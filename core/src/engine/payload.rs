@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use core::fmt;
+use memchr::memchr;
 
 /// Stands between the packets of an EIO=4 payload.
 const SEPARATOR: u8 = 0x1e;
@@ -127,8 +128,8 @@ impl<'a> Iterator for Payload<'a> {
 type Step<'a> = (Result<Packet<Message<'a>>, PayloadError>, Rest<'a>);
 
 fn next_v4(text: &str) -> Step<'_> {
-    let (packet, rest) = match text.split_once(char::from(SEPARATOR)) {
-        Some((packet, rest)) => (packet, Rest::V4(rest)),
+    let (packet, rest) = match memchr(SEPARATOR, text.as_bytes()) {
+        Some(at) => (&text[..at], Rest::V4(&text[at + 1..])),
         None => (text, Rest::Done),
     };
     (decode_text(Revision::V4, packet).map_err(PayloadError::from), rest)
@@ -157,8 +158,13 @@ fn next_v3_binary(bytes: &[u8]) -> Step<'_> {
 
 /// Splits `<length>:<packet>` off, the length in UTF-16 units.
 fn split_v3_text(text: &str) -> Option<(&str, &str)> {
-    let (digits, data) = text.split_once(':')?;
+    let digits = text.bytes().take(MAX_DIGITS + 1).position(|byte| byte == b':')?;
+    let (digits, data) = (&text[..digits], &text[digits + 1..]);
     let length = parse_length(digits.bytes())?;
+    // Mostly each unit is a byte.
+    if data.as_bytes().get(..length).is_some_and(<[u8]>::is_ascii) {
+        return Some(data.split_at(length));
+    }
     let mut units = 0;
     let mut end = 0;
     for c in data.chars() {

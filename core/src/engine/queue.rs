@@ -121,8 +121,7 @@ impl Queue {
     pub(crate) fn pop(&mut self) -> Option<Outgoing> {
         let item = self.first.take()?;
         self.bytes -= item.cost();
-        self.first = self.rest.pop_front();
-        self.give_back();
+        self.move_up();
         Some(item)
     }
 
@@ -139,15 +138,18 @@ impl Queue {
         taken.push(first);
         taken.extend(self.rest.drain(..n));
         self.bytes -= taken.iter().map(Outgoing::cost).sum::<usize>();
-        self.first = self.rest.pop_front();
-        self.give_back();
+        self.move_up();
         taken
     }
 
-    /// Most clients are idle most of the time.
-    fn give_back(&mut self) {
-        if self.rest.is_empty() && self.rest.capacity() > 0 {
-            self.rest = VecDeque::new();
+    /// The first packet has been taken.
+    fn move_up(&mut self) {
+        if self.rest.capacity() > 0 {
+            self.first = self.rest.pop_front();
+            if self.rest.is_empty() {
+                // Most clients are idle most of the time.
+                self.rest = VecDeque::new();
+            }
         }
     }
 

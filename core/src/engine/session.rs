@@ -9,10 +9,10 @@ use super::request::{RequestError, Transport};
 use super::table::{Act, Cause, State, Via, row};
 use super::timer::{Timer, TimerTable};
 use crate::config::Config;
+use crate::digits::push_number;
 use crate::frame::{Frame, Revision, WsMessage};
 use crate::id::{RequestId, Sid};
 use crate::time::Time;
-use alloc::format;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -84,11 +84,7 @@ impl Session {
                 session.timers.set(Timer::Ping, ping_after(cx.config.ping_interval - early, cx));
             }
         }
-        let Config { ping_interval, ping_timeout, max_payload, .. } = cx.config;
-        let handshake = format!(
-            r#"0{{"sid":"{sid}","upgrades":[{upgrades}],"pingInterval":{ping_interval},"pingTimeout":{ping_timeout},"maxPayload":{max_payload}}}"#
-        );
-        session.enqueue(Outgoing::Frame(Frame::new(handshake, &[])), cx);
+        session.enqueue(Outgoing::Frame(Frame::encoded(handshake(sid, upgrades, cx.config), &[])), cx);
         session
     }
 
@@ -523,6 +519,25 @@ impl Session {
         // Every way here leads through `shut` or `close`, which set it.
         cx.push(Output::Closed(self.reason.unwrap_or(Reason::ForcedServerClose)));
     }
+}
+
+/// The `open` packet. `upgrades` is JSON values with commas between them.
+fn handshake(sid: Sid, upgrades: &str, config: &Config) -> Vec<u8> {
+    let Config { ping_interval, ping_timeout, max_payload, .. } = *config;
+    // Enough for any numbers that mean something.
+    let mut text = Vec::with_capacity(144);
+    text.extend_from_slice(b"0{\"sid\":\"");
+    text.extend_from_slice(sid.text().as_str().as_bytes());
+    text.extend_from_slice(b"\",\"upgrades\":[");
+    text.extend_from_slice(upgrades.as_bytes());
+    text.extend_from_slice(b"],\"pingInterval\":");
+    push_number(&mut text, ping_interval);
+    text.extend_from_slice(b",\"pingTimeout\":");
+    push_number(&mut text, ping_timeout);
+    text.extend_from_slice(b",\"maxPayload\":");
+    push_number(&mut text, max_payload as u64);
+    text.push(b'}');
+    text
 }
 
 #[cfg(test)]

@@ -62,8 +62,10 @@ impl<'a> Effects<'a> {
     pub fn send(&mut self, to: Target<'_>, event: &Emit<'_>) {
         let kept = !event.volatile && !event.passing;
         let scope = if kept && self.state.recovery.is_some() { self.state.scope_of(to) } else { None };
-        let recipients = self.audience(to);
-        let Some(nsp) = self.nsp_of(to).filter(|_| scope.is_some() || !recipients.is_empty()) else { return };
+        let Some((nsp, recipients)) = self.audience(to) else { return };
+        if scope.is_none() && recipients.is_empty() {
+            return;
+        }
         // What is passing says how far the client has got all the same, where it could take the last argument for that. What
         // is volatile does not, as in the reference.
         let told = kept || (!event.volatile && event.ends_in_string());
@@ -87,8 +89,8 @@ impl<'a> Effects<'a> {
         let number = self.state.next_ask;
         self.state.next_ask += 1;
         let (mut waiting, mut silent) = (BTreeSet::new(), Vec::new());
-        let recipients = self.audience(to);
-        for who in &*recipients {
+        let audience = self.audience(to);
+        for who in audience.iter().flat_map(|(_, recipients)| &**recipients) {
             let Some(seat) = self.state.seats.get_mut(who) else { continue };
             let asks = &mut seat.extra().asks;
             if asks.len() < self.state.config.max_asks {
@@ -101,7 +103,7 @@ impl<'a> Effects<'a> {
         // Where there is nobody to wait for, that is said a moment later: at once, an application that asks again would be
         // told so for ever.
         let mut deadline = self.now.after(SOON);
-        if let (false, Some(nsp)) = (waiting.is_empty(), self.nsp_of(to)) {
+        if let (false, Some((nsp, _))) = (waiting.is_empty(), audience) {
             deadline = self.now.after(timeout.max(SOON));
             let frame = self.frame(&nsp, event, Some(number), None, false);
             let asked: Vec<SocketId> = waiting.iter().copied().collect();
@@ -114,13 +116,13 @@ impl<'a> Effects<'a> {
 
     /// Sends text, where Engine.IO is alone.
     pub fn send_text(&mut self, to: Target<'_>, text: &str) {
-        let recipients = self.audience(to);
+        let Some((_, recipients)) = self.audience(to) else { return };
         self.deliver(recipients, Frame::new(["4", text].concat(), &[]));
     }
 
     /// Sends bytes, where Engine.IO is alone.
     pub fn send_binary(&mut self, to: Target<'_>, data: Bytes) {
-        let recipients = self.audience(to);
+        let Some((_, recipients)) = self.audience(to) else { return };
         self.deliver(recipients, Frame::binary(data));
     }
 
@@ -138,29 +140,21 @@ impl<'a> Effects<'a> {
         self.state.config.protocol
     }
 
-    fn nsp_of(&self, to: Target<'_>) -> Option<Nsp> {
-        match to {
-            Target::Socket(who) => Some(self.state.seats.get(&who)?.nsp.clone()),
-            Target::Namespace(nsp) | Target::Room(nsp, _) => Some(nsp.clone()),
-            Target::Among(among) => Some(among.nsp.clone()),
-        }
-    }
-
     fn deliver(&mut self, to: Recipients, frame: Frame) {
         if !to.is_empty() {
             self.state.put(to, Delivery::Emit(frame));
         }
     }
 
-    fn audience(&mut self, target: Target<'_>) -> Recipients {
+    /// Everybody that a target is, and in which namespace. Nothing for a socket that is not there.
+    fn audience(&mut self, target: Target<'_>) -> Option<(Nsp, Recipients)> {
         let State { rooms, seats, .. } = &mut *self.state;
-        match target {
-            Target::Socket(who) if seats.contains_key(&who) => who.into(),
-            Target::Socket(_) => Recipients::none(),
-            Target::Namespace(nsp) => rooms.everybody(nsp),
-            Target::Room(nsp, room) => rooms.members(nsp, room),
-            Target::Among(among) => rooms.among(&among).into(),
-        }
+        Some(match target {
+            Target::Socket(who) => (seats.get(&who)?.nsp.clone(), who.into()),
+            Target::Namespace(nsp) => (nsp.clone(), rooms.everybody(nsp)),
+            Target::Room(nsp, room) => (nsp.clone(), rooms.members(nsp, room)),
+            Target::Among(among) => (among.nsp.clone(), rooms.among(&among).into()),
+        })
     }
 
     /// The sockets that a target is, each once, in the order of their keys.

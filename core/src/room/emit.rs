@@ -1,7 +1,7 @@
 //! What an application says, and to whom: data, until `effects` makes deliveries of it.
 
 use crate::id::SocketId;
-use crate::socket::{Nsp, must_be_escaped};
+use crate::socket::{Nsp, push_json, push_string};
 use alloc::string::String;
 use bytes::Bytes;
 use serde::Serialize;
@@ -55,13 +55,19 @@ impl<'a> Emit<'a> {
     /// An event without arguments.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self { data: quoted(name), attachments: &[], volatile: false, passing: false, compress: true }
+        /// For arguments: as much as serde_json begins with.
+        const ROOM: usize = 128;
+        let mut data = String::with_capacity(name.len() + ROOM);
+        push_string(&mut data, name);
+        Self { data, attachments: &[], volatile: false, passing: false, compress: true }
     }
 
     /// The same with one more argument. A value that can not be JSON (a map whose keys are no strings) is sent as `null`.
     #[must_use]
-    pub fn arg(self, value: &(impl Serialize + ?Sized)) -> Self {
-        self.args_json(&json(value))
+    pub fn arg(mut self, value: &(impl Serialize + ?Sized)) -> Self {
+        self.data.push(',');
+        push_json(&mut self.data, value);
+        self
     }
 
     /// The same with more arguments: JSON values with commas between them, in which attachment `n` stands as
@@ -117,20 +123,8 @@ impl<'a> Emit<'a> {
     }
 }
 
-/// A name as JSON, with room for arguments.
-fn quoted(name: &str) -> String {
-    /// As much as serde_json begins with.
-    const ROOM: usize = 128;
-    if name.bytes().any(must_be_escaped) {
-        return json(name);
-    }
-    let mut quoted = String::with_capacity(name.len() + ROOM);
-    quoted.push('"');
-    quoted.push_str(name);
-    quoted.push('"');
-    quoted
-}
-
 pub(crate) fn json(value: &(impl Serialize + ?Sized)) -> String {
-    serde_json::to_string(value).unwrap_or_else(|_| "null".into())
+    let mut json = String::new();
+    push_json(&mut json, value);
+    json
 }

@@ -15,18 +15,32 @@ pub(crate) enum Fault {
     Depth,
 }
 
-/// Checks that `text` is an array, and says where its first element is, if it has one.
-pub(crate) fn array(text: &str, max_depth: usize) -> Result<Option<Range<usize>>, Fault> {
+/// The first element of an array.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct First {
+    /// Where it is.
+    pub(crate) at: Range<usize>,
+    /// It is a string, and what is between the quotes is what is meant.
+    pub(crate) is_plain: bool,
+}
+
+/// Checks that `text` is an array, and finds its first element, if it has one.
+pub(crate) fn array(text: &str, max_depth: usize) -> Result<Option<First>, Fault> {
     let bytes = text.as_bytes();
     let (b'[', at) = sign(bytes, 0) else { return Err(Fault::Syntax) };
     let room = max_depth.checked_sub(1).ok_or(Fault::Depth)?;
     let first = match sign(bytes, at + 1) {
         (b']', at) => return end(bytes, at + 1).map(|()| None),
         // What an event's name nearly always is.
-        (b'"', at) => at..string(bytes, at).ok_or(Fault::Syntax)?,
-        (_, at) => at..value(bytes, at, room)?,
+        (b'"', at) => {
+            let end = plain(bytes, at + 1);
+            let is_plain = byte(bytes, end) == b'"';
+            let end = if is_plain { end + 1 } else { escapes(bytes, end).ok_or(Fault::Syntax)? };
+            First { at: at..end, is_plain }
+        }
+        (_, at) => First { at: at..value(bytes, at, room)?, is_plain: false },
     };
-    let mut at = first.end;
+    let mut at = first.at.end;
     loop {
         match sign(bytes, at) {
             (b',', comma) => at = value(bytes, sign(bytes, comma + 1).1, room)?,
@@ -234,7 +248,8 @@ fn escape(bytes: &[u8], at: usize) -> Option<usize> {
 
 /// What is neither the end of a string, nor the beginning of an escape, nor forbidden. Most of an event's text goes through
 /// here, many bytes at a time.
-fn plain(bytes: &[u8], start: usize) -> usize {
+#[inline(always)]
+pub(crate) fn plain(bytes: &[u8], start: usize) -> usize {
     let mut rest = bytes.get(start..).unwrap_or_default();
     'words: loop {
         // Most strings are short.
@@ -259,7 +274,7 @@ fn plain(bytes: &[u8], start: usize) -> usize {
 /// A quote, a backslash, or a control character: what must be escaped in a string, and nothing else. Without branches, and
 /// with one comparison for two of the three: a quote is one more than a control character can be if its second bit is turned
 /// over.
-pub(crate) fn is_special(byte: u8) -> bool {
+fn is_special(byte: u8) -> bool {
     ((byte ^ 2) <= b' ') | (byte == b'\\')
 }
 
@@ -292,7 +307,11 @@ mod tests {
     }
 
     fn checked(text: &str) -> Result<Option<Range<usize>>, Fault> {
-        array(text, usize::MAX)
+        let first = array(text, usize::MAX)?;
+        if let Some(First { at, is_plain }) = &first {
+            assert_eq!(*is_plain, text[at.clone()].starts_with('"') && !text[at.clone()].contains('\\'), "{text}");
+        }
+        Ok(first.map(|first| first.at))
     }
 
     #[test]

@@ -7,8 +7,6 @@ use crate::config::Protocol;
 use crate::digits::{self, push_number};
 use crate::frame::{Frame, Revision};
 use crate::id::Sid;
-use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -43,12 +41,12 @@ pub(crate) fn event(protocol: Protocol, nsp: &Nsp, parts: Parts<'_>) -> Frame {
     let told = offset.map(|offset| ["[", data, ",\"", offset, "\"]"]);
     let data = told.as_ref().map_or(&plain[..], |told| &told[..]);
     let mut frame = packet(protocol, EVENT, nsp, id, data, attachments);
-    if !attachments.is_empty() && (for_v3 || kept) {
+    if for_v3 || kept {
         frame = frame.with_copies();
     }
     match protocol {
         _ if !for_v3 || offset.is_none() => frame,
-        Protocol::SocketIoMsgPack => frame.with_v3(packet(protocol, EVENT, nsp, id, &plain, attachments)),
+        Protocol::SocketIoMsgPack => frame.with_v3(packet(protocol, EVENT, nsp, id, &plain, attachments).with_copies()),
         Protocol::SocketIo | Protocol::EngineIo => frame.with_v3_text(text(EVENT, nsp, id, &plain, attachments.len())),
     }
 }
@@ -62,12 +60,14 @@ pub(crate) fn ack(protocol: Protocol, nsp: &Nsp, id: u64, args: &str, attachment
 /// themselves.
 pub(crate) fn connect(protocol: Protocol, revision: Revision, nsp: &Nsp, id: Sid, pid: Option<Sid>) -> Frame {
     // Ids are URL-safe base64, nothing to escape.
-    let data = match (revision, pid) {
-        (Revision::V3, _) => String::new(),
-        (Revision::V4, None) => format!(r#"{{"sid":"{id}"}}"#),
-        (Revision::V4, Some(pid)) => format!(r#"{{"sid":"{id}","pid":"{pid}"}}"#),
+    let (id, pid) = (id.text(), pid.map(Sid::text));
+    let (between, pid) = pid.as_ref().map_or(("", ""), |pid| (r#"","pid":""#, pid.as_str()));
+    let data = [r#"{"sid":""#, id.as_str(), between, pid, r#""}"#];
+    let data = match revision {
+        Revision::V3 => &[],
+        Revision::V4 => &data[..],
     };
-    packet(protocol, CONNECT, nsp, None, &[&data], &[])
+    packet(protocol, CONNECT, nsp, None, data, &[])
 }
 
 /// The refusal of a CONNECT. `payload` is JSON.

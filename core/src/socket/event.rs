@@ -150,10 +150,11 @@ impl Received {
     /// them. Costs nothing.
     #[must_use]
     pub fn args_json(&self) -> &str {
-        let after_name = self.json.get(self.name.end..).unwrap_or_default().trim();
-        let open = after_name.strip_prefix('[').unwrap_or(after_name).trim_start();
+        // JSON knows no space but what ASCII has.
+        let after_name = self.json.get(self.name.end..).unwrap_or_default().trim_ascii();
+        let open = after_name.strip_prefix('[').unwrap_or(after_name).trim_ascii_start();
         let values = open.strip_prefix(',').unwrap_or(open);
-        values.strip_suffix(']').unwrap_or(values).trim()
+        values.strip_suffix(']').unwrap_or(values).trim_ascii()
     }
 
     /// The first argument as JSON. Costs what it takes to find its end.

@@ -5,6 +5,7 @@
 use alloc::vec::Vec;
 use core::iter::from_fn;
 use core::str::Chars;
+use memchr::{memchr, memchr_iter};
 
 /// To behind the quote that ends a string, or to the end of the text.
 fn skip_string(bytes: &mut impl Iterator<Item = u8>) {
@@ -208,10 +209,9 @@ fn plainly_fit(text: &str, attachments: usize) -> bool {
         matches!(number.map(str::as_bytes), Some([digit @ b'0'..=b'9', b'}', ..]) if usize::from(digit - b'0') < attachments)
     };
     // Escapes are the only other way of writing these letters.
-    !text.contains('\\')
-        && text
-            .match_indices('_')
-            .map(|(at, _)| text.split_at(at))
+    memchr(b'\\', text.as_bytes()).is_none()
+        && memchr_iter(b'_', text.as_bytes())
+            .map(|at| text.split_at(at))
             .all(|(before, after)| !after.starts_with(NAME) || is_one(before, after))
 }
 

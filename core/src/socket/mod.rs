@@ -13,10 +13,11 @@ pub(crate) mod json;
 pub(crate) mod msgpack;
 pub(crate) mod nsp;
 pub(crate) mod packet;
+mod write;
 
-pub(crate) use check::is_special as must_be_escaped;
 pub use client::Input;
 pub use event::{AckId, Connect, Delivery, Event, Received, Said};
 pub use incoming::{DecodeError, Incoming, Packets, RawMessage, decode_body, decode_message};
 pub use nsp::Nsp;
 pub use packet::{Kind, Packet, PacketError, SocketMessage, decode as decode_socket_packet};
+pub(crate) use write::{push_json, push_string};

@@ -2,7 +2,7 @@
 //! in one pass, without recursion; arguments stay the text that they are, so that lone surrogates, big numbers and the
 //! order of keys come back as they were sent. Decodes only, and holds nothing: attachments that are owed are `assembly`'s.
 
-use super::check::{self, Fault};
+use super::check::{self, Fault, First};
 use super::json;
 use super::msgpack::{self, Decoded};
 use crate::config::Config;
@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt;
 use core::ops::Range;
+use memchr::memchr;
 
 /// A decoded Socket.IO packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,6 +137,7 @@ impl From<msgpack::Error> for PacketError {
 /// # Errors
 ///
 /// See [`PacketError`].
+#[inline]
 pub fn decode<'a>(text: &'a str, config: &Config) -> Result<Packet<'a>, PacketError> {
     // All that is compared is ASCII, and what it is found in begins and ends where a character does.
     let kind = *text.as_bytes().first().ok_or(PacketError::Type)?;
@@ -221,9 +223,9 @@ fn check_object(data: &str, max_depth: usize) -> Result<&str, PacketError> {
     Ok(data.get(check::object(data, max_depth)?).unwrap_or_default())
 }
 
-/// Where the first element of an array is. Every placeholder in it must have its attachment (CVE-2022-2421); without
+/// An array, and its first element. Every placeholder in it must have its attachment (CVE-2022-2421); without
 /// attachments, what looks like a placeholder is data like any other.
-fn check_array(data: &str, max_depth: usize, attachments: usize) -> Result<Option<Range<usize>>, PacketError> {
+fn check_array(data: &str, max_depth: usize, attachments: usize) -> Result<Option<First>, PacketError> {
     let first = check::array(data, max_depth)?;
     let fit = attachments == 0 || json::placeholders_fit(data, attachments);
     if fit { Ok(first) } else { Err(PacketError::Placeholder) }
@@ -231,21 +233,19 @@ fn check_array(data: &str, max_depth: usize, attachments: usize) -> Result<Optio
 
 /// Where an event's name is in its data.
 fn check_event(data: &str, max_depth: usize, attachments: usize) -> Result<Range<usize>, PacketError> {
-    let name = check_array(data, max_depth, attachments)?.ok_or(PacketError::Name)?;
-    match data.as_bytes().get(name.start) {
-        Some(b'-' | b'0'..=b'9') => Ok(name),
-        Some(b'"') if !is_reserved(data.get(name.clone()).unwrap_or_default()) => Ok(name),
+    let First { at, is_plain } = check_array(data, max_depth, attachments)?.ok_or(PacketError::Name)?;
+    let name = data.get(at.clone()).unwrap_or_default();
+    match name.as_bytes().first() {
+        Some(b'-' | b'0'..=b'9') => Ok(at),
+        Some(b'"') if is_plain && !is_reserved(json::inside(name)) => Ok(at),
+        Some(b'"') if !is_plain && !is_reserved(&unquote(name)) => Ok(at),
         _ => Err(PacketError::Name),
     }
 }
 
-/// Whether a name, a JSON string, is one that applications listen to for what is not an event of a client.
+/// Whether a name is one that applications listen to for what is not an event of a client.
 fn is_reserved(name: &str) -> bool {
-    let is = |name: &str| {
-        matches!(name, "connect" | "connect_error" | "disconnect" | "disconnecting" | "newListener" | "removeListener")
-    };
-    // Few names have an escape in them, and mostly it is not found out any faster than this.
-    is(json::inside(name)) || (name.bytes().any(|byte| byte == b'\\') && is(&unquote(name)))
+    matches!(name, "connect" | "connect_error" | "disconnect" | "disconnecting" | "newListener" | "removeListener")
 }
 
 /// The text of a JSON string or number. Escapes that no Rust string can hold (lone surrogates) leave it as it is written.
@@ -253,7 +253,7 @@ pub(crate) fn unquote(json: &str) -> Cow<'_, str> {
     let Some(inner) = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
         return Cow::Borrowed(json);
     };
-    if !inner.contains('\\') {
+    if memchr(b'\\', inner.as_bytes()).is_none() {
         return Cow::Borrowed(inner);
     }
     serde_json::from_str(json).map_or(Cow::Borrowed(inner), Cow::Owned)

@@ -4,7 +4,8 @@
 //! attachments and their placeholders fit. A decoded packet borrows from the message. Attachments are joined by the session,
 //! behind a shard, and there is no shorter way; with it goes everything else that a session does: heartbeats, deadlines, its
 //! namespaces, the copy of the event that goes to the hub. Events are encoded by the hub, and there is no shorter way
-//! either; it looks up the socket and queues a delivery.
+//! either; it looks up the socket and queues a delivery. Attachments that are sent are shared, as theirs are, since there
+//! are no EIO=3 clients here.
 
 use crate::inputs::{NAME, Picture};
 use bytes::Bytes;
