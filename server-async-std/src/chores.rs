@@ -3,8 +3,9 @@
 
 use crate::front::Stream;
 use crate::outlet::Outbox;
-use crate::shared::{Asker, Line, Shared};
-use sanket::{Key, Reason, Response, Time, WsMessage};
+use crate::shared::{self, Asker, Line, Shared};
+use crate::workers;
+use sanket::{Key, Reason, Response, Shard, Time, WsMessage};
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,6 +24,8 @@ const KEPT_BYTES: usize = 2 * WRITE_BATCH;
 thread_local! {
     /// What the last list of this thread needed: every message makes one, and it is empty when that has been dealt with.
     static SPARE: Cell<Option<Room>> = const { Cell::new(None) };
+    /// What is to be done when the worker's turn is over.
+    static PENDING: Cell<Option<(Arc<Shared>, Chores)>> = const { Cell::new(None) };
 }
 
 /// A list of things to do.
@@ -73,6 +76,27 @@ impl Chores {
 }
 
 impl Shared {
+    /// Lets `work` have the shard. What the core wants done is done at the end of the worker's turn, with what all its clients
+    /// want: the hub hears of everything at once, and code that runs once for each client stays in the processor's memory.
+    pub(crate) fn with_in_turn(self: &Arc<Self>, cell: &shared::Cell, work: impl FnOnce(&mut Shard, Time)) {
+        let now = self.clock.now();
+        let pending = match PENDING.take() {
+            Some(pending) if Arc::ptr_eq(&pending.0, self) => Some(pending),
+            others => {
+                others.into_iter().for_each(|(shared, chores)| shared.perform(chores));
+                None
+            }
+        };
+        let is_first = pending.is_none();
+        let (shared, mut chores) = pending.unwrap_or_else(|| (self.clone(), Chores::new(now)));
+        chores.now = now;
+        self.with_chores(cell, &mut chores, work);
+        PENDING.set(Some((shared, chores)));
+        if is_first {
+            workers::at_end_of_turn(perform_pending);
+        }
+    }
+
     /// Works a list off. What clients did comes first, so that what is said because of it goes out with the rest; but then it
     /// goes out, before there is more.
     pub(crate) fn perform(&self, mut chores: Chores) {
@@ -157,5 +181,11 @@ impl Shared {
         if !outbox.is_clear() {
             line.signal.raise();
         }
+    }
+}
+
+fn perform_pending() {
+    if let Some((shared, chores)) = PENDING.take() {
+        shared.perform(chores);
     }
 }

@@ -242,7 +242,7 @@ impl Socket {
         });
         let mut decoded: SmallVec<[_; FEW]> =
             messages.map(|message| decode_message(self.revision, message, &self.shared.config)).collect();
-        self.shared.with(self.shared.cell(self.line.key), |shard, now| {
+        self.shared.with_in_turn(self.shared.cell(self.line.key), |shard, now| {
             for packet in decoded.drain(..) {
                 shard.handle(self.line.key, Input::WsMessage(self.line.id, packet), now);
             }

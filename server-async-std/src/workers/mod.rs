@@ -37,6 +37,7 @@ static NEXT: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     static CURRENT: Cell<Option<&'static Worker>> = const { Cell::new(None) };
+    static AT_END_OF_TURN: Cell<Vec<fn()>> = const { Cell::new(Vec::new()) };
 }
 
 /// One thread, as others see it.
@@ -76,6 +77,32 @@ pub(crate) fn spawn_on(number: usize, future: impl Future<Output = ()> + Send + 
             log::error!("there are no workers: {error}");
             drop(async_std::task::spawn(future));
         }
+    }
+}
+
+/// Calls `work` on this thread when all tasks that can go on have done so; at once where there is no worker.
+pub(crate) fn at_end_of_turn(work: fn()) {
+    if current().is_none() {
+        return work();
+    }
+    let mut all = AT_END_OF_TURN.take();
+    all.push(work);
+    AT_END_OF_TURN.set(all);
+}
+
+fn end_turn() {
+    let mut all = AT_END_OF_TURN.take();
+    while !all.is_empty() {
+        all.drain(..).for_each(contain);
+        all.append(&mut AT_END_OF_TURN.take());
+    }
+    AT_END_OF_TURN.set(all);
+}
+
+/// A panic ends what panics, not the thread.
+fn contain(work: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(work)).is_err() {
+        log::error!("a task panicked");
     }
 }
 
@@ -122,10 +149,9 @@ impl Worker {
             // What these tasks wake is run after the sockets have been asked.
             std::mem::swap(&mut *lock(&self.queue), &mut batch);
             for runnable in batch.drain(..) {
-                if catch_unwind(AssertUnwindSafe(|| runnable.run())).is_err() {
-                    log::error!("a task panicked");
-                }
+                contain(|| _ = runnable.run());
             }
+            end_turn();
             self.asleep.store(true, Ordering::SeqCst);
             let patience = if lock(&self.queue).is_empty() { alarm::until_next() } else { Some(Duration::ZERO) };
             let polled = poller.poll(&mut events, patience);
