@@ -342,6 +342,9 @@ fn push_base64(body: &mut Vec<u8>, data: &[u8]) {
 
 /// The length of text as JavaScript counts it.
 fn utf16_len(text: &[u8]) -> usize {
+    if text.is_ascii() {
+        return text.len();
+    }
     let (chunks, rest) = text.as_chunks();
     chunks.iter().map(units_in).chain(rest.iter().map(|byte| units_of(*byte).into())).sum()
 }
