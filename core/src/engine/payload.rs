@@ -161,21 +161,36 @@ fn split_v3_text(text: &str) -> Option<(&str, &str)> {
     let digits = text.bytes().take(MAX_DIGITS + 1).position(|byte| byte == b':')?;
     let (digits, data) = (&text[..digits], &text[digits + 1..]);
     let length = parse_length(digits.bytes())?;
-    // Mostly each unit is a byte.
-    if data.as_bytes().get(..length).is_some_and(<[u8]>::is_ascii) {
-        return Some(data.split_at(length));
-    }
-    let mut units = 0;
-    let mut end = 0;
-    for c in data.chars() {
-        if units >= length {
+    let (mut units, mut end) = (0, 0);
+    // Many bytes at a time, whether or not they end in the middle of a character, whose first byte is the one that counts.
+    for chunk in data.as_bytes().as_chunks().0 {
+        let more = units_in(chunk);
+        if units + more > length {
             break;
         }
-        units += c.len_utf16();
-        end += c.len_utf8();
+        units += more;
+        end += chunk.len();
     }
-    // A length that ends inside a surrogate pair overshoots, one beyond the body falls short.
+    for byte in &data.as_bytes()[end..] {
+        match units_of(*byte) {
+            0 => {}
+            more if units + usize::from(more) > length => break,
+            more => units += usize::from(more),
+        }
+        end += 1;
+    }
+    // A length that ends inside a surrogate pair is not reached, nor is one beyond the body.
     (units == length).then(|| data.split_at(end))
+}
+
+/// How many units of UTF-16 the character takes that begins with a byte of UTF-8; none if it is another byte of one.
+fn units_of(byte: u8) -> u8 {
+    u8::from(byte & 0xc0 != 0x80) + u8::from(byte >= 0xf0)
+}
+
+/// The same of some bytes together; not more than a byte can count.
+fn units_in(chunk: &[u8; 32]) -> usize {
+    chunk.iter().map(|byte| units_of(*byte)).sum::<u8>().into()
 }
 
 /// Splits `00|01, digits, ff, packet` off, the length in bytes.
@@ -325,10 +340,13 @@ fn push_base64(body: &mut Vec<u8>, data: &[u8]) {
     let _ = STANDARD.encode_slice(data, &mut body[start..]);
 }
 
-/// The length of text as JavaScript counts it: a unit for each character, two for those that take four bytes.
+/// The length of text as JavaScript counts it.
 fn utf16_len(text: &[u8]) -> usize {
-    let units = |byte: &u8| usize::from(*byte & 0xc0 != 0x80) + usize::from(*byte >= 0xf0);
-    if text.is_ascii() { text.len() } else { text.iter().map(units).sum() }
+    if text.is_ascii() {
+        return text.len();
+    }
+    let (chunks, rest) = text.as_chunks();
+    chunks.iter().map(units_in).chain(rest.iter().map(|byte| units_of(*byte).into())).sum()
 }
 
 /// What `packet` adds to a poll's body, at most: what a batch is filled by.
