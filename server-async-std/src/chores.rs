@@ -3,9 +3,9 @@
 
 use crate::front::Stream;
 use crate::outlet::Outbox;
-use crate::shared::{self, Asker, Line, Shared};
+use crate::shared::{Asker, Line, Shared};
 use crate::workers;
-use sanket::{Key, Reason, Response, Shard, Time, WsMessage};
+use sanket::{Key, Reason, Response, Time, WsMessage};
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -76,9 +76,9 @@ impl Chores {
 }
 
 impl Shared {
-    /// Lets `work` have the shard. What the core wants done is done at the end of the worker's turn, with what all its clients
-    /// want: the hub hears of everything at once, and code that runs once for each client stays in the processor's memory.
-    pub(crate) fn with_in_turn(self: &Arc<Self>, cell: &shared::Cell, work: impl FnOnce(&mut Shard, Time)) {
+    /// Puts on a list what `collect` finds to be done, for the end of the worker's turn, with what all its clients want: the hub
+    /// hears of everything at once, and code that runs once for each client stays in the processor's caches.
+    pub(crate) fn perform_in_turn(self: &Arc<Self>, collect: impl FnOnce(&mut Chores)) {
         let now = self.clock.now();
         let pending = match PENDING.take() {
             Some(pending) if Arc::ptr_eq(&pending.0, self) => Some(pending),
@@ -90,7 +90,7 @@ impl Shared {
         let is_first = pending.is_none();
         let (shared, mut chores) = pending.unwrap_or_else(|| (self.clone(), Chores::new(now)));
         chores.now = now;
-        self.with_chores(cell, &mut chores, work);
+        collect(&mut chores);
         PENDING.set(Some((shared, chores)));
         if is_first {
             workers::at_end_of_turn(perform_pending);

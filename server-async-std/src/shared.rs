@@ -259,6 +259,21 @@ impl Shared {
         })
     }
 
+    /// Lets `work` have the shard; what the core wants done is done at the end of the worker's turn.
+    pub(crate) fn with_in_turn(self: &Arc<Self>, cell: &Cell, work: impl FnOnce(&mut Shard, Time)) {
+        self.perform_in_turn(|chores| self.with_chores(cell, chores, work));
+    }
+
+    /// Forgets a WebSocket in the same way.
+    pub(crate) fn forget_in_turn(self: &Arc<Self>, cell: &Cell, id: RequestId, work: impl FnOnce(&mut Shard, Time)) {
+        self.perform_in_turn(|chores| {
+            self.collect(cell, chores, |inside, now| {
+                inside.sockets.remove(&id);
+                work(&mut inside.shard, now);
+            });
+        });
+    }
+
     /// Whoever asked has gone without an answer.
     pub(crate) fn request_gone(&self, key: Key, id: RequestId) {
         self.forget(self.cell(key), id, |shard, now| shard.handle(key, Input::RequestGone(id), now));

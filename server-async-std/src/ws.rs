@@ -19,7 +19,7 @@ use smallvec::SmallVec;
 use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tide::http::upgrade::Connection;
@@ -48,6 +48,8 @@ pub(crate) struct Socket {
     revision: Revision,
     line: Arc<Line>,
     stream: Option<Stream>,
+    /// The core has been told how it has ended.
+    told: AtomicBool,
 }
 
 /// What the task has in its hands.
@@ -84,7 +86,7 @@ impl Socket {
     /// The WebSocket that a request is to become; the server counts it from now on. `stream` is its socket, if that is known.
     pub(crate) fn new(shared: Arc<Shared>, revision: Revision, line: Arc<Line>, stream: Option<Stream>) -> Self {
         shared.living_sockets.fetch_add(1, Ordering::AcqRel);
-        Self { shared, revision, line, stream }
+        Self { shared, revision, line, stream, told: AtomicBool::new(false) }
     }
 
     /// Speaks on `connection`, beginning with what is to be said `first` on it: the answer to the handshake, unless that is out.
@@ -249,15 +251,19 @@ impl Socket {
         });
     }
 
+    /// The first end counts.
     fn tell(&self, end: WsEnd) {
-        let cell = self.shared.cell(self.line.key);
-        self.shared
-            .forget(cell, self.line.id, |shard, now| shard.handle(self.line.key, Input::WsEnd(self.line.id, end), now));
+        if self.told.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (key, id) = (self.line.key, self.line.id);
+        let cell = self.shared.cell(key);
+        self.shared.forget_in_turn(cell, id, |shard, now| shard.handle(key, Input::WsEnd(id, end), now));
     }
 }
 
 impl Drop for Socket {
-    /// However the task ends: the session must not wait for it. Where it has been told already, this means nothing.
+    /// However the task ends: the session must not wait for it.
     fn drop(&mut self) {
         self.tell(WsEnd::Failed);
         self.shared.living_sockets.fetch_sub(1, Ordering::AcqRel);
