@@ -24,15 +24,18 @@
 //! # Tasks
 //!
 //! ```text
-//! connection (front) ── http ──┐    chores: what the core wants done, by whoever told it something
+//! connection (front) ── http ──┐    chores: what the core wants done, at the end of a worker's turn
 //! websocket  (ws) ─────────────┼──> shards, a lock each (shared) <──> hub, behind a lock: rooms, application
 //! deadlines  (tasks) ──────────┘         └──> outlet: straight into the socket
 //! ```
 //!
-//! A task decodes what it has read, locks a shard, tells the core, and gives the lock back. Then it does what the core wants
-//! done: it turns the hub, if nobody else is at it, and sends what the hub has said to the sockets that take it. So no task is
-//! woken for somebody else's message, and what is said at once goes out in one write. A socket that takes no more has its own
-//! task wait for it, and the core's queue fills meanwhile, which is bounded.
+//! Connections live on threads of their own (workers), one for each processor, which learn in one call what has happened to many
+//! sockets, and run the tasks of these in one turn; async-std runs the rest, and tide's endpoints where they like.
+//!
+//! A task decodes what it has read, locks a shard, tells the core, and gives the lock back. At the end of the turn what the core
+//! wants is done for all that were told something: the hub is turned, if nobody else is at it, and what it has said is sent to the
+//! sockets that take it. So no task is woken for somebody else's message, and what is said at once goes out in one write. A
+//! socket that takes no more has its own task wait for it, and the core's queue fills meanwhile, which is bounded.
 //!
 //! A shard is locked for one call into the core, and the last of all: by whoever has locked the hub, or a WebSocket's outlet.
 //! No other lock is taken while one is held, nothing is parsed or encoded under a shard's, and nothing is awaited under any.
