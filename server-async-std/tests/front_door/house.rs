@@ -19,7 +19,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) calls: AtomicUsize,
-    /// Requests to `/park` that are pending now.
+    /// Requests to `/park` and `/gate` that are pending now.
     pub(crate) parked: AtomicUsize,
     /// How many requests to `/gate` may pass.
     pub(crate) passes: AtomicUsize,
@@ -37,6 +37,13 @@ type Req = Request<Arc<Seen>>;
 
 struct Parked(Arc<Seen>);
 
+impl Parked {
+    fn new(seen: &Arc<Seen>) -> Self {
+        seen.parked.fetch_add(1, Ordering::SeqCst);
+        Self(seen.clone())
+    }
+}
+
 impl Drop for Parked {
     fn drop(&mut self) {
         self.0.parked.fetch_sub(1, Ordering::SeqCst);
@@ -51,12 +58,12 @@ fn app(seen: Arc<Seen>) -> tide::Server<Arc<Seen>> {
     });
     app.at("/park").all(|mut req: Req| async move {
         req.body_bytes().await?;
-        req.state().parked.fetch_add(1, Ordering::SeqCst);
-        let _parked = Parked(req.state().clone());
+        let _parked = Parked::new(req.state());
         std::future::pending::<()>().await;
         Ok("never")
     });
     app.at("/gate").get(|req: Req| async move {
+        let _parked = Parked::new(req.state());
         let passes = &req.state().passes;
         let pass = || passes.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
         while pass().is_err() {

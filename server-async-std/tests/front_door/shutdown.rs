@@ -23,6 +23,7 @@ fn a_graceful_shutdown() {
     upgraded.send("GET /upgrade HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n");
     assert_eq!(upgraded.head().status, 101);
     eventually("all are in", || house.handle.http_connections() == 3);
+    house.parked(1);
 
     house.handle.shutdown();
     assert!(house.handle.is_shutting_down());
