@@ -14,6 +14,7 @@ use sanket::{
     BodyKind, Handshake, Input, Key, NewSession, Opening, RequestError, RequestId, Response, Revision, Sid,
     decode_body, jsonp,
 };
+use std::cell::RefCell;
 use std::sync::Arc;
 use tide::StatusCode;
 use tide::http::content::Encoding;
@@ -315,11 +316,29 @@ async fn read_body<R: AsyncRead + Unpin>(body: Option<Body<R>>, max: usize) -> s
 
 /// A session with ids from the operating system's generator.
 fn new_session(revision: Revision, opening: Opening, handshake: Arc<Handshake>) -> Result<NewSession, RequestError> {
-    let mut bytes = [[0; 16]; 3];
-    if let Err(error) = getrandom::fill(bytes.as_flattened_mut()) {
+    let ids = random_ids().map_err(|error| {
         log::error!("no random numbers from the operating system: {error}");
-        return Err(RequestError::Full);
-    }
-    let [sid, public, private] = bytes.map(Sid::from_bytes);
+        RequestError::Full
+    })?;
+    let [sid, public, private] = ids.map(Sid::from_bytes);
     Ok(NewSession { sid, public, private, revision, opening, handshake: Some(handshake) })
+}
+
+thread_local! {
+    /// Random bytes of the operating system's generator that nobody has seen yet, asked for many at a time.
+    static RANDOM: RefCell<Vec<[[u8; 16]; 3]>> = const { RefCell::new(Vec::new()) };
+}
+
+fn random_ids() -> Result<[[u8; 16]; 3], getrandom::Error> {
+    /// Sessions that one question to the system is enough for.
+    const MANY: usize = 32;
+    RANDOM.with_borrow_mut(|random| {
+        if random.is_empty() {
+            let mut bytes = [[[0; 16]; 3]; MANY];
+            getrandom::fill(bytes.as_flattened_mut().as_flattened_mut())?;
+            random.extend_from_slice(&bytes);
+        }
+        // What has just been filled is not empty.
+        random.pop().ok_or(getrandom::Error::UNEXPECTED)
+    })
 }

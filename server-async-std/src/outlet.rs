@@ -24,6 +24,8 @@ pub(crate) struct Outbox {
     open: bool,
     /// The socket, if it is known: behind another's listener it is not, and everything waits for the task.
     socket: Option<Stream>,
+    /// What is sent now is the last, and the connection ends at once.
+    ends: bool,
     waiting: Vec<u8>,
     /// So many of the bytes that wait have been sent.
     sent: usize,
@@ -50,6 +52,11 @@ impl Outbox {
         (self.open, self.socket) = (true, socket);
     }
 
+    /// The connection's end follows at once on what is sent from now on.
+    pub(crate) fn end(&mut self) {
+        self.ends = true;
+    }
+
     /// Whether what is sent now would not have to wait behind something else.
     pub(crate) fn is_clear(&self) -> bool {
         self.open && self.waiting.is_empty()
@@ -60,7 +67,7 @@ impl Outbox {
         let mut rest = bytes;
         if let (true, Some(socket)) = (self.waiting.is_empty(), &self.socket) {
             while !rest.is_empty() {
-                match socket.send(rest) {
+                match if self.ends { socket.send_last(rest) } else { socket.send(rest) } {
                     Ok(n) => rest = &rest[n..],
                     // If it is broken, the task will find that out.
                     Err(_) => break,

@@ -30,7 +30,7 @@ const READ_BUFFER: usize = 1 << 10;
 const READ_BATCH: usize = 64;
 const READ_BATCH_BYTES: usize = 64 << 10;
 /// Messages that are handed on without a list being allocated for them.
-const FEW: usize = 4;
+const FEW: usize = 16;
 /// Bytes of a ping without data, as a client sends it.
 const PING_HEAD: usize = 6;
 /// Bytes of pings whose pongs may wait to be written; until then no more is read.
@@ -114,6 +114,7 @@ impl Socket {
         let farewell = async {
             if matches!(end, End::Closed) {
                 // tungstenite has put its answer to the peer's close frame into the buffer.
+                self.line.outlet.lock().end();
                 let _ = poll_fn(|cx| Pin::new(&mut ws).poll_flush(cx)).await;
                 return;
             }

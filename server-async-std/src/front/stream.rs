@@ -67,6 +67,19 @@ impl Stream {
             }
         }
     }
+
+    /// The same of what the connection's end follows at once. Where the system can, both leave together: for the network
+    /// stack that is half the work.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn send_last(&self, bytes: &[u8]) -> io::Result<usize> {
+        use rustix::net::{SendFlags, send};
+        Ok(send(self.socket(), bytes, SendFlags::MORE | SendFlags::NOSIGNAL)?)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn send_last(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.send(bytes)
+    }
 }
 
 impl AsyncRead for &Stream {

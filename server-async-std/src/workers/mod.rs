@@ -26,7 +26,7 @@ pub(crate) use alarm::{Alarm, sleep, within};
 pub(crate) use watched::Watched;
 
 /// Events taken from the system at once.
-const EVENTS: usize = 1_024;
+const EVENTS: usize = 32;
 /// The token of the bell; those of sockets begin at 0.
 const BELL: Token = Token(usize::MAX);
 /// What happens if the system refuses to wait, which is not known to happen.
