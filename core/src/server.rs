@@ -37,7 +37,7 @@ impl<A: App> Server<A> {
                 return;
             }
             while let Some((to, delivery)) = self.hub.poll_delivery() {
-                self.shard.deliver(&to, &delivery, now);
+                self.shard.deliver(&to, delivery, now);
             }
         }
     }

@@ -152,25 +152,31 @@ impl Shard {
     }
 
     /// Hands a delivery of the hub to sockets of this shard. Those that are gone by now do not mind.
-    pub fn deliver(&mut self, to: &[SocketId], delivery: &Delivery, now: Time) {
+    pub fn deliver(&mut self, to: &[SocketId], delivery: Delivery, now: Time) {
+        // The last gets the very delivery: mostly there is but one.
+        let Some((last, others)) = to.split_last() else { return };
         match delivery {
-            Delivery::Emit(frame) => self.emit(to, frame, now),
-            _ => {
-                for who in to {
-                    self.with(who.key, now, |client, cx| client.deliver(who.serial, delivery, cx));
+            Delivery::Emit(frame) => {
+                for who in others {
+                    self.emit(*who, frame.clone(), now);
                 }
+                self.emit(*last, frame, now);
+            }
+            delivery => {
+                for who in others {
+                    self.with(who.key, now, |client, cx| client.deliver(who.serial, delivery.clone(), cx));
+                }
+                self.with(last.key, now, |client, cx| client.deliver(last.serial, delivery, cx));
             }
         }
     }
 
     /// What happens most often: it may end a session that does not read, but moves no deadline.
-    fn emit(&mut self, to: &[SocketId], frame: &Frame, now: Time) {
-        for who in to {
-            let Some((client, mut cx)) = self.reach(who.key, now) else { continue };
-            client.emit(who.serial, frame, &mut cx);
-            if client.is_closed() {
-                self.settle(who.key);
-            }
+    fn emit(&mut self, to: SocketId, frame: Frame, now: Time) {
+        let Some((client, mut cx)) = self.reach(to.key, now) else { return };
+        client.emit(to.serial, frame, &mut cx);
+        if client.is_closed() {
+            self.settle(to.key);
         }
     }
 
@@ -233,6 +239,16 @@ impl Shard {
         let (id, event) = self.events.queue.pop_front()?;
         self.events.bytes -= event.cost();
         Some((id, event))
+    }
+
+    /// Takes events as [`Shard::poll_event`] does, at most `max` of them, all at once.
+    pub fn take_events(&mut self, max: usize, into: &mut VecDeque<(SocketId, Event)>) {
+        if into.is_empty() && self.events.queue.len() <= max {
+            core::mem::swap(into, &mut self.events.queue);
+            self.events.bytes = 0;
+        } else {
+            into.extend(core::iter::from_fn(|| self.poll_event()).take(max));
+        }
     }
 
     /// Whether there are events for the hub.

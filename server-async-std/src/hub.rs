@@ -54,9 +54,10 @@ pub(crate) struct Cell<A> {
 struct Inside<A> {
     hub: Hub<A>,
     /// What clients did, and nobody has been told of yet.
-    events: VecDeque<(SocketId, Event)>,
-    /// What is being delivered; empty between turns, and kept for its room.
-    deliveries: Vec<(Recipients, Delivery)>,
+    /// For each shard.
+    events: Vec<VecDeque<(SocketId, Event)>>,
+    /// What is being delivered; empty between turns, and kept for its room. Whoever is last takes it.
+    deliveries: Vec<(Recipients, Option<Delivery>)>,
 }
 
 impl<A> fmt::Debug for Cell<A> {
@@ -68,7 +69,7 @@ impl<A> fmt::Debug for Cell<A> {
 impl<A: App> Cell<A> {
     pub(crate) fn new(hub: Hub<A>, commands: Receiver<Command<A>>) -> Self {
         Self {
-            inside: Mutex::new(Some(Inside { hub, events: VecDeque::new(), deliveries: Vec::new() })),
+            inside: Mutex::new(Some(Inside { hub, events: Vec::new(), deliveries: Vec::new() })),
             commands,
             wanted: AtomicBool::new(false),
             alarm: AtomicU64::new(u64::MAX),
@@ -89,15 +90,13 @@ impl<A: App> Cell<A> {
     /// so that a busy room does not put them off.
     fn turn(&self, inside: &mut Inside<A>, shared: &Shared, chores: &mut Chores) {
         let Inside { hub, events, deliveries } = inside;
-        if events.is_empty() {
-            for cell in &shared.cells {
-                if !cell.eventful.swap(false, Ordering::AcqRel) {
-                    continue;
+        events.resize_with(shared.cells.len(), VecDeque::new);
+        if events.iter().all(VecDeque::is_empty) {
+            for (cell, events) in shared.cells.iter().zip(&mut *events) {
+                if cell.eventful.swap(false, Ordering::AcqRel) {
+                    shared.with_chores(cell, chores, |shard, _| shard.take_events(TURN, events));
+                    cell.caught_up.notify(usize::MAX);
                 }
-                shared.with_chores(cell, chores, |shard, _| {
-                    events.extend(std::iter::from_fn(|| shard.poll_event()).take(TURN));
-                });
-                cell.caught_up.notify(usize::MAX);
             }
         }
         let now = chores.now;
@@ -105,16 +104,18 @@ impl<A: App> Cell<A> {
         while let Ok(command) = self.commands.try_recv() {
             hub.apply(now, command);
         }
-        while hub.delivery_bytes() < BATCH_BYTES
-            && hub.deliveries() < BATCH
-            && let Some((from, event)) = events.pop_front()
-        {
-            hub.handle(from, event, now);
+        for events in &mut *events {
+            while hub.delivery_bytes() < BATCH_BYTES
+                && hub.deliveries() < BATCH
+                && let Some((from, event)) = events.pop_front()
+            {
+                hub.handle(from, event, now);
+            }
         }
-        deliveries.extend(std::iter::from_fn(|| hub.poll_delivery()));
+        deliveries.extend(std::iter::from_fn(|| hub.poll_delivery()).map(|(to, delivery)| (to, Some(delivery))));
         deliver(shared, deliveries, chores);
         deliveries.clear();
-        if !events.is_empty() {
+        if events.iter().any(|events| !events.is_empty()) {
             self.wanted.store(true, Ordering::Release);
             chores.events = true;
         }
@@ -166,15 +167,19 @@ impl<A: App + Send> Pump for Cell<A> {
 }
 
 /// Hands deliveries to the shards, each shard locked once.
-fn deliver(shared: &Shared, deliveries: &[(Recipients, Delivery)], chores: &mut Chores) {
+fn deliver(shared: &Shared, deliveries: &mut [(Recipients, Option<Delivery>)], chores: &mut Chores) {
     for (index, cell) in (0..).zip(&shared.cells) {
-        let mut mine = deliveries.iter().map(|(to, delivery)| (to.in_shard(index), delivery)).peekable();
-        if mine.peek().is_some() {
-            shared.with_chores(cell, chores, |shard, now| {
-                for (to, delivery) in mine {
-                    shard.deliver(to, delivery, now);
-                }
-            });
+        let mut mine = deliveries.iter_mut().filter(|(to, _)| !to.in_shard(index).is_empty()).peekable();
+        if mine.peek().is_none() {
+            continue;
         }
+        shared.with_chores(cell, chores, |shard, now| {
+            for (to, delivery) in mine {
+                let is_last = to.last().is_some_and(|last| last.key.shard() == index);
+                if let Some(delivery) = if is_last { delivery.take() } else { delivery.clone() } {
+                    shard.deliver(to.in_shard(index), delivery, now);
+                }
+            }
+        });
     }
 }

@@ -118,7 +118,7 @@ fn what_a_client_says_once_is_handed_up_once() {
     };
     let knock = say(&mut shard, RawMessage::Text("40"));
     let [(socket, Event::Connect(_))] = knock[..] else { panic!("{knock:?}") };
-    shard.deliver(&[socket], &Delivery::Accept(None), now);
+    shard.deliver(&[socket], Delivery::Accept(None), now);
     for (event, data) in [("42[\"a\"]", None), ("430[1]", None), ("451-[\"a\"]", Some("x")), ("461-0[1]", Some("x"))] {
         let mut events = say(&mut shard, RawMessage::Text(event));
         if let Some(data) = data {
@@ -142,7 +142,7 @@ fn clients_are_not_to_be_read_from_while_the_hub_is_behind() {
     let (now, ws) = (Time::from_millis(0), RequestId(3));
     let key = open(&mut shard, ws.0, 2, now).expect("there is room");
     let (socket, _) = shard.poll_event().expect("it knocks");
-    shard.deliver(&[socket], &Delivery::Accept(None), now);
+    shard.deliver(&[socket], Delivery::Accept(None), now);
     let event = format!("42[\"{}\"]", "x".repeat(1_000));
     for _ in 0..3 {
         let mut said = 0;

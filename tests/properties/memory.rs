@@ -65,7 +65,7 @@ fn allocations(recipients: u64, revision: Revision, protocol: Protocol, event: &
             hub.handle(who, event, now);
         }
         while let Some((who, delivery)) = hub.poll_delivery() {
-            shard.deliver(&who, &delivery, now);
+            shard.deliver(&who, delivery, now);
         }
         while let Some((key, output)) = shard.poll_output() {
             if let Output::WsReady(id) = output {
@@ -151,7 +151,7 @@ fn an_idle_client_is_small() {
         let connect = decode_message(Revision::V4, RawMessage::Text("40"), &config);
         shard.handle(key, Input::WsMessage(id, connect), now);
         let (socket, event) = shard.poll_event().expect("it wants in");
-        shard.deliver(&[socket], &Delivery::Accept(None), now);
+        shard.deliver(&[socket], Delivery::Accept(None), now);
         while shard.transmit(key, id, usize::MAX, &mut messages, now) {}
         messages.clear();
         while shard.poll_output().is_some() {}

@@ -169,7 +169,7 @@ fn messaged(said: &[Said], turns: &[u8], revision: Revision) -> Outcome {
         }
         if turn & 2 != 0 {
             while let Some((to, delivery)) = server.hub.poll_delivery() {
-                server.shard.deliver(&to, &delivery, now);
+                server.shard.deliver(&to, delivery, now);
             }
         }
         if turn & 4 != 0 {

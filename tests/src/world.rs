@@ -364,13 +364,13 @@ impl<A: App> World<A> {
             }
             while let Some((recipients, delivery)) = self.server.hub.poll_delivery() {
                 for to in recipients.iter().copied() {
-                    self.deliver(to, &delivery);
+                    self.deliver(to, delivery.clone());
                 }
             }
         }
     }
 
-    fn deliver(&mut self, to: SocketId, delivery: &Delivery) {
+    fn deliver(&mut self, to: SocketId, delivery: Delivery) {
         let before = self.server.shard.queued(to.key);
         if matches!(delivery, Delivery::Refuse(_) | Delivery::Disconnect | Delivery::Detach) {
             self.live.remove(&to);

@@ -117,12 +117,19 @@ impl Queue {
         self.bytes = self.first.iter().chain(&self.rest).map(Outgoing::cost).sum();
     }
 
-    /// Takes the first packet.
-    pub(crate) fn pop(&mut self) -> Option<Outgoing> {
-        let item = self.first.take()?;
-        self.bytes -= item.cost();
+    /// Takes packets from the front: at least one, and no more when they cost `max` or more.
+    pub(crate) fn drain(&mut self, max: usize, mut each: impl FnMut(Outgoing)) {
+        let Some(first) = self.first.take() else { return };
+        let mut taken = first.cost();
+        each(first);
+        while taken < max
+            && let Some(item) = self.rest.pop_front()
+        {
+            taken += item.cost();
+            each(item);
+        }
+        self.bytes -= taken;
         self.move_up();
-        Some(item)
     }
 
     /// Takes packets from the front: at least one, and no more than fit `max` bytes as `size` counts them.

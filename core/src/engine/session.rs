@@ -329,13 +329,7 @@ impl Session {
             }
             State::Polling | State::Probing | State::Probed | State::PollClosing | State::Closed => return false,
         }
-        let mut taken = 0;
-        while taken < max.max(1)
-            && let Some(item) = self.queue.pop()
-        {
-            taken += item.cost();
-            item.into_messages(self.revision, into);
-        }
+        self.queue.drain(max, |item| item.into_messages(self.revision, into));
         if self.queue.is_empty() {
             self.signalled = false;
             if self.state == State::WsClosing {

@@ -91,7 +91,7 @@ impl<'a> Effects<'a> {
         let (mut waiting, mut silent) = (BTreeSet::new(), Vec::new());
         let audience = self.audience(to);
         for who in audience.iter().flat_map(|(_, recipients)| &**recipients) {
-            let Some(seat) = self.state.seats.get_mut(who) else { continue };
+            let Some(seat) = self.state.seats.get_mut(*who) else { continue };
             let asks = &mut seat.extra().asks;
             if asks.len() < self.state.config.max_asks {
                 asks.push(number);
@@ -150,7 +150,7 @@ impl<'a> Effects<'a> {
     fn audience(&mut self, target: Target<'_>) -> Option<(Nsp, Recipients)> {
         let State { rooms, seats, .. } = &mut *self.state;
         Some(match target {
-            Target::Socket(who) => (seats.get(&who)?.nsp.clone(), who.into()),
+            Target::Socket(who) => (seats.get(who)?.nsp.clone(), who.into()),
             Target::Namespace(nsp) => (nsp.clone(), rooms.everybody(nsp)),
             Target::Room(nsp, room) => (nsp.clone(), rooms.members(nsp, room)),
             Target::Among(among) => (among.nsp.clone(), rooms.among(&among).into()),
@@ -162,7 +162,7 @@ impl<'a> Effects<'a> {
     pub fn recipients(&self, target: Target<'_>) -> Vec<SocketId> {
         let rooms = &self.state.rooms;
         match target {
-            Target::Socket(who) => self.state.seats.contains_key(&who).then_some(who).into_iter().collect(),
+            Target::Socket(who) => self.state.seats.contains(who).then_some(who).into_iter().collect(),
             Target::Namespace(nsp) => rooms.among(&Among::of(nsp)),
             Target::Room(nsp, room) => rooms.among(&Among { rooms: &[room], ..Among::of(nsp) }),
             Target::Among(among) => rooms.among(&among),
@@ -176,7 +176,7 @@ impl<'a> Effects<'a> {
 
     /// Answers with `args`, JSON values with commas between them, and attachments, as [`Emit::args_json`].
     pub fn ack_json(&mut self, who: SocketId, ack: AckId, args: &str, attachments: &[Bytes]) {
-        if let Some(seat) = self.state.seats.get(&who) {
+        if let Some(seat) = self.state.seats.get(who) {
             let frame = encode::ack(self.protocol(), &seat.nsp, ack.0, args, attachments);
             self.state.put(who, Delivery::Emit(frame));
         }
@@ -189,7 +189,7 @@ impl<'a> Effects<'a> {
     /// See [`JoinError`].
     pub fn join(&mut self, who: SocketId, room: &str) -> Result<bool, JoinError> {
         let state = &mut *self.state;
-        let Some(seat) = state.seats.get_mut(&who) else { return Ok(false) };
+        let Some(seat) = state.seats.get_mut(who) else { return Ok(false) };
         if seat.rooms.iter().any(|stay| *stay.room == *room) {
             return Ok(false);
         }
@@ -209,7 +209,7 @@ impl<'a> Effects<'a> {
     /// Takes a socket out of a room. Whether it was in it.
     pub fn leave(&mut self, who: SocketId, room: &str) -> bool {
         let state = &mut *self.state;
-        let Some(seat) = state.seats.get_mut(&who) else { return false };
+        let Some(seat) = state.seats.get_mut(who) else { return false };
         let Some(index) = seat.rooms.iter().position(|stay| *stay.room == *room) else { return false };
         let mut stay = seat.rooms.swap_remove(index);
         if let (Some(recovery), Some(extra)) = (&state.recovery, &mut seat.extra)
@@ -237,7 +237,7 @@ impl<'a> Effects<'a> {
     /// of the application returns; [`App::disconnect`](crate::App::disconnect) is called at once after that. Nothing happens
     /// if the socket is gone already, as in the reference.
     pub fn disconnect(&mut self, who: SocketId, close: bool) {
-        if !self.state.seats.contains_key(&who) && !self.state.waiting.contains_key(&who) {
+        if !self.state.seats.contains(who) && !self.state.waiting.contains_key(&who) {
             return;
         }
         let reason = Reason::ServerNamespaceDisconnect;
@@ -247,8 +247,7 @@ impl<'a> Effects<'a> {
             return;
         }
         self.state.put(who, Delivery::Close(reason));
-        let (first, last) = (SocketId { key: who.key, serial: 0 }, SocketId { key: who.key, serial: u32::MAX });
-        let everywhere = self.state.seats.range(first..=last).map(|(who, _)| Decision::Leave(*who, reason));
+        let everywhere = self.state.seats.of(who.key).map(|who| Decision::Leave(who, reason));
         self.state.decided.extend(everywhere);
     }
 
@@ -280,13 +279,13 @@ impl<'a> Effects<'a> {
     /// The namespace that a socket is in.
     #[must_use]
     pub fn nsp(&self, who: SocketId) -> Option<&Nsp> {
-        Some(&self.state.seats.get(&who)?.nsp)
+        Some(&self.state.seats.get(who)?.nsp)
     }
 
     /// A socket's id, as its client knows it; see [`Connect::id`](crate::Connect::id) for who else may.
     #[must_use]
     pub fn id(&self, who: SocketId) -> Option<String> {
-        Some(self.state.seats.get(&who)?.id())
+        Some(self.state.seats.get(who)?.id())
     }
 
     /// The socket of this id.
@@ -298,18 +297,18 @@ impl<'a> Effects<'a> {
     /// The rooms that a socket is in, its own not among them.
     #[must_use]
     pub fn rooms(&self, who: SocketId) -> Vec<&str> {
-        self.state.seats.get(&who).into_iter().flat_map(|seat| &seat.rooms).map(|stay| &*stay.room).collect()
+        self.state.seats.get(who).into_iter().flat_map(|seat| &seat.rooms).map(|stay| &*stay.room).collect()
     }
 
     /// What the application has attached to a socket, as JSON. Comes back with whoever comes back.
     #[must_use]
     pub fn data(&self, who: SocketId) -> Option<&str> {
-        self.state.seats.get(&who)?.data()
+        self.state.seats.get(who)?.data()
     }
 
     /// Attaches something to a socket.
     pub fn set_data(&mut self, who: SocketId, data: &(impl Serialize + ?Sized)) {
-        if let Some(seat) = self.state.seats.get_mut(&who) {
+        if let Some(seat) = self.state.seats.get_mut(who) {
             seat.extra().data = Some(json(data).into());
         }
     }
@@ -323,6 +322,6 @@ impl<'a> Effects<'a> {
     /// Whether a socket has taken up where an earlier connection of its client broke.
     #[must_use]
     pub fn was_recovered(&self, who: SocketId) -> bool {
-        self.state.seats.get(&who).is_some_and(|seat| seat.recovered)
+        self.state.seats.get(who).is_some_and(|seat| seat.recovered)
     }
 }

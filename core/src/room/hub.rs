@@ -73,7 +73,7 @@ impl<A: App> Hub<A> {
             Event::Connect(connect) => self.knock(from, connect),
             Event::Received(received) => self.received(from, received),
             Event::Said(said) => {
-                if self.state.seats.contains_key(&from) {
+                if self.state.seats.contains(from) {
                     let (app, mut fx) = self.parts();
                     app.message(from, &said, &mut fx);
                 }
@@ -229,7 +229,7 @@ impl<A: App> Hub<A> {
             }
             Some(Whereabouts::Here(was)) => {
                 let was = *was;
-                let here = self.state.seats.get(&was).filter(|seat| seat.nsp == connect.nsp);
+                let here = self.state.seats.get(was).filter(|seat| seat.nsp == connect.nsp);
                 let Some(missed) = here.map(|seat| self.state.missed(seat, offset)) else { return Some(connect) };
                 self.state.put(was, Delivery::Detach);
                 let Some(missed) = missed else {
@@ -257,7 +257,7 @@ impl<A: App> Hub<A> {
     }
 
     fn received(&mut self, who: SocketId, mut received: Received) {
-        if self.state.seats.contains_key(&who) {
+        if self.state.seats.contains(who) {
             let ack = received.take_ack();
             let (app, mut fx) = self.parts();
             app.event(who, &received, ack, &mut fx);
@@ -273,7 +273,7 @@ impl<A: App> Hub<A> {
         if ask.waiting.is_empty() {
             self.state.decided.push_back(Decision::Asked(number));
         }
-        if let Some(seat) = self.state.seats.get_mut(&who) {
+        if let Some(seat) = self.state.seats.get_mut(who) {
             seat.extra().asks.retain(|ask| *ask != number);
         }
         let (app, mut fx) = self.parts();
@@ -285,7 +285,7 @@ impl<A: App> Hub<A> {
         let Some(ask) = self.state.asks.remove(&number) else { return };
         self.state.deadlines.remove(&(ask.deadline, Deadline::Ask(number)));
         for who in &ask.waiting {
-            if let Some(seat) = self.state.seats.get_mut(who) {
+            if let Some(seat) = self.state.seats.get_mut(*who) {
                 seat.extra().asks.retain(|ask| *ask != number);
             }
         }
@@ -308,7 +308,7 @@ impl<A: App> Hub<A> {
 
     /// A socket is out of its namespace; it may come back, or not.
     fn end(&mut self, who: SocketId, reason: Reason, may_come_back: bool) {
-        if !self.state.seats.contains_key(&who) {
+        if !self.state.seats.contains(who) {
             return;
         }
         let (app, mut fx) = self.parts();

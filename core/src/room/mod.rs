@@ -8,6 +8,7 @@ pub(crate) mod hub;
 mod recipients;
 pub(crate) mod recovery;
 pub(crate) mod rooms;
+mod seats;
 pub(crate) mod state;
 
 pub use app::{Admission, App, Earlier, Refusal};

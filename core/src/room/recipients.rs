@@ -24,6 +24,9 @@ impl Recipients {
     /// Those in one shard.
     #[must_use]
     pub fn in_shard(&self, shard: u8) -> &[SocketId] {
+        if let Inside::One(who) = &self.0 {
+            return if who.key.shard() == shard { core::slice::from_ref(who) } else { &[] };
+        }
         let start = self.partition_point(|who| who.key.shard() < shard);
         let rest = &self[start..];
         &rest[..rest.partition_point(|who| who.key.shard() == shard)]

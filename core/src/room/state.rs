@@ -5,6 +5,7 @@ use super::app::Admission;
 use super::recipients::Recipients;
 use super::recovery::{Absent, Lineage, Member, Recovery, Scope, Stay};
 use super::rooms::Rooms;
+use super::seats::Seats;
 use crate::config::{Config, Protocol};
 use crate::engine::Reason;
 use crate::frame::Revision;
@@ -22,7 +23,7 @@ use alloc::vec::Vec;
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) config: Arc<Config>,
-    pub(crate) seats: BTreeMap<SocketId, Seat>,
+    pub(crate) seats: Seats,
     /// How many of them are EIO=3 clients'.
     pub(crate) v3: usize,
     pub(crate) rooms: Rooms,
@@ -109,7 +110,7 @@ impl State {
             // Where Engine.IO is alone, nobody can say that it has come back.
             recovery: config.recovery.clone().filter(|_| config.protocol != Protocol::EngineIo).map(Recovery::new),
             config,
-            seats: BTreeMap::new(),
+            seats: Seats::default(),
             v3: 0,
             rooms: Rooms::default(),
             out: VecDeque::new(),
@@ -161,7 +162,7 @@ impl State {
 
     /// Takes a socket's seat away. Asks that waited for it wait no more.
     pub(crate) fn stand_up(&mut self, who: SocketId) -> Option<Seat> {
-        let mut seat = self.seats.remove(&who)?;
+        let mut seat = self.seats.remove(who)?;
         self.v3 -= usize::from(seat.revision == Revision::V3);
         for stay in &seat.rooms {
             self.rooms.leave(&seat.nsp, &stay.room, who);
@@ -204,7 +205,7 @@ impl State {
 
     /// Whom a socket is in the log.
     pub(crate) fn number_of(&self, who: SocketId) -> Option<u64> {
-        let here = self.seats.get(&who).and_then(Seat::lineage).map(|lineage| lineage.number);
+        let here = self.seats.get(who).and_then(Seat::lineage).map(|lineage| lineage.number);
         here.or_else(|| self.leaving.filter(|(leaving, _)| *leaving == who).map(|(_, number)| number))
     }
 

@@ -184,25 +184,25 @@ impl Client {
     }
 
     /// Says something to a socket.
-    pub(crate) fn emit(&mut self, serial: u32, frame: &Frame, cx: &mut Context<'_>) {
+    pub(crate) fn emit(&mut self, serial: u32, frame: Frame, cx: &mut Context<'_>) {
         if self.sockets.iter().any(|socket| socket.serial == serial && socket.accepted) {
-            self.session.send(frame.clone(), &mut cx.engine);
+            self.session.send(frame, &mut cx.engine);
             self.tell_end(cx);
         }
     }
 
-    pub(crate) fn deliver(&mut self, serial: u32, delivery: &Delivery, cx: &mut Context<'_>) {
+    pub(crate) fn deliver(&mut self, serial: u32, delivery: Delivery, cx: &mut Context<'_>) {
         let index = self.sockets.iter().position(|socket| socket.serial == serial);
         match (delivery, index) {
             // Whether or not the client has left this namespace meanwhile: the hub has taken it out of all of them.
-            (Delivery::Close(reason), _) => self.close(*reason, cx),
+            (Delivery::Close(reason), _) => self.close(reason, cx),
             (_, None) => {}
             (Delivery::Accept(frame), Some(index)) => {
                 self.session.stop_timer(Timer::Connect);
                 self.joined = true;
                 self.sockets[index].accepted = true;
                 if let Some(frame) = frame {
-                    self.session.send(frame.clone(), &mut cx.engine);
+                    self.session.send(frame, &mut cx.engine);
                 }
             }
             (Delivery::Refuse(frame), Some(index)) => {
@@ -210,7 +210,7 @@ impl Client {
                 if cx.engine.config.protocol == Protocol::EngineIo {
                     self.session.shut(Reason::ForcedServerClose, &mut cx.engine);
                 } else {
-                    self.session.send(frame.clone(), &mut cx.engine);
+                    self.session.send(frame, &mut cx.engine);
                 }
             }
             (Delivery::Emit(frame), Some(_)) => self.emit(serial, frame, cx),
@@ -311,12 +311,12 @@ impl Client {
         let serial = self.sockets[index].serial;
         match packet.kind {
             Kind::Event { id, args, name, attachments: owed } => {
-                let received = Received::event(args.into_owned().into(), name, id).with_attachments(attachments);
-                self.assemble(Assembly::new(serial, Purpose::Event, received, owed), cx);
+                let received = Received::event(args.into(), name, id, attachments);
+                self.receive(serial, Purpose::Event, received, owed, cx);
             }
             Kind::Ack { id, args, attachments: owed } => {
-                let answer = Received::answer(args.into_owned().into()).with_attachments(attachments);
-                self.assemble(Assembly::new(serial, Purpose::Answer(id), answer, owed), cx);
+                let answer = Received::answer(args.into(), attachments);
+                self.receive(serial, Purpose::Answer(id), answer, owed, cx);
             }
             Kind::Disconnect => {
                 self.sockets.swap_remove(index);
@@ -354,24 +354,28 @@ impl Client {
             // Its socket has been put out of the namespace since, and what is said there now is said by a stranger.
             return Err(Illegal);
         }
-        self.assemble(*assembly, cx);
+        if !assembly.is_complete() {
+            self.wait_for_attachment(assembly, cx);
+            return Ok(());
+        }
+        self.session.stop_timer(Timer::Attachment);
+        let Assembly { serial, purpose, received, .. } = *assembly;
+        hand_up(serial, purpose, received, cx);
         Ok(())
     }
 
-    /// Hands a packet up if it is complete, keeps it otherwise.
-    fn assemble(&mut self, assembly: Assembly, cx: &mut Context<'_>) {
-        if !assembly.is_complete() {
-            self.assembly = Some(Box::new(assembly));
-            self.session.set_timer(Timer::Attachment, cx.engine.now.after(cx.engine.config.attachment_timeout));
-            return;
+    /// Hands a packet up, or keeps it until all that it is `owed` is there.
+    fn receive(&mut self, serial: u32, purpose: Purpose, received: Received, owed: usize, cx: &mut Context<'_>) {
+        if received.attachments().len() < owed {
+            self.wait_for_attachment(Box::new(Assembly::new(serial, purpose, received, owed)), cx);
+        } else {
+            hand_up(serial, purpose, received, cx);
         }
-        self.session.stop_timer(Timer::Attachment);
-        let Assembly { serial, purpose, received, .. } = assembly;
-        match purpose {
-            Purpose::Event => cx.event(serial, Event::Received(received)),
-            Purpose::Answer(Some(id)) => cx.event(serial, Event::Acked { id, answer: received }),
-            Purpose::Answer(None) => {}
-        }
+    }
+
+    fn wait_for_attachment(&mut self, assembly: Box<Assembly>, cx: &Context<'_>) {
+        self.assembly = Some(assembly);
+        self.session.set_timer(Timer::Attachment, cx.engine.now.after(cx.engine.config.attachment_timeout));
     }
 
     /// Asks the hub to let the client into a namespace.
@@ -404,5 +408,13 @@ impl Client {
                 cx.event(socket.serial, Event::Disconnect(reason));
             }
         }
+    }
+}
+
+fn hand_up(serial: u32, purpose: Purpose, received: Received, cx: &mut Context<'_>) {
+    match purpose {
+        Purpose::Event => cx.event(serial, Event::Received(received)),
+        Purpose::Answer(Some(id)) => cx.event(serial, Event::Acked { id, answer: received }),
+        Purpose::Answer(None) => {}
     }
 }

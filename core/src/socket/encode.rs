@@ -4,7 +4,7 @@
 use super::msgpack;
 use super::nsp::Nsp;
 use crate::config::Protocol;
-use crate::digits::{self, push_number};
+use crate::digits::Digits;
 use crate::frame::{Frame, Revision};
 use crate::id::Sid;
 use alloc::vec::Vec;
@@ -16,6 +16,8 @@ const DISCONNECT: u8 = 1;
 const EVENT: u8 = 2;
 const ACK: u8 = 3;
 const CONNECT_ERROR: u8 = 4;
+/// What a type is more, with attachments.
+const BINARY: u8 = 3;
 
 /// An event, in the parts that the application gave.
 #[derive(Clone, Copy, Debug)]
@@ -96,17 +98,15 @@ fn packet(protocol: Protocol, kind: u8, nsp: &Nsp, id: Option<u64>, data: &[&str
 /// Engine.IO's `4`, then the packet: `<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]`. Of exactly the length that
 /// it needs, since it is kept as it is.
 fn text(kind: u8, nsp: &Nsp, id: Option<u64>, data: &[&str], attachments: usize) -> Vec<u8> {
-    let attachments = attachments as u64;
-    let head = if attachments == 0 { 2 } else { 3 + digits::count(attachments) };
-    let namespace = if nsp.is_root() { 0 } else { nsp.as_str().len() + 1 };
+    let (id, owed) = (id.map(Digits::of), (attachments > 0).then(|| Digits::of(attachments as u64)));
+    let owed_len = owed.as_ref().map_or(0, |owed| owed.as_bytes().len() + 1);
+    let nsp_len = if nsp.is_root() { 0 } else { nsp.as_str().len() + 1 };
+    let id_len = id.as_ref().map_or(0, |id| id.as_bytes().len());
     let data_len: usize = data.iter().map(|piece| piece.len()).sum();
-    let mut text = Vec::with_capacity(head + namespace + id.map_or(0, digits::count) + data_len);
-    text.push(b'4');
-    if attachments == 0 {
-        text.push(b'0' + kind);
-    } else {
-        text.push(b'0' + kind + 3);
-        push_number(&mut text, attachments);
+    let mut text = Vec::with_capacity(2 + owed_len + nsp_len + id_len + data_len);
+    text.extend_from_slice(&[b'4', b'0' + kind + if owed.is_some() { BINARY } else { 0 }]);
+    if let Some(owed) = owed {
+        text.extend_from_slice(owed.as_bytes());
         text.push(b'-');
     }
     if !nsp.is_root() {
@@ -114,7 +114,7 @@ fn text(kind: u8, nsp: &Nsp, id: Option<u64>, data: &[&str], attachments: usize)
         text.push(b',');
     }
     if let Some(id) = id {
-        push_number(&mut text, id);
+        text.extend_from_slice(id.as_bytes());
     }
     data.iter().for_each(|piece| text.extend_from_slice(piece.as_bytes()));
     debug_assert_eq!(text.len(), text.capacity());

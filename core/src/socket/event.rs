@@ -116,20 +116,14 @@ pub struct AckId(pub(crate) u64);
 
 impl Received {
     /// `name` is the part of `json` that decoding has found to be the name.
-    pub(crate) fn event(json: Box<str>, name: Range<usize>, ack: Option<u64>) -> Self {
-        Self { json, name, attachments: Vec::new(), ack: ack.map(AckId) }
+    pub(crate) fn event(json: Box<str>, name: Range<usize>, ack: Option<u64>, attachments: Vec<Bytes>) -> Self {
+        Self { json, name, attachments, ack: ack.map(AckId) }
     }
 
-    pub(crate) fn answer(json: Box<str>) -> Self {
-        Self { json, name: 0..0, attachments: Vec::new(), ack: None }
+    pub(crate) fn answer(json: Box<str>, attachments: Vec<Bytes>) -> Self {
+        Self { json, name: 0..0, attachments, ack: None }
     }
 
-    pub(crate) fn with_attachments(mut self, attachments: Vec<Bytes>) -> Self {
-        self.attachments = attachments;
-        self
-    }
-
-    /// Copied to its own size, so that no read buffer is kept alive.
     pub(crate) fn attach(&mut self, data: &[u8]) {
         self.attachments.push(Bytes::copy_from_slice(data));
     }
@@ -150,8 +144,13 @@ impl Received {
     /// them. Costs nothing.
     #[must_use]
     pub fn args_json(&self) -> &str {
+        let after_name = self.json.get(self.name.end..).unwrap_or_default();
+        // As most clients write it.
+        if let Some(values) = after_name.strip_prefix(',').and_then(|values| values.strip_suffix(']')) {
+            return values.trim_ascii();
+        }
         // JSON knows no space but what ASCII has.
-        let after_name = self.json.get(self.name.end..).unwrap_or_default().trim_ascii();
+        let after_name = after_name.trim_ascii();
         let open = after_name.strip_prefix('[').unwrap_or(after_name).trim_ascii_start();
         let values = open.strip_prefix(',').unwrap_or(open);
         values.strip_suffix(']').unwrap_or(values).trim_ascii()

@@ -12,7 +12,6 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt;
 use core::ops::Range;
-use memchr::memchr;
 
 /// A decoded Socket.IO packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,9 +155,7 @@ pub fn decode<'a>(text: &'a str, config: &Config) -> Result<Packet<'a>, PacketEr
     if nsp.len() > config.max_namespace_name {
         return Err(PacketError::Namespace);
     }
-    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    let (id, data) = rest.split_at(digits);
-    let id = if id.is_empty() { None } else { Some(id.parse().map_err(|_| PacketError::Id)?) };
+    let (id, data) = leading_number(rest).ok_or(PacketError::Id)?;
     let kind = match kind {
         b'0' => Kind::Connect { auth: check_object(data, config.max_depth)?.into() },
         b'1' if data.is_empty() => Kind::Disconnect,
@@ -210,6 +207,17 @@ pub(crate) fn decode_msgpack(bytes: &[u8], config: &Config) -> Result<(Packet<'s
     Ok((Packet { nsp: nsp.into(), kind }, attachments))
 }
 
+/// The number that text begins with, if it does, and the rest. Nothing if it is too large.
+fn leading_number(text: &str) -> Option<(Option<u64>, &str)> {
+    let mut number = None;
+    let mut digits = 0;
+    for byte in text.bytes().take_while(u8::is_ascii_digit) {
+        number = Some(number.unwrap_or(0_u64).checked_mul(10)?.checked_add(u64::from(byte - b'0'))?);
+        digits += 1;
+    }
+    Some((number, text.get(digits..)?))
+}
+
 /// A small decimal number, digits only.
 fn parse_count(digits: &str) -> Option<usize> {
     (digits.len() <= 4 && digits.bytes().all(|digit| digit.is_ascii_digit())).then(|| digits.parse().ok())?
@@ -253,7 +261,8 @@ pub(crate) fn unquote(json: &str) -> Cow<'_, str> {
     let Some(inner) = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
         return Cow::Borrowed(json);
     };
-    if memchr(b'\\', inner.as_bytes()).is_none() {
+    // Names are short.
+    if !inner.bytes().any(|byte| byte == b'\\') {
         return Cow::Borrowed(inner);
     }
     serde_json::from_str(json).map_or(Cow::Borrowed(inner), Cow::Owned)

@@ -62,7 +62,7 @@ impl Default for Side {
         let (who, event) = server.shard.poll_event().expect("it wants in");
         server.hub.handle(who, event, NOW);
         let (_, accept) = server.hub.poll_delivery().expect("it is let in");
-        server.shard.deliver(&[who], &accept, NOW);
+        server.shard.deliver(&[who], accept, NOW);
         while server.shard.transmit(key, WS, usize::MAX, &mut Vec::new(), NOW) {}
         while server.shard.poll_output().is_some() {}
         Self { config, server, who }

@@ -137,7 +137,7 @@ impl Site {
                 return;
             }
             while let Some((to, delivery)) = server.hub.poll_delivery() {
-                server.shard.deliver(&to, &delivery, *now);
+                server.shard.deliver(&to, delivery, *now);
             }
         }
     }

@@ -189,7 +189,7 @@ fn coming_and_going() {
     assert_eq!(site.server.hub.len(), 1_000 + clients.len());
     for Client { key, .. } in clients {
         let frame = emitted(&mut site, SocketId { key, serial: 0 }, &Emit::new("moved"));
-        site.server.shard.deliver(&[SocketId { key, serial: 0 }], &Delivery::Emit(frame), site.now);
+        site.server.shard.deliver(&[SocketId { key, serial: 0 }], Delivery::Emit(frame), site.now);
         assert!(matches!(site.server.shard.poll_output(), Some((_, Output::WsReady(_)))));
     }
 }

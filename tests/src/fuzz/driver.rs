@@ -320,7 +320,7 @@ impl Driver {
                 Delivery::Accept(_) | Delivery::Emit(_) | Delivery::Close(_) => {}
             }
         }
-        self.shard.deliver(&[to], &delivery, self.now);
+        self.shard.deliver(&[to], delivery, self.now);
         self.drain(to.key);
     }
 

@@ -32,7 +32,7 @@ impl Source {
             received: Vec::new(),
         };
         drop(source.shard.poll_event());
-        source.shard.deliver(&[source.stranger], &Delivery::Accept(None), Time::default());
+        source.shard.deliver(&[source.stranger], Delivery::Accept(None), Time::default());
         for id in [None, Some(7)] {
             let kind = Kind::Event { id, args: r#"["e",1]"#.into(), name: 1..4, attachments: 0 };
             source.say(source.stranger.key, "/", kind);
