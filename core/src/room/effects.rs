@@ -3,7 +3,7 @@
 //! call returns. Nothing here waits or fails because of a client.
 
 use super::app::Admission;
-use super::emit::{Among, Emit, Target, json};
+use super::emit::{Among, Emit, Target};
 use super::recipients::Recipients;
 use super::recovery::Stay;
 use super::rooms::JoinError;
@@ -12,8 +12,8 @@ use crate::config::Protocol;
 use crate::engine::Reason;
 use crate::frame::Frame;
 use crate::id::SocketId;
-use crate::socket::encode::{self, Parts};
-use crate::socket::{AckId, Delivery, Nsp};
+use crate::socket::encode::{self, Manner};
+use crate::socket::{AckId, Delivery, Nsp, to_json};
 use crate::time::Time;
 use alloc::collections::BTreeSet;
 use alloc::string::String;
@@ -127,13 +127,7 @@ impl<'a> Effects<'a> {
     }
 
     fn frame(&self, nsp: &Nsp, event: &Emit<'_>, id: Option<u64>, offset: Option<&str>, kept: bool) -> Frame {
-        let Emit { data, attachments, .. } = event;
-        let parts = Parts { data, attachments, id, offset, for_v3: self.state.v3 > 0, kept };
-        let mut frame = encode::event(self.protocol(), nsp, parts);
-        if event.volatile {
-            frame = frame.volatile();
-        }
-        if event.compress { frame } else { frame.uncompressed() }
+        event.encode(self.protocol(), nsp, Manner { id, offset, for_v3: self.state.v3 > 0, kept })
     }
 
     fn protocol(&self) -> Protocol {
@@ -171,7 +165,7 @@ impl<'a> Effects<'a> {
 
     /// Answers an event that asked for an ack, with one argument.
     pub fn ack(&mut self, who: SocketId, ack: AckId, argument: &(impl Serialize + ?Sized)) {
-        self.ack_json(who, ack, &json(argument), &[]);
+        self.ack_json(who, ack, &to_json(argument), &[]);
     }
 
     /// Answers with `args`, JSON values with commas between them, and attachments, as [`Emit::args_json`].
@@ -309,7 +303,7 @@ impl<'a> Effects<'a> {
     /// Attaches something to a socket.
     pub fn set_data(&mut self, who: SocketId, data: &(impl Serialize + ?Sized)) {
         if let Some(seat) = self.state.seats.get_mut(who) {
-            seat.extra().data = Some(json(data).into());
+            seat.extra().data = Some(to_json(data).into());
         }
     }
 

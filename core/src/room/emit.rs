@@ -1,8 +1,11 @@
 //! What an application says, and to whom: data, until `effects` makes deliveries of it.
 
+use crate::config::Protocol;
+use crate::frame::Frame;
 use crate::id::SocketId;
-use crate::socket::{Nsp, push_json, push_string};
-use alloc::string::String;
+use crate::socket::encode::{self, Manner, Parts};
+use crate::socket::{Nsp, to_json};
+use alloc::borrow::Cow;
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -43,8 +46,9 @@ impl<'a> Among<'a> {
 /// An event that is to be sent: a name, arguments, attachments, and how much it matters.
 #[derive(Clone, Debug)]
 pub struct Emit<'a> {
-    /// The name and the arguments: JSON values with commas between them.
-    pub(crate) data: String,
+    pub(crate) name: Cow<'a, str>,
+    /// JSON values with commas between them.
+    pub(crate) args: Cow<'a, str>,
     pub(crate) attachments: &'a [Bytes],
     pub(crate) volatile: bool,
     pub(crate) passing: bool,
@@ -54,20 +58,21 @@ pub struct Emit<'a> {
 impl<'a> Emit<'a> {
     /// An event without arguments.
     #[must_use]
-    pub fn new(name: &str) -> Self {
-        /// For arguments: as much as serde_json begins with.
-        const ROOM: usize = 128;
-        let mut data = String::with_capacity(name.len() + ROOM);
-        push_string(&mut data, name);
-        Self { data, attachments: &[], volatile: false, passing: false, compress: true }
+    pub fn new(name: impl Into<Cow<'a, str>>) -> Self {
+        Self {
+            name: name.into(),
+            args: Cow::Borrowed(""),
+            attachments: &[],
+            volatile: false,
+            passing: false,
+            compress: true,
+        }
     }
 
     /// The same with one more argument. A value that can not be JSON (a map whose keys are no strings) is sent as `null`.
     #[must_use]
-    pub fn arg(mut self, value: &(impl Serialize + ?Sized)) -> Self {
-        self.data.push(',');
-        push_json(&mut self.data, value);
-        self
+    pub fn arg(self, value: &(impl Serialize + ?Sized)) -> Self {
+        self.more(Cow::Owned(to_json(value)))
     }
 
     /// The same with more arguments: JSON values with commas between them, in which attachment `n` stands as
@@ -76,11 +81,18 @@ impl<'a> Emit<'a> {
     /// They are not checked: it is meant for what [`Received::args_json`](crate::Received::args_json) gave, or serde_json
     /// wrote.
     #[must_use]
-    pub fn args_json(mut self, args: &str) -> Self {
-        if !args.is_empty() {
-            self.data.reserve(1 + args.len());
-            self.data.push(',');
-            self.data.push_str(args);
+    pub fn args_json(self, args: impl Into<Cow<'a, str>>) -> Self {
+        let args = args.into();
+        if args.is_empty() { self } else { self.more(args) }
+    }
+
+    fn more(mut self, args: Cow<'a, str>) -> Self {
+        if self.args.is_empty() {
+            self.args = args;
+        } else {
+            let all = self.args.to_mut();
+            all.push(',');
+            all.push_str(&args);
         }
         self
     }
@@ -116,15 +128,25 @@ impl<'a> Emit<'a> {
         self
     }
 
+    /// The event as it is sent to the clients of a namespace: what [`Delivery::Emit`](crate::Delivery::Emit) wants of whoever
+    /// drives shards without a [`Hub`](crate::Hub).
+    #[must_use]
+    pub fn frame(&self, protocol: Protocol, nsp: &Nsp) -> Frame {
+        self.encode(protocol, nsp, Manner::default())
+    }
+
+    pub(crate) fn encode(&self, protocol: Protocol, nsp: &Nsp, manner: Manner<'_>) -> Frame {
+        let Self { name, args, attachments, volatile, compress, .. } = self;
+        let mut frame = encode::event(protocol, nsp, Parts { name, args, attachments }, manner);
+        if *volatile {
+            frame = frame.volatile();
+        }
+        if *compress { frame } else { frame.uncompressed() }
+    }
+
     /// Whether a client could take what it says last for an offset: it is a string, as the name is where there are no
     /// arguments.
     pub(crate) fn ends_in_string(&self) -> bool {
-        self.data.trim_end().ends_with('"')
+        self.args.is_empty() || self.args.trim_end().ends_with('"')
     }
-}
-
-pub(crate) fn json(value: &(impl Serialize + ?Sized)) -> String {
-    let mut json = String::new();
-    push_json(&mut json, value);
-    json
 }

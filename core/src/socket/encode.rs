@@ -1,10 +1,11 @@
 //! Outgoing Socket.IO packets: makes the frame that everybody who is to get a packet shares. Knows both forms of a packet,
 //! and no recipient but by revision.
 
+use super::check::plain;
 use super::msgpack;
 use super::nsp::Nsp;
+use super::write::to_json;
 use crate::config::Protocol;
-use crate::digits::Digits;
 use crate::frame::{Frame, Revision};
 use crate::id::Sid;
 use alloc::vec::Vec;
@@ -22,9 +23,15 @@ const BINARY: u8 = 3;
 /// An event, in the parts that the application gave.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parts<'a> {
-    /// The name and the arguments: JSON values with commas between them.
-    pub(crate) data: &'a str,
+    pub(crate) name: &'a str,
+    /// JSON values with commas between them.
+    pub(crate) args: &'a str,
     pub(crate) attachments: &'a [Bytes],
+}
+
+/// What else matters for the form of an event.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Manner<'a> {
     /// Set where an ack is asked for.
     pub(crate) id: Option<u64>,
     /// What EIO=4 clients get as one more argument, a string, to know where they are if they come back.
@@ -36,11 +43,19 @@ pub(crate) struct Parts<'a> {
 }
 
 /// An EVENT.
-pub(crate) fn event(protocol: Protocol, nsp: &Nsp, parts: Parts<'_>) -> Frame {
-    let Parts { data, attachments, id, offset, for_v3, kept } = parts;
-    let plain = ["[", data, "]"];
+pub(crate) fn event(protocol: Protocol, nsp: &Nsp, parts: Parts<'_>, manner: Manner<'_>) -> Frame {
+    let (Parts { name, args, attachments }, Manner { id, offset, for_v3, kept }) = (parts, manner);
+    // Nearly every name is written as it is.
+    let escaped = if plain(name.as_bytes(), 0) == name.len() { None } else { Some(to_json(name)) };
+    let (open, name, between) = match (&escaped, args.is_empty()) {
+        (None, true) => ("[\"", name, "\""),
+        (None, false) => ("[\"", name, "\","),
+        (Some(name), true) => ("[", &**name, ""),
+        (Some(name), false) => ("[", &**name, ","),
+    };
+    let plain = [open, name, between, args, "]"];
     // An offset has nothing in it to escape.
-    let told = offset.map(|offset| ["[", data, ",\"", offset, "\"]"]);
+    let told = offset.map(|offset| [open, name, between, args, ",\"", offset, "\"]"]);
     let data = told.as_ref().map_or(&plain[..], |told| &told[..]);
     let mut frame = packet(protocol, EVENT, nsp, id, data, attachments);
     if for_v3 || kept {
@@ -98,14 +113,16 @@ fn packet(protocol: Protocol, kind: u8, nsp: &Nsp, id: Option<u64>, data: &[&str
 /// Engine.IO's `4`, then the packet: `<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]`. Of exactly the length that
 /// it needs, since it is kept as it is.
 fn text(kind: u8, nsp: &Nsp, id: Option<u64>, data: &[&str], attachments: usize) -> Vec<u8> {
-    let (id, owed) = (id.map(Digits::of), (attachments > 0).then(|| Digits::of(attachments as u64)));
-    let owed_len = owed.as_ref().map_or(0, |owed| owed.as_bytes().len() + 1);
+    let mut digits = itoa::Buffer::new();
+    let id = id.map_or("", |id| digits.format(id));
+    let mut digits = itoa::Buffer::new();
+    let owed = if attachments == 0 { "" } else { digits.format(attachments) };
+    let owed_len = if owed.is_empty() { 0 } else { owed.len() + 1 };
     let nsp_len = if nsp.is_root() { 0 } else { nsp.as_str().len() + 1 };
-    let id_len = id.as_ref().map_or(0, |id| id.as_bytes().len());
     let data_len: usize = data.iter().map(|piece| piece.len()).sum();
-    let mut text = Vec::with_capacity(2 + owed_len + nsp_len + id_len + data_len);
-    text.extend_from_slice(&[b'4', b'0' + kind + if owed.is_some() { BINARY } else { 0 }]);
-    if let Some(owed) = owed {
+    let mut text = Vec::with_capacity(2 + owed_len + nsp_len + id.len() + data_len);
+    text.extend_from_slice(&[b'4', b'0' + kind + if owed.is_empty() { 0 } else { BINARY }]);
+    if !owed.is_empty() {
         text.extend_from_slice(owed.as_bytes());
         text.push(b'-');
     }
@@ -113,10 +130,35 @@ fn text(kind: u8, nsp: &Nsp, id: Option<u64>, data: &[&str], attachments: usize)
         text.extend_from_slice(nsp.as_str().as_bytes());
         text.push(b',');
     }
-    if let Some(id) = id {
+    if !id.is_empty() {
         text.extend_from_slice(id.as_bytes());
     }
     data.iter().for_each(|piece| text.extend_from_slice(piece.as_bytes()));
     debug_assert_eq!(text.len(), text.capacity());
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(name: &str, args: &str, offset: Option<&str>) -> Frame {
+        let manner = Manner { id: Some(12), offset, for_v3: true, kept: false };
+        event(Protocol::SocketIo, &Nsp::new("/a"), Parts { name, args, attachments: &[] }, manner)
+    }
+
+    #[test]
+    fn an_event_is_an_array() {
+        for (name, args, offset, v4, v3) in [
+            ("n", "", None, r#"42/a,12["n"]"#, r#"42/a,12["n"]"#),
+            ("n", "1,[2]", None, r#"42/a,12["n",1,[2]]"#, r#"42/a,12["n",1,[2]]"#),
+            ("n", "1", Some("o"), r#"42/a,12["n",1,"o"]"#, r#"42/a,12["n",1]"#),
+            ("n", "", Some("o"), r#"42/a,12["n","o"]"#, r#"42/a,12["n"]"#),
+            ("\"é\n", "", None, r#"42/a,12["\"é\n"]"#, r#"42/a,12["\"é\n"]"#),
+            ("\\", "{}", Some("o"), r#"42/a,12["\\",{},"o"]"#, r#"42/a,12["\\",{}]"#),
+        ] {
+            let frame = written(name, args, offset);
+            assert_eq!((frame.text(Revision::V4), frame.text(Revision::V3)), (v4, v3));
+        }
+    }
 }

@@ -20,4 +20,4 @@ pub use event::{AckId, Connect, Delivery, Event, Received, Said};
 pub use incoming::{DecodeError, Incoming, Packets, RawMessage, decode_body, decode_message};
 pub use nsp::Nsp;
 pub use packet::{Kind, Packet, PacketError, SocketMessage, decode as decode_socket_packet};
-pub(crate) use write::{push_json, push_string};
+pub(crate) use write::to_json;

@@ -201,7 +201,7 @@ impl Rooms {
     fn ask(&mut self, who: SocketId, nsp: &Nsp, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
         let args = event.args();
         let how = how(&args);
-        let question = Emit::new("question").args_json(&args.get(1..).unwrap_or_default().join(","));
+        let question = Emit::new("question").args_json(args.get(1..).unwrap_or_default().join(","));
         let question = question.attachments(event.attachments());
         let alone = event.name() == "askme";
         let ask = if alone {

@@ -21,7 +21,7 @@ impl App for Sio {
 
     fn connect(&mut self, who: SocketId, connect: &Connect, fx: &mut Effects<'_>) {
         if connect.nsp.as_str() != "/echo" {
-            let auth = Emit::new("auth").args_json(&connect.auth).attachments(&connect.attachments);
+            let auth = Emit::new("auth").args_json(&*connect.auth).attachments(&connect.attachments);
             fx.send(Target::Socket(who), &auth);
         }
     }

@@ -68,6 +68,9 @@ fn encode_event(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("sanket", size), |b| {
             b.iter(|| ours.encode_event(black_box(&messages)));
         });
+        group.bench_function(BenchmarkId::new("sanket with its hub", size), |b| {
+            b.iter(|| ours.emit_event(black_box(&messages)));
+        });
         group.bench_function(BenchmarkId::new("socketioxide", size), |b| {
             b.iter(|| theirs.encode_event(black_box(&messages)));
         });

@@ -9,8 +9,8 @@
 //! | `binary_event` | a text message and a binary one | an event with its attachment |
 //! | `packets` | the body of a POST | Engine.IO packets |
 //! | `events` | the body of a POST | events |
-//! | `encode_event` | a name and a value of the application's | the text of a WebSocket message |
-//! | `encode_binary_event` | the same, and bytes | a text message and a binary one |
+//! | `encode_event` | a name and a value of the application's | the text of a WebSocket message, as a queue holds it |
+//! | `encode_binary_event` | the same, and bytes | the same, and a binary one |
 //! | `encode_packets` | encoded events | the body that answers a poll |
 
 pub mod inputs;
@@ -22,7 +22,7 @@ mod tests {
     use super::inputs::{self, Message, NAME};
     use super::{ours, theirs};
     use bytes::Bytes;
-    use sanket::{Revision, WsMessage};
+    use sanket::{Frame, Revision, WsMessage};
     use socketioxide_core::packet::PacketData;
 
     #[test]
@@ -63,14 +63,16 @@ mod tests {
     fn both_encode_the_same() {
         let (mut ours, theirs) = (ours::Side::default(), theirs::Side::default());
         let text = |text: &str| WsMessage::Text(Bytes::copy_from_slice(text.as_bytes()));
+        let sent = |frame: &Frame| frame.messages(Revision::V4).collect::<Vec<_>>();
         for size in [64, 1 << 10] {
             let messages = inputs::messages(size);
-            assert_eq!(ours.encode_event(&messages), text(&inputs::text(&messages)));
+            assert_eq!(sent(&ours.encode_event(&messages)), [text(&inputs::text(&messages))]);
+            assert_eq!(sent(&ours.emit_event(&messages)), [text(&inputs::text(&messages))]);
             assert_eq!(theirs.encode_event(&messages), inputs::text(&messages));
         }
         let picture = inputs::picture(64);
         let wanted = [text(inputs::PICTURE), WsMessage::Binary(picture.data.clone())];
-        assert_eq!(ours.encode_binary_event(&picture), wanted);
+        assert_eq!(sent(&ours.encode_binary_event(&picture)), wanted);
         assert_eq!(theirs.encode_binary_event(&picture), (inputs::PICTURE.into(), picture.data));
     }
 

@@ -3,16 +3,15 @@
 //! What comes in is checked on the way: that it is JSON, not too deep, that the name is one that clients may use, that the
 //! attachments and their placeholders fit. A decoded packet borrows from the message. Attachments are joined by the session,
 //! behind a shard, and there is no shorter way; with it goes everything else that a session does: heartbeats, deadlines, its
-//! namespaces, the copy of the event that goes to the hub. Events are encoded by the hub, and there is no shorter way
-//! either; it looks up the socket and queues a delivery. Attachments that are sent are shared, as theirs are, since there
-//! are no EIO=3 clients here.
+//! namespaces, the copy of the event that goes to the hub. `emit_event` is what an application does: the hub looks up the socket
+//! and queues a delivery. Attachments that are sent are shared, as theirs are, since there are no EIO=3 clients here.
 
 use crate::inputs::{NAME, Picture};
 use bytes::Bytes;
 use sanket::{
     AckId, Admission, App, Batch, BodyKind, Config, Connect, Delivery, Effects, Emit, Event, Frame, Incoming, Input,
-    Kind, Message, NewSession, Opening, Outgoing, Packet, RawMessage, Reason, Received, RequestId, Revision, Server,
-    Sid, SocketId, SocketMessage, SocketPacket, Target, Time, WsMessage, decode_body, decode_message, decode_payload,
+    Kind, Message, NewSession, Nsp, Opening, Outgoing, Packet, RawMessage, Reason, Received, RequestId, Revision,
+    Server, Sid, SocketId, SocketMessage, SocketPacket, Target, Time, decode_body, decode_message, decode_payload,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -148,12 +147,17 @@ impl Side {
     }
 
     /// See the crate.
-    pub fn encode_event(&mut self, value: &impl Serialize) -> WsMessage {
-        self.emitted(&Emit::new(NAME).arg(value)).messages(Revision::V4).next().expect("a text")
+    pub fn encode_event(&self, value: &impl Serialize) -> Frame {
+        Emit::new(NAME).arg(value).frame(self.config.protocol, &Nsp::ROOT)
+    }
+
+    /// The same by way of the hub.
+    pub fn emit_event(&mut self, value: &impl Serialize) -> Frame {
+        self.emitted(&Emit::new(NAME).arg(value))
     }
 
     /// See the crate. The application writes the placeholder itself.
-    pub fn encode_binary_event(&mut self, picture: &Picture) -> [WsMessage; 2] {
+    pub fn encode_binary_event(&self, picture: &Picture) -> Frame {
         #[derive(Serialize)]
         struct Seen<'a> {
             description: &'a str,
@@ -167,9 +171,7 @@ impl Side {
         let data = Placeholder { _placeholder: true, num: 0 };
         let seen = Seen { description: &picture.description, data };
         let attachments = [picture.data.clone()];
-        let frame = self.emitted(&Emit::new(NAME).arg(&seen).attachments(&attachments));
-        let mut messages = frame.messages(Revision::V4);
-        [messages.next().expect("a text"), messages.next().expect("an attachment")]
+        Emit::new(NAME).arg(&seen).attachments(&attachments).frame(self.config.protocol, &Nsp::ROOT)
     }
 
     /// See the crate.

@@ -22,7 +22,7 @@ impl App for Parrot {
         match ack {
             Some(ack) => fx.ack_json(who, ack, event.args_json(), event.attachments()),
             None => {
-                let emit = Emit::new(&event.name()).args_json(event.args_json()).attachments(event.attachments());
+                let emit = Emit::new(event.name()).args_json(event.args_json()).attachments(event.attachments());
                 fx.send(Target::Namespace(&Nsp::ROOT), &emit);
             }
         }
