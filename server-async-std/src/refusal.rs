@@ -8,7 +8,7 @@ use tide::StatusCode;
 /// Why a request is not served.
 pub(crate) enum Refused {
     Error(RequestError),
-    /// By [`Options::admit`].
+    /// By [`crate::Options::admit`].
     Denied(Denial),
     /// A page from somewhere that is not listed.
     Origin,
