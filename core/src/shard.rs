@@ -332,4 +332,27 @@ mod tests {
         }
         assert!(shard.wheel.len() <= 2, "{} looks", shard.wheel.len());
     }
+    #[test]
+    fn events_are_taken_all_at_once_or_as_many_as_are_wanted() {
+        let config = Config { max_backlog: 0, ..Config::default() };
+        let mut shard = Shard::new(0, Arc::new(config));
+        let arrive = |shard: &mut Shard, n: u8| {
+            let sid = Sid::from_bytes([n; 16]);
+            let (revision, opening) = (Revision::V3, Opening::WebSocket(RequestId(n.into())));
+            let new = NewSession { sid, public: sid, private: sid, revision, opening, handshake: None };
+            shard.open(new, Time::default()).expect("there is room")
+        };
+        let keys = [1, 2, 3].map(|n| arrive(&mut shard, n));
+        let mut taken = VecDeque::new();
+        shard.take_events(2, &mut taken);
+        assert!(taken.len() == 2 && shard.has_events() && shard.is_backlogged());
+        shard.take_events(2, &mut taken);
+        assert_eq!(taken.iter().map(|(who, _)| who.key).collect::<Vec<_>>(), keys);
+        assert!(!shard.has_events() && !shard.is_backlogged());
+        let fourth = arrive(&mut shard, 4);
+        taken.clear();
+        shard.take_events(2, &mut taken);
+        assert!(taken.len() == 1 && taken[0].0.key == fourth);
+        assert!(!shard.has_events() && !shard.is_backlogged());
+    }
 }

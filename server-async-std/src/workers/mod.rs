@@ -25,7 +25,8 @@ use watched::Readiness;
 pub(crate) use alarm::{Alarm, sleep, within};
 pub(crate) use watched::Watched;
 
-/// Events taken from the system at once.
+/// Events taken from the system at once: few enough that what their tasks have read is still in the processor's caches when the
+/// answers are sent, and enough for many to be sent in one turn.
 const EVENTS: usize = 32;
 /// The token of the bell; those of sockets begin at 0.
 const BELL: Token = Token(usize::MAX);
