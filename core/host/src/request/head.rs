@@ -1,0 +1,121 @@
+//! The head of a request as this module needs it, whoever has parsed it. Knows names and bytes, and what no header means.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+/// The head of a request. Implemented for whatever an HTTP server has parsed.
+///
+/// The values of fields are opaque bytes (RFC 9110, 5.5).
+pub trait RequestHead {
+    /// The method as it was sent; methods are case-sensitive (RFC 9110, 9.1).
+    fn method(&self) -> &str;
+
+    /// The path as it was sent: neither decoded nor normalised.
+    fn path(&self) -> &str;
+
+    /// What follows the first question mark of the target; empty if there is none.
+    fn query(&self) -> &str;
+
+    /// All fields in the order in which they were sent. Names may be in any case.
+    fn fields(&self) -> impl Iterator<Item = (&str, &[u8])>;
+
+    /// Path and query as they were sent.
+    fn path_and_query(&self) -> Cow<'_, str> {
+        match self.query() {
+            "" => self.path().into(),
+            query => [self.path(), "?", query].concat().into(),
+        }
+    }
+
+    /// All values of the fields of this name, which is given in lower case.
+    fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.fields().filter(move |(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// The last value of the fields of this name, which is given in lower case; decoded as ISO-8859-1, as Node.js does.
+    fn header<'a>(&'a self, name: &'a str) -> Option<Cow<'a, str>> {
+        self.values(name).last().map(latin1)
+    }
+
+    /// The authority that the request is for, port included. Whoever parses targets in absolute form returns theirs, which
+    /// replaces the `Host` field (RFC 9112, 3.2.2).
+    fn host(&self) -> Option<Cow<'_, str>> {
+        self.header("host")
+    }
+}
+
+/// Where a request came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Peer {
+    /// The address of the client, if it is known.
+    pub address: Option<IpAddr>,
+    /// Whether the connection is encrypted. The scheme in a request's target says nothing about that.
+    pub secure: bool,
+}
+
+/// Bytes as ISO-8859-1. ASCII, which nearly all values are, is borrowed.
+pub(super) fn latin1(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if text.is_ascii() => text.into(),
+        _ => bytes.iter().copied().map(char::from).collect::<String>().into(),
+    }
+}
+
+/// A field that is a list, in one line: the values of all lines, separated by commas (RFC 9110, 5.3).
+pub(super) fn list<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Option<Cow<'a, str>> {
+    let first = latin1(values.next()?);
+    let Some(second) = values.next() else { return Some(first) };
+    let mut all = first.into_owned();
+    for value in std::iter::once(second).chain(values) {
+        all.push(',');
+        all.push_str(&latin1(value));
+    }
+    Some(all.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::head_of_a_test::Head;
+    use super::*;
+
+    #[test]
+    fn values_are_latin1() {
+        assert!(matches!(latin1(b"plain"), Cow::Borrowed("plain")));
+        assert_eq!(latin1(b"caf\xe9"), "caf\u{e9}");
+        // As Node.js shows UTF-8: each byte is a character.
+        assert_eq!(latin1("é".as_bytes()), "\u{c3}\u{a9}");
+        assert_eq!(latin1(b"\x85\xff"), "\u{85}\u{ff}");
+    }
+
+    #[test]
+    fn the_last_value_counts_and_lists_are_joined() {
+        let head = Head::get("/").field("X-A", "1").field("b", "2").field("x-a", "3");
+        assert_eq!(head.header("x-a").as_deref(), Some("3"));
+        assert_eq!(head.header("x-c"), None);
+        assert_eq!(list(head.values("x-a")).as_deref(), Some("1,3"));
+        assert!(matches!(list(head.values("b")), Some(Cow::Borrowed("2"))));
+        assert_eq!(list(head.values("x-c")), None);
+    }
+
+    #[test]
+    fn path_and_query_are_put_together() {
+        struct Bare(&'static str);
+        impl RequestHead for Bare {
+            fn method(&self) -> &str {
+                "GET"
+            }
+            fn path(&self) -> &str {
+                "/a"
+            }
+            fn query(&self) -> &str {
+                self.0
+            }
+            fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
+                std::iter::empty()
+            }
+        }
+        assert_eq!(Bare("b=c").path_and_query(), "/a?b=c");
+        assert_eq!(Bare("").path_and_query(), "/a");
+        assert_eq!(Bare("").host(), None);
+    }
+}

@@ -1,0 +1,264 @@
+//! The options of the endpoint that concern HTTP: its path, who may open a session, cookies, compression. The limits of the
+//! protocol are in [`sanket::Config`].
+
+use super::allow::{AllowReply, Welcome};
+use super::origin::Origins;
+use sanket::{Handshake, RequestError};
+use std::fmt;
+use std::sync::Arc;
+
+type AllowRequest = Box<dyn Fn(Arc<Handshake>, AllowReply) + Send + Sync>;
+type OnRefused = Box<dyn Fn(RequestError, &str) + Send + Sync>;
+
+/// Options of the endpoint. Start from [`RequestOptions::default`].
+pub struct RequestOptions {
+    /// Without a slash at the end.
+    path: Box<str>,
+    pub(crate) origins: Origins,
+    pub(crate) cookie: Option<Cookie>,
+    pub(crate) compression: Option<usize>,
+    allow_request: Option<AllowRequest>,
+    pub(crate) allow_timeout: u64,
+    on_refused: Option<OnRefused>,
+}
+
+impl Default for RequestOptions {
+    fn default() -> Self {
+        Self {
+            path: "/socket.io".into(),
+            origins: Origins::same(),
+            cookie: None,
+            compression: Some(1_024),
+            allow_request: None,
+            allow_timeout: 10_000,
+            on_refused: None,
+        }
+    }
+}
+
+impl RequestOptions {
+    /// The path of the endpoint. It is compared with the path of a request as that was sent, neither decoded nor normalised,
+    /// and stands for itself with and without a slash at the end. Default: `/socket.io`.
+    #[must_use]
+    pub fn path(mut self, path: &str) -> Self {
+        let path = path.trim_matches('/');
+        self.path = if path.is_empty() { Box::default() } else { format!("/{path}").into() };
+        self
+    }
+
+    /// Which web pages may connect. Default: those of the server's own host.
+    #[must_use]
+    pub fn origins(mut self, origins: Origins) -> Self {
+        self.origins = origins;
+        self
+    }
+
+    /// A cookie with the session's id, for load balancers that send a client to the same server again. The server does not
+    /// read it. Default: none, as the reference since 4.0.
+    #[must_use]
+    pub fn cookie(mut self, cookie: Cookie) -> Self {
+        self.cookie = Some(cookie);
+        self
+    }
+
+    /// Responses to polls of so many bytes or more are compressed with gzip or deflate, if the client accepts that. `None`:
+    /// never. Default: 1,024, as the reference.
+    #[must_use]
+    pub fn compression(mut self, threshold: Option<usize>) -> Self {
+        self.compression = threshold;
+        self
+    }
+
+    /// A function that decides about each handshake before a session is opened for it: the reference's `allowRequest`. It
+    /// must not block; the reply may be given later, within [`RequestOptions::allow_timeout`]. Default: none, everybody may.
+    #[must_use]
+    pub fn allow_request(mut self, allow: impl Fn(Arc<Handshake>, AllowReply) + Send + Sync + 'static) -> Self {
+        self.allow_request = Some(Box::new(allow));
+        self
+    }
+
+    /// Milliseconds until a client is denied for which [`RequestOptions::allow_request`] has given no reply. Default: 10,000.
+    #[must_use]
+    pub fn allow_timeout(mut self, millis: u64) -> Self {
+        self.allow_timeout = millis;
+        self
+    }
+
+    /// A function that is called with every request that is refused, and its path and query: the reference's
+    /// `connection_error`. It must not block.
+    #[must_use]
+    pub fn on_refused(mut self, on_refused: impl Fn(RequestError, &str) + Send + Sync + 'static) -> Self {
+        self.on_refused = Some(Box::new(on_refused));
+        self
+    }
+
+    /// Whether the endpoint is what a request with this path, as it was sent, is for.
+    #[must_use]
+    pub fn is_endpoint(&self, path: &str) -> bool {
+        path.strip_suffix('/').unwrap_or(path) == &*self.path
+    }
+
+    /// What follows the endpoint's path and a slash; nothing if the path is not below the endpoint's, or is the endpoint's.
+    #[must_use]
+    pub fn path_below<'a>(&self, path: &'a str) -> Option<&'a str> {
+        path.strip_prefix(&*self.path)?.strip_prefix('/').filter(|below| !below.is_empty())
+    }
+
+    /// Whether there is a function of [`RequestOptions::allow_request`]. Without one, [`RequestOptions::ask`] needs not to be
+    /// called.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        self.allow_request.is_some()
+    }
+
+    /// Asks the function of [`RequestOptions::allow_request`] about a handshake. Without one everybody is allowed.
+    pub fn ask(&self, handshake: Arc<Handshake>, reply: AllowReply) {
+        match &self.allow_request {
+            Some(allow) => allow(handshake, reply),
+            None => reply.allow(Welcome::default()),
+        }
+    }
+
+    /// Tells the function of [`RequestOptions::on_refused`] of a refusal. `url` is that of the
+    /// [`Request`](super::Request), which is there if the function is.
+    pub fn report(&self, error: RequestError, url: Option<&str>) {
+        if let (Some(on_refused), Some(url)) = (&self.on_refused, url) {
+            on_refused(error, url);
+        }
+    }
+
+    /// Whether somebody wants to know of refusals.
+    pub(super) fn reports(&self) -> bool {
+        self.on_refused.is_some()
+    }
+}
+
+impl fmt::Debug for RequestOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestOptions")
+            .field("path", &self.path)
+            .field("origins", &self.origins)
+            .field("cookie", &self.cookie)
+            .field("compression", &self.compression)
+            .field("allow_timeout", &self.allow_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The cookie of [`RequestOptions::cookie`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cookie {
+    name: String,
+    attributes: String,
+}
+
+impl Cookie {
+    /// A cookie of this name with the reference's attributes, `Path=/; HttpOnly; SameSite=Lax`.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self { name: name.into(), attributes: "Path=/; HttpOnly; SameSite=Lax".into() }
+    }
+
+    /// Replaces the attributes; they are written as in `Set-Cookie` (RFC 6265, 4.1.1). Empty: none.
+    #[must_use]
+    pub fn attributes(mut self, attributes: &str) -> Self {
+        self.attributes = attributes.into();
+        self
+    }
+
+    /// The value of `Set-Cookie` for the session `sid`.
+    pub(super) fn set_to(&self, sid: impl fmt::Display) -> String {
+        let Self { name, attributes } = self;
+        if attributes.is_empty() { format!("{name}={sid}") } else { format!("{name}={sid}; {attributes}") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::allow::Denial;
+    use super::*;
+    use std::sync::Mutex;
+    use std::sync::mpsc::channel;
+
+    #[test]
+    fn the_path_is_compared_as_it_was_sent() {
+        let options = RequestOptions::default();
+        for path in ["/socket.io", "/socket.io/"] {
+            assert!(options.is_endpoint(path), "{path}");
+            assert_eq!(options.path_below(path), None, "{path}");
+        }
+        for path in
+            ["", "/", "/socket.io//", "/socket%2eio/", "/SOCKET.IO/", "/./socket.io/", "/socket.io/a", "/socket.iox"]
+        {
+            assert!(!options.is_endpoint(path), "{path}");
+        }
+        assert_eq!(options.path_below("/socket.io/socket.io.js"), Some("socket.io.js"));
+        assert_eq!(options.path_below("/socket.io//a"), Some("/a"));
+        assert_eq!(options.path_below("/socket.iox/a"), None);
+        assert_eq!(options.path_below("/a"), None);
+        for own in ["/a/b", "a/b", "/a/b/"] {
+            let options = RequestOptions::default().path(own);
+            assert!(
+                options.is_endpoint("/a/b") && options.is_endpoint("/a/b/") && !options.is_endpoint("/a/"),
+                "{own}"
+            );
+        }
+        for root in ["", "/"] {
+            let options = RequestOptions::default().path(root);
+            assert!(options.is_endpoint("/") && !options.is_endpoint("/a"));
+            assert_eq!(options.path_below("/a"), Some("a"));
+        }
+    }
+
+    #[test]
+    fn the_applications_function_decides() {
+        let (sender, decisions) = channel();
+        let ask = |options: &RequestOptions, url: &str| {
+            let sender = sender.clone();
+            let reply = AllowReply::new(Box::new(move |decision| sender.send(decision).expect("the test listens")));
+            options.ask(Arc::new(Handshake::new(url, "", 0)), reply);
+        };
+        let options = RequestOptions::default();
+        assert!(!options.asks());
+        ask(&options, "/");
+        assert_eq!(decisions.try_recv(), Ok(Ok(Welcome::default())));
+
+        let later = Arc::new(Mutex::new(None));
+        let options = RequestOptions::default().allow_request({
+            let later = later.clone();
+            move |handshake, reply| match handshake.url() {
+                "/now" => reply.deny(Denial::new("not you")),
+                "/later" => *later.lock().expect("nobody panics") = Some(reply),
+                _ => {}
+            }
+        });
+        assert!(options.asks());
+        ask(&options, "/now");
+        assert_eq!(decisions.try_recv(), Ok(Err(Denial::new("not you"))));
+        ask(&options, "/forgotten");
+        assert_eq!(decisions.try_recv(), Ok(Err(Denial::default())));
+        ask(&options, "/later");
+        assert!(decisions.try_recv().is_err());
+        let reply = later.lock().expect("nobody panics").take().expect("it was kept");
+        reply.allow(Welcome::default().header("a", "b"));
+        assert_eq!(decisions.try_recv(), Ok(Ok(Welcome::default().header("a", "b"))));
+    }
+
+    #[test]
+    fn refusals_are_reported_with_their_url() {
+        let (sender, reports) = channel();
+        let options = RequestOptions::default().on_refused(move |error, url| {
+            sender.send((error, url.to_owned())).expect("the test listens");
+        });
+        options.report(RequestError::Forbidden, Some("/a?b"));
+        assert_eq!(reports.try_recv(), Ok((RequestError::Forbidden, "/a?b".into())));
+        RequestOptions::default().report(RequestError::Forbidden, None);
+    }
+
+    #[test]
+    fn cookies_are_written_as_set_cookie_wants_them() {
+        assert_eq!(Cookie::new("io").set_to("x"), "io=x; Path=/; HttpOnly; SameSite=Lax");
+        assert_eq!(Cookie::new("io").attributes("Secure").set_to("x"), "io=x; Secure");
+        assert_eq!(Cookie::new("io").attributes("").set_to("x"), "io=x");
+    }
+}

@@ -1,0 +1,126 @@
+//! How the response to a request has to look, whatever it says: CORS, caching, JSONP, compression.
+
+use super::encoding::Encoding;
+use super::head::{RequestHead, list};
+use super::options::RequestOptions;
+use super::origin::Access;
+use crate::http::Response;
+use ::http::StatusCode;
+use sanket::jsonp;
+
+/// How the response to a request has to look. Small, since every poll that waits has one.
+#[derive(Clone, Debug, Default)]
+pub struct ResponsePolicy {
+    upgrade: bool,
+    /// An Internet Explorer asks, which takes some responses for an attack.
+    filters_scripts: bool,
+    cors: Cors,
+    /// JSONP: the digits of the function that a script calls.
+    script: Option<Box<str>>,
+    /// What a response is compressed with, if it is worth it.
+    encoding: Option<Encoding>,
+}
+
+/// What the page of a request is told about its origin.
+#[derive(Clone, Debug, Default)]
+enum Cors {
+    #[default]
+    Nothing,
+    Any,
+    Listed(Box<str>),
+}
+
+impl From<Access<'_>> for Cors {
+    fn from(access: Access<'_>) -> Self {
+        match access {
+            Access::Same | Access::Forbidden => Self::Nothing,
+            Access::Any => Self::Any,
+            Access::Listed(origin) => Self::Listed(origin.into()),
+        }
+    }
+}
+
+impl ResponsePolicy {
+    /// That of a request, whose origin has been checked.
+    pub(super) fn read(head: &impl RequestHead, access: Access<'_>, options: &RequestOptions) -> Self {
+        let agent = head.header("user-agent").unwrap_or_default();
+        let accepted = options.compression.and_then(|_| list(head.values("accept-encoding")));
+        Self {
+            upgrade: head.values("upgrade").last().is_some_and(|value| value.eq_ignore_ascii_case(b"websocket")),
+            filters_scripts: agent.contains(";MSIE") || agent.contains("; MSIE") || agent.contains("Trident/"),
+            cors: access.into(),
+            script: script(head.query()),
+            encoding: accepted.and_then(|accepted| Encoding::best(&accepted, [Encoding::Gzip, Encoding::Deflate])),
+        }
+    }
+
+    /// That of a request of which only these fields are known, for refusals that come before or instead of a whole head (408,
+    /// 413, 431): a page on another host can read them only with CORS headers.
+    #[must_use]
+    pub fn for_refusal(origin: Option<&str>, host: Option<&str>, options: &RequestOptions) -> Self {
+        Self { cors: options.origins.check(origin, host).into(), ..Self::default() }
+    }
+
+    /// Whether the request upgrades to WebSocket.
+    #[must_use]
+    pub fn is_upgrade(&self) -> bool {
+        self.upgrade
+    }
+
+    /// Whether the request is one of JSONP: the body of a POST is a form then, see [`sanket::jsonp::unwrap`].
+    #[must_use]
+    pub fn is_jsonp(&self) -> bool {
+        self.script.is_some()
+    }
+
+    /// Adds the headers that every response to the request has: CORS, `cache-control`, and for old browsers
+    /// `x-xss-protection`.
+    pub fn apply(&self, response: &mut Response) {
+        response.usual = &[("cache-control", "no-store")];
+        if self.filters_scripts {
+            response.add("x-xss-protection", "0");
+        }
+        match &self.cors {
+            Cors::Nothing => {}
+            Cors::Any => response.add("access-control-allow-origin", "*"),
+            Cors::Listed(origin) => {
+                response.add("access-control-allow-origin", String::from(&**origin));
+                response.add("access-control-allow-credentials", "true");
+                response.add("vary", "Origin");
+            }
+        }
+    }
+
+    /// The protocol's response as one of HTTP, for JSONP as a script; and what it is to be [compressed](super::compress)
+    /// with, if that is worth it and the client accepts it. [`ResponsePolicy::apply`] is still to be called. Encodes
+    /// packets, so not to be called under a lock.
+    #[must_use]
+    pub fn render(&self, response: sanket::Response, options: &RequestOptions) -> (Response, Option<Encoding>) {
+        let (is_batch, is_worth_it) = match &response {
+            sanket::Response::Batch(batch) => (true, batch.wants_compression()),
+            _ => (false, false),
+        };
+        let (status, content_type, mut body) = response.into_parts();
+        if let Some(digits) = self.script.as_deref().filter(|_| is_batch) {
+            body = jsonp::wrap(digits, &String::from_utf8_lossy(&body)).into();
+        }
+        let is_long = options.compression.is_some_and(|threshold| body.len() >= threshold);
+        let mut response = Response::new(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+        response.content_type = Some(content_type);
+        response.body = body;
+        (response, self.encoding.filter(|_| is_worth_it && is_long))
+    }
+}
+
+/// The digits of the first `j` of a query.
+fn script(query: &str) -> Option<Box<str>> {
+    // Nearly no request has one, and this finds that out sooner.
+    let bytes = query.as_bytes();
+    let starts_a_name = |at: usize| at.checked_sub(1).is_none_or(|before| bytes.get(before) == Some(&b'&'));
+    let may_be_j = |at: usize| bytes.get(at) == Some(&b'%') || starts_a_name(at);
+    if !memchr::memchr2_iter(b'j', b'%', bytes).any(may_be_j) {
+        return None;
+    }
+    let (_, j) = form_urlencoded::parse(bytes).find(|(name, _)| name == "j")?;
+    Some(jsonp::digits(&j).into())
+}
