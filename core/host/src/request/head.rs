@@ -37,6 +37,19 @@ pub trait RequestHead {
         self.values(name).last().map(latin1)
     }
 
+    /// The value of a field that is a list, its name given in lower case: the values of all its lines, separated by commas
+    /// (RFC 9110, 5.3), decoded as [`RequestHead::header`] does.
+    fn list<'a>(&'a self, name: &'a str) -> Option<Cow<'a, str>> {
+        let mut values = self.values(name);
+        let mut all = latin1(values.next()?);
+        for value in values {
+            let all = all.to_mut();
+            all.push(',');
+            all.push_str(&latin1(value));
+        }
+        Some(all)
+    }
+
     /// The authority that the request is for, port included. Whoever parses targets in absolute form returns theirs, which
     /// replaces the `Host` field (RFC 9112, 3.2.2).
     fn host(&self) -> Option<Cow<'_, str>> {
@@ -61,21 +74,9 @@ pub(super) fn latin1(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// A field that is a list, in one line: the values of all lines, separated by commas (RFC 9110, 5.3).
-pub(super) fn list<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Option<Cow<'a, str>> {
-    let first = latin1(values.next()?);
-    let Some(second) = values.next() else { return Some(first) };
-    let mut all = first.into_owned();
-    for value in std::iter::once(second).chain(values) {
-        all.push(',');
-        all.push_str(&latin1(value));
-    }
-    Some(all.into())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::head_of_a_test::Head;
+    use super::super::test_head::Head;
     use super::*;
 
     #[test]
@@ -92,9 +93,9 @@ mod tests {
         let head = Head::get("/").field("X-A", "1").field("b", "2").field("x-a", "3");
         assert_eq!(head.header("x-a").as_deref(), Some("3"));
         assert_eq!(head.header("x-c"), None);
-        assert_eq!(list(head.values("x-a")).as_deref(), Some("1,3"));
-        assert!(matches!(list(head.values("b")), Some(Cow::Borrowed("2"))));
-        assert_eq!(list(head.values("x-c")), None);
+        assert_eq!(head.list("x-a").as_deref(), Some("1,3"));
+        assert!(matches!(head.list("b"), Some(Cow::Borrowed("2"))));
+        assert_eq!(head.list("x-c"), None);
     }
 
     #[test]

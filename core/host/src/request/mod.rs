@@ -42,11 +42,11 @@ mod responses;
 mod websocket;
 
 #[cfg(test)]
-mod head_of_a_test;
-#[cfg(test)]
 mod policy_tests;
 #[cfg(test)]
 mod read_tests;
+#[cfg(test)]
+pub(crate) mod test_head;
 
 pub use allow::{AllowReply, Denial, Welcome};
 pub use compression::{LONG, compress};

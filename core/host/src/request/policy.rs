@@ -1,7 +1,7 @@
 //! How the response to a request has to look, whatever it says: CORS, caching, JSONP, compression.
 
 use super::encoding::Encoding;
-use super::head::{RequestHead, list};
+use super::head::RequestHead;
 use super::options::RequestOptions;
 use super::origin::Access;
 use crate::http::Response;
@@ -44,7 +44,7 @@ impl ResponsePolicy {
     /// That of a request, whose origin has been checked.
     pub(super) fn read(head: &impl RequestHead, access: Access<'_>, options: &RequestOptions) -> Self {
         let agent = head.header("user-agent").unwrap_or_default();
-        let accepted = options.compression.and_then(|_| list(head.values("accept-encoding")));
+        let accepted = options.compression.and_then(|_| head.list("accept-encoding"));
         Self {
             upgrade: head.values("upgrade").last().is_some_and(|value| value.eq_ignore_ascii_case(b"websocket")),
             filters_scripts: agent.contains(";MSIE") || agent.contains("; MSIE") || agent.contains("Trident/"),

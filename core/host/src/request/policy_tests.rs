@@ -1,6 +1,6 @@
 //! Tests of how responses look.
 
-use super::head_of_a_test::Head;
+use super::test_head::Head;
 use super::*;
 use crate::http::Response;
 use ::http::StatusCode;

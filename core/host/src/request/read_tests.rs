@@ -1,6 +1,6 @@
 //! Tests of what is read off a request's head.
 
-use super::head_of_a_test::Head;
+use super::test_head::Head;
 use super::*;
 use ::http::StatusCode;
 use sanket::{BodyKind, Config, Handshake, RequestError, Revision, Sid, Time};

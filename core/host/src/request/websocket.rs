@@ -1,6 +1,6 @@
 //! The client's half of a WebSocket handshake (RFC 6455, 4.2.1).
 
-use super::head::{RequestHead, list};
+use super::head::RequestHead;
 use ::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -31,7 +31,7 @@ pub(super) fn accept(head: &impl RequestHead) -> Accept {
     if !STANDARD.decode(key).is_ok_and(|bytes| bytes.len() == 16) {
         return Err(StatusCode::BAD_REQUEST);
     }
-    let protocol = match list(head.values("sec-websocket-protocol")) {
+    let protocol = match head.list("sec-websocket-protocol") {
         None => None,
         Some(offered) => Some(first_protocol(&offered).ok_or(StatusCode::BAD_REQUEST)?.into()),
     };
@@ -53,7 +53,7 @@ fn first_protocol(offered: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::head_of_a_test::Head;
+    use super::super::test_head::Head;
     use super::*;
 
     const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
