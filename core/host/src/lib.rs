@@ -2,5 +2,8 @@
 
 #[cfg(feature = "client-files")]
 pub mod client_files;
+pub mod host;
 pub mod http;
 pub mod request;
+
+mod sync;

@@ -52,9 +52,9 @@ pub struct Head {
 impl Head {
     pub(super) fn new(head: &http::Head<'_>) -> Self {
         Self {
-            method: head.method().into(),
+            method: head.method().as_str().into(),
             target: head.target().into(),
-            http10: head.is_http10(),
+            http10: head.version() == ::http::Version::HTTP_10,
             fields: head.fields().map(|(name, value)| (name.into(), value.into())).collect(),
             has_body: head.has_body(),
             length: head.length(),

@@ -120,7 +120,10 @@ impl Inner {
             let Some(event) = event else { break };
             match event {
                 Event::Message(message) => {
-                    bytes += message.len();
+                    bytes += match &message {
+                        Message::Text(text) => text.len(),
+                        Message::Binary(bytes) => bytes.len(),
+                    };
                     messages.push(message);
                     if messages.len() >= MESSAGES || bytes >= MESSAGE_BYTES {
                         self.hand_on(state, turn, &mut messages);
@@ -135,7 +138,7 @@ impl Inner {
                     }
                 }
                 Event::Request(begun) => self.begin(state, turn, begun),
-                Event::Refused { ticket, refusal, origin, host } => {
+                Event::Refused { ticket, refusal, origin, host, .. } => {
                     let policy =
                         ResponsePolicy::for_refusal(origin.as_deref(), host.as_deref(), &turn.shared.options);
                     let mut response = refusal.response();
@@ -162,10 +165,12 @@ impl Inner {
     fn read(&self, turn: &Turn<'_>, head: &http::Head<'_>, ticket: Ticket) -> Begun {
         let shared = turn.shared;
         #[cfg(feature = "client-files")]
-        if let Some(response) = shared.options.client_file(head) {
+        if let Some(below) = shared.options.path_below(head.path())
+            && let Some(response) = crate::client_files::client_file(below, head)
+        {
             return Begun::File(Box::new(response), ticket);
         }
-        if shared.options.is_path(head.path()) {
+        if shared.options.is_endpoint(head.path()) {
             let request = Request::read(head, &self.peer, &shared.options, &shared.config, turn.now);
             Begun::Server(Box::new(request), ticket)
         } else {
@@ -239,7 +244,7 @@ impl Inner {
         if let Some(url) = url {
             turn.push(Work::Refused(refused.error(), url));
         }
-        let response = refused.response(policy.upgrades());
+        let response = refused.response(policy.is_upgrade());
         self.send_response(state, turn, ticket, policy, response);
     }
 
@@ -314,7 +319,7 @@ impl Inner {
             line.inner.enter(&mut turn, true, |state, turn| line.inner.allowed(state, turn, ticket, answer));
         }));
         turn.push(Work::Allow(opening.handshake.clone(), reply));
-        let until = turn.now.after(turn.shared.options.allow_timeout());
+        let until = turn.now.after(turn.shared.options.allow_timeout);
         state.exchange = Exchange::Allowing(Box::new(Allowing { ticket, opening, until }));
     }
 
@@ -463,7 +468,7 @@ impl Inner {
         let Exchange::Posting(posting) = std::mem::take(&mut state.exchange) else { return };
         let Posting { waiting, revision, kind, body, .. } = *posting;
         // A form without a payload is an empty one, and malformed as such.
-        let form = waiting.policy.is_script().then(|| jsonp::unwrap(&body).unwrap_or_default());
+        let form = waiting.policy.is_jsonp().then(|| jsonp::unwrap(&body).unwrap_or_default());
         let body = form.as_deref().map_or(&*body, str::as_bytes);
         let packets = decode_body(revision, kind, body, &shared.config);
         let (key, id) = (waiting.key, waiting.id);

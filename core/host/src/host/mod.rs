@@ -188,10 +188,9 @@ impl<A> Host<A> {
         let connection = Connection::new(shared.http.clone(), shared.driver.now());
         let line = shared.line(peer, socket, permit, connection);
         let refuses = is_refused || shared.draining.load(Ordering::Acquire);
-        line.enter(|state, now| {
+        line.enter(|state, _| {
             if refuses {
-                let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many connections");
-                state.connection.refuse(&refusal.response(), now);
+                state.connection.reject(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many connections"));
             }
         });
         Some(line)
@@ -200,7 +199,7 @@ impl<A> Host<A> {
     /// Whether a path is the server's, for whoever asks [`Host::request`].
     #[must_use]
     pub fn is_path(&self, path: &str) -> bool {
-        self.shared.options.is_path(path)
+        self.shared.options.is_endpoint(path)
     }
 
     /// A request that another HTTP server has read.

@@ -232,7 +232,7 @@ fn refuse(turn: &mut Turn<'_>, refused: Refused, policy: &ResponsePolicy, url: O
     if let Some(url) = url {
         turn.push(Work::Refused(refused.error(), url));
     }
-    policy.applied(refused.response(policy.upgrades()))
+    policy.applied(refused.response(policy.is_upgrade()))
 }
 
 impl Wait {
@@ -240,7 +240,7 @@ impl Wait {
     /// [`Wait::give_up`] then. Nothing if there is no such limit: the session sees to it.
     #[must_use]
     pub fn limit(&self) -> Option<u64> {
-        matches!(self.stage, Stage::Allowing(_)).then(|| self.shared.options.allow_timeout())
+        matches!(self.stage, Stage::Allowing(_)).then(|| self.shared.options.allow_timeout)
     }
 
     /// Takes no longer for an answer.
@@ -352,7 +352,7 @@ impl Post {
                 shared.post_too_large(&mut turn, key, id);
             } else {
                 // A form without a payload is an empty one, and malformed as such.
-                let form = wait.policy.is_script().then(|| jsonp::unwrap(body).unwrap_or_default());
+                let form = wait.policy.is_jsonp().then(|| jsonp::unwrap(body).unwrap_or_default());
                 let packets = decode_body(revision, kind, form.as_deref().map_or(body, str::as_bytes), &shared.config);
                 shared.with(shared.cell(key), &mut turn, |access| {
                     if access.is_waiting(id) {

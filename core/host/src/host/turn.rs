@@ -123,7 +123,7 @@ impl<'a> Turn<'a> {
             Work::Closed(key, reason) => log::debug!("{key:?} closed: {reason}"),
             Work::Request(request) => self.shared.driver.request(*request),
             Work::Allow(handshake, reply) => self.shared.options.ask(handshake, reply),
-            Work::Refused(error, url) => self.shared.options.tell_refused(error, &url),
+            Work::Refused(error, url) => self.shared.options.report(error, Some(&url)),
             Work::Compress(line, ticket, response, encoding) => {
                 let line = Line::borrowed(self.shared.clone(), line);
                 self.shared.driver.run(Box::new(move || {

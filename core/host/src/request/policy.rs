@@ -91,6 +91,13 @@ impl ResponsePolicy {
         }
     }
 
+    /// The response with the headers of [`ResponsePolicy::apply`].
+    #[must_use]
+    pub fn applied(&self, mut response: Response) -> Response {
+        self.apply(&mut response);
+        response
+    }
+
     /// The protocol's response as one of HTTP, for JSONP as a script; and what it is to be [compressed](super::compress)
     /// with, if that is worth it and the client accepts it. [`ResponsePolicy::apply`] is still to be called. Encodes
     /// packets, so not to be called under a lock.
