@@ -103,12 +103,14 @@ pub struct Config {
     /// client may send, attachments and all, and something beside it. The reference has no limit; engineioxide counts 128
     /// packets.
     pub max_queue: usize,
-    /// Sessions of one shard. A handshake beyond it is answered 503. Default 100,000. No peer has such a limit.
+    /// Sessions of a server, all its shards together if they share a [`Population`](crate::Population). A handshake beyond it
+    /// is answered 503. Default 100,000. No peer has such a limit.
     pub max_sessions: usize,
-    /// Sessions of one shard that have joined no namespace yet. A handshake beyond it is answered 503. Default 50,000: half
-    /// of the sessions, so that a flood of handshakes leaves the other half to clients who mean it. No peer has such a
-    /// limit.
-    pub max_newcomers: usize,
+    /// Sessions that have joined no namespace yet, counted as those of [`Config::max_sessions`]. One that joins `/` by itself
+    /// (EIO=3, and Engine.IO alone) counts among them until its client has sent something after the handshake, be it a second
+    /// request. A handshake beyond it is answered 503. Default 50,000: half of the sessions, so that a flood of handshakes
+    /// leaves the other half to clients who mean it. No peer has such a limit.
+    pub max_unjoined: usize,
     /// Namespaces one client may have joined or be joining. A CONNECT beyond it is refused with CONNECT_ERROR. Default
     /// 64. No peer has such a limit.
     pub max_namespaces: usize,
@@ -157,7 +159,7 @@ impl Default for Config {
             max_attached: 10_000_000,
             max_queue: 12_000_000,
             max_sessions: 100_000,
-            max_newcomers: 50_000,
+            max_unjoined: 50_000,
             max_namespaces: 64,
             max_namespace_name: 4_096,
             max_rooms: 1_024,

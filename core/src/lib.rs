@@ -85,8 +85,10 @@ mod chat;
 mod config;
 mod digits;
 mod engine;
+mod farewell;
 mod frame;
 mod id;
+mod population;
 mod room;
 mod server;
 mod shard;
@@ -104,6 +106,7 @@ pub use engine::{
 };
 pub use frame::{Frame, Revision, WsMessage};
 pub use id::{Key, RequestId, Sid, SocketId};
+pub use population::Population;
 pub use room::{Admission, Among, App, AskId, Earlier, Effects, Emit, Hub, JoinError, Recipients, Refusal, Target};
 pub use server::Server;
 pub use shard::Shard;

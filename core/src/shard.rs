@@ -3,9 +3,11 @@
 
 use crate::config::Config;
 use crate::engine::output as engine;
-use crate::engine::{Ask, NewSession, Output, RequestError, Transport};
+use crate::engine::{Ask, NewSession, Output, RequestError, Response, Transport};
+use crate::farewell::Farewells;
 use crate::frame::{Frame, Revision, WsMessage};
 use crate::id::{Key, RequestId, Sid, SocketId};
+use crate::population::Population;
 use crate::socket::client::{Client, Context, Events};
 use crate::socket::{Delivery, Event, Input};
 use crate::time::Time;
@@ -14,9 +16,25 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+/// How much later than [`Shard::poll_timeout`] asked for the shard may be called, in milliseconds, before the process counts as
+/// having stood still: longer than a busy driver is ever late, shorter than any deadline of the default configuration.
+const STALL: u64 = 1_000;
+/// Milliseconds after a stall in which no deadline is judged. What clients sent meanwhile waits in the sockets' buffers, and a
+/// driver has read all of them once by then.
+const GRACE: u64 = 1_000;
+
 /// Some of the server's clients. See the [crate's documentation](crate) for the loop that drives it.
 ///
 /// Any number of calls may come between two drains of the outputs; the outputs are the same.
+///
+/// # Time
+///
+/// Every call with a `now` sees to everything that is due by `now` before it does anything else, whether or not
+/// [`Shard::handle_timeout`] has been called: a request that comes at the very moment of a session's deadline finds no session.
+///
+/// The one exception is a process that stood still (it was stopped, or the machine was suspended). Its clients were not silent,
+/// it did not listen. If a call comes more than 1,000 ms later than [`Shard::poll_timeout`] asked for, no deadline is judged
+/// for 1,000 ms from then on, so that the driver can hand in first what has arrived meanwhile.
 #[derive(Debug)]
 pub struct Shard {
     index: u8,
@@ -26,10 +44,12 @@ pub struct Shard {
     free: Vec<u32>,
     by_sid: BTreeMap<Sid, Key>,
     wheel: Wheel,
+    /// No deadline is judged before.
+    grace_until: Time,
     outputs: VecDeque<(Key, Output)>,
     events: Events,
-    /// Sessions that have joined no namespace yet.
-    newcomers: usize,
+    population: Arc<Population>,
+    farewells: Farewells,
     closing: bool,
 }
 
@@ -38,15 +58,22 @@ struct Slot {
     generation: u32,
     /// When the wheel looks at it next; never earlier than the client's next deadline, unless that has moved.
     armed: Time,
-    /// It counts among the newcomers.
-    newcomer: bool,
+    /// It counts as unjoined.
+    unjoined: bool,
     client: Option<Client>,
 }
 
 impl Shard {
-    /// An empty shard. `index` is in the keys of its clients.
+    /// An empty shard, the only one of its server. `index` is in the keys of its clients.
     #[must_use]
     pub fn new(index: u8, config: Arc<Config>) -> Self {
+        Self::with_population(index, config, Arc::default())
+    }
+
+    /// An empty shard of a server with several, which all have an `index` of their own and the same `population`: the limits
+    /// on the number of sessions are for all of them together.
+    #[must_use]
+    pub fn with_population(index: u8, config: Arc<Config>, population: Arc<Population>) -> Self {
         Self {
             index,
             config,
@@ -55,9 +82,11 @@ impl Shard {
             free: Vec::new(),
             by_sid: BTreeMap::new(),
             wheel: Wheel::new(),
+            grace_until: Time::default(),
             outputs: VecDeque::new(),
             events: Events::default(),
-            newcomers: 0,
+            population,
+            farewells: Farewells::default(),
             closing: false,
         }
     }
@@ -78,24 +107,22 @@ impl Shard {
     ///
     /// # Errors
     ///
-    /// [`RequestError::Full`] when there are [`Config::max_sessions`] or [`Config::max_newcomers`],
-    /// [`RequestError::Forbidden`] after
-    /// [`Shard::shutdown`], [`RequestError::BadRequest`] if the session's id is taken.
+    /// [`RequestError::Full`] when there are [`Config::max_sessions`] or [`Config::max_unjoined`],
+    /// [`RequestError::Forbidden`] after [`Shard::shutdown`], [`RequestError::BadRequest`] if the session's id is taken.
     pub fn open(&mut self, new: NewSession, now: Time) -> Result<Key, RequestError> {
+        self.advance(now);
         let sid = new.sid;
         if self.closing {
             return Err(RequestError::Forbidden);
         }
-        let room = self.len() < self.config.max_sessions.min(Key::MAX_SLOTS);
-        if !room || self.newcomers >= self.config.max_newcomers {
-            return Err(RequestError::Full);
-        }
         if self.by_sid.contains_key(&sid) {
             return Err(RequestError::BadRequest);
         }
-        self.now = self.now.max(now);
+        if self.len() >= Key::MAX_SLOTS || !self.population.add(&self.config) {
+            return Err(RequestError::Full);
+        }
         let index = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { generation: 0, armed: Time::NEVER, newcomer: false, client: None });
+            self.slots.push(Slot { generation: 0, armed: Time::NEVER, unjoined: false, client: None });
             // `MAX_SLOTS` is less than `u32::MAX`.
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         });
@@ -105,8 +132,7 @@ impl Shard {
         let mut cx = Context { engine, events: &mut self.events };
         let client = Client::open(new, &mut cx);
         let slot = &mut self.slots[index as usize];
-        (slot.client, slot.newcomer) = (Some(client), true);
-        self.newcomers += 1;
+        (slot.client, slot.unjoined) = (Some(client), true);
         self.by_sid.insert(sid, key);
         self.settle(key);
         Ok(key)
@@ -116,8 +142,10 @@ impl Shard {
     ///
     /// # Errors
     ///
-    /// In the reference's order: no such session, the wrong transport, the wrong revision.
-    pub fn route(&self, sid: Sid, revision: Option<Revision>, ask: Ask) -> Result<Key, RequestError> {
+    /// In the reference's order: no such session, the wrong transport, the wrong revision. Before a driver answers
+    /// [`RequestError::UnknownSid`] to a poll, it asks [`Shard::farewell`].
+    pub fn route(&mut self, sid: Sid, revision: Option<Revision>, ask: Ask, now: Time) -> Result<Key, RequestError> {
+        self.advance(now);
         let key = *self.by_sid.get(&sid).ok_or(RequestError::UnknownSid)?;
         let client = self.client(key).ok_or(RequestError::UnknownSid)?;
         let fits = match ask {
@@ -127,6 +155,14 @@ impl Shard {
             Ask::Nonsense => false,
         };
         if fits && revision == Some(client.revision()) { Ok(key) } else { Err(RequestError::BadRequest) }
+    }
+
+    /// The answer to a poll for a session that is no more, where its client closed it a moment ago (1,000 ms at most) with a
+    /// close packet in a POST, and no poll waited: a noop, once. The client sent the poll first, and the close packet overtook
+    /// it on another connection. A shard keeps 1,024 such sessions.
+    pub fn farewell(&mut self, sid: Sid, revision: Option<Revision>, now: Time) -> Option<Response> {
+        self.advance(now);
+        self.farewells.take(sid, revision?, self.now)
     }
 
     /// The revision that a session speaks.
@@ -139,12 +175,13 @@ impl Shard {
     pub fn handle(&mut self, key: Key, input: Input<'_>, now: Time) {
         let stranger = match &input {
             Input::Poll(id) | Input::PostBegins(id) | Input::Post(id, _) | Input::PostTooLarge(id) => {
-                Some(Output::Respond(*id, crate::engine::Response::Refused(RequestError::UnknownSid)))
+                Some(Output::Respond(*id, Response::Refused(RequestError::UnknownSid)))
             }
             Input::WsOpen(id) => Some(Output::WsClose(*id)),
             Input::RequestGone(_) | Input::WsMessage(..) | Input::WsEnd(..) | Input::Shutdown => None,
         };
-        if !self.with(key, now, |client, cx| client.handle(input, cx))
+        self.advance(now);
+        if !self.with(key, |client, cx| client.handle(input, cx))
             && let Some(output) = stranger
         {
             self.outputs.push_back((key, output));
@@ -153,27 +190,28 @@ impl Shard {
 
     /// Hands a delivery of the hub to sockets of this shard. Those that are gone by now do not mind.
     pub fn deliver(&mut self, to: &[SocketId], delivery: Delivery, now: Time) {
+        self.advance(now);
         // The last gets the very delivery: mostly there is but one.
         let Some((last, others)) = to.split_last() else { return };
         match delivery {
             Delivery::Emit(frame) => {
                 for who in others {
-                    self.emit(*who, frame.clone(), now);
+                    self.emit(*who, frame.clone());
                 }
-                self.emit(*last, frame, now);
+                self.emit(*last, frame);
             }
             delivery => {
                 for who in others {
-                    self.with(who.key, now, |client, cx| client.deliver(who.serial, delivery.clone(), cx));
+                    self.with(who.key, |client, cx| client.deliver(who.serial, delivery.clone(), cx));
                 }
-                self.with(last.key, now, |client, cx| client.deliver(last.serial, delivery, cx));
+                self.with(last.key, |client, cx| client.deliver(last.serial, delivery, cx));
             }
         }
     }
 
     /// What happens most often: it may end a session that does not read, but moves no deadline.
-    fn emit(&mut self, to: SocketId, frame: Frame, now: Time) {
-        let Some((client, mut cx)) = self.reach(to.key, now) else { return };
+    fn emit(&mut self, to: SocketId, frame: Frame) {
+        let Some((client, mut cx)) = self.reach(to.key) else { return };
         client.emit(to.serial, frame, &mut cx);
         if client.is_closed() {
             self.settle(to.key);
@@ -189,7 +227,8 @@ impl Shard {
     /// Takes what is to be written to a WebSocket, up to about `max` bytes, and at least one packet if there is any.
     /// Whether there is more; if not, [`Output::WsReady`] will say when there is.
     pub fn transmit(&mut self, key: Key, id: RequestId, max: usize, into: &mut Vec<WsMessage>, now: Time) -> bool {
-        let Some((client, mut cx)) = self.reach(key, now) else { return false };
+        self.advance(now);
+        let Some((client, mut cx)) = self.reach(key) else { return false };
         let more = client.transmit(id, max, into, &mut cx);
         // It may end a session that is closing, but moves no deadline.
         if client.is_closed() {
@@ -207,26 +246,16 @@ impl Shard {
         }
     }
 
-    /// Sees to everything that is due.
+    /// Sees to everything that is due. Every other call with a `now` does the same first.
     pub fn handle_timeout(&mut self, now: Time) {
-        self.now = self.now.max(now);
-        let mut due = Vec::new();
-        self.wheel.advance(self.now, &mut due);
-        for (index, at) in due {
-            let slot = &mut self.slots[index as usize];
-            if slot.armed != at {
-                continue;
-            }
-            slot.armed = Time::NEVER;
-            let key = Key::new(self.index, index, slot.generation);
-            self.with(key, now, Client::handle_timeout);
-        }
+        self.advance(now);
     }
 
-    /// When [`Shard::handle_timeout`] wants to be called next. May be earlier than necessary.
+    /// When [`Shard::handle_timeout`] wants to be called next: at the next deadline, or earlier. After a stall, at the end of the
+    /// grace.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
-        self.wheel.next()
+        Some(self.wheel.next().max(self.grace_until)).filter(|_| self.wheel.next() != Time::NEVER)
     }
 
     /// What the driver is to do. To be drained after each call, before the lock is given back.
@@ -269,9 +298,37 @@ impl Shard {
         (Key::new(self.index, key.slot(), slot.generation) == key).then_some(client)
     }
 
-    /// A client, and what it is lent while it works.
-    fn reach(&mut self, key: Key, now: Time) -> Option<(&mut Client, Context<'_>)> {
+    /// Moves on to `now`, and sees to everything that is due by then.
+    fn advance(&mut self, now: Time) {
         self.now = self.now.max(now);
+        if self.wheel.next() > self.now {
+            self.wheel.skip(self.now);
+        } else {
+            self.look_at_due();
+        }
+    }
+
+    fn look_at_due(&mut self) {
+        if self.poll_timeout().is_some_and(|asked| self.now > asked.after(STALL)) {
+            self.grace_until = self.now.after(GRACE);
+        }
+        if self.now < self.grace_until {
+            return;
+        }
+        let mut due = Vec::new();
+        self.wheel.advance(self.now, &mut due);
+        for (index, at) in due {
+            let slot = &mut self.slots[index as usize];
+            if slot.armed == at {
+                slot.armed = Time::NEVER;
+                let key = Key::new(self.index, index, slot.generation);
+                self.with(key, Client::handle_timeout);
+            }
+        }
+    }
+
+    /// A client, and what it is lent while it works.
+    fn reach(&mut self, key: Key) -> Option<(&mut Client, Context<'_>)> {
         let slot = self.slots.get_mut(key.slot() as usize)?;
         let current = Key::new(self.index, key.slot(), slot.generation) == key;
         let client = slot.client.as_mut().filter(|_| current)?;
@@ -280,8 +337,8 @@ impl Shard {
     }
 
     /// Lets a client work; `false` if the key names nobody.
-    fn with(&mut self, key: Key, now: Time, work: impl FnOnce(&mut Client, &mut Context<'_>)) -> bool {
-        let Some((client, mut cx)) = self.reach(key, now) else { return false };
+    fn with(&mut self, key: Key, work: impl FnOnce(&mut Client, &mut Context<'_>)) -> bool {
+        let Some((client, mut cx)) = self.reach(key) else { return false };
         work(client, &mut cx);
         self.settle(key);
         true
@@ -291,20 +348,36 @@ impl Shard {
     fn settle(&mut self, key: Key) {
         let Some(slot) = self.slots.get_mut(key.slot() as usize) else { return };
         let Some(client) = &slot.client else { return };
-        if slot.newcomer && (client.has_joined() || client.is_closed()) {
-            slot.newcomer = false;
-            self.newcomers -= 1;
+        if slot.unjoined && (!client.is_unjoined() || client.is_closed()) {
+            slot.unjoined = false;
+            self.population.join();
         }
         if client.is_closed() {
+            self.population.remove();
             self.by_sid.remove(&client.sid());
+            if client.closed_unpolled() {
+                self.farewells.keep(client.sid(), client.revision(), client.base64(), self.now);
+            }
             slot.client = None;
             slot.generation = slot.generation.wrapping_add(1);
             self.free.push(key.slot());
         } else if let Some((at, _)) = client.poll_timeout()
-            // In ticks, or a look would be asked for again and again that is asked for already.
+            // A deadline that is too far away for the wheel has the same entry again and again.
             && self.wheel.look(at) < slot.armed
         {
             slot.armed = self.wheel.arm(key.slot(), at);
+        }
+    }
+}
+
+impl Drop for Shard {
+    /// The sessions end with the shard; those of other shards may count on their places.
+    fn drop(&mut self) {
+        for slot in self.slots.iter().filter(|slot| slot.client.is_some()) {
+            if slot.unjoined {
+                self.population.join();
+            }
+            self.population.remove();
         }
     }
 }

@@ -1,56 +1,105 @@
-//! A timer wheel: when which slot of a shard wants to be looked at. Forgetful on purpose: an entry only says "look", and
-//! the client's own timers say whether anything is due. So a heartbeat costs the same with one client as with a million.
+//! A timer wheel: when which slot of a shard is to be looked at, to the millisecond.
+//!
+//! An entry is not a deadline. It says that the slot's client may have one by then; the client's own timers say whether it
+//! has. So an entry is never removed or moved, and a heartbeat costs the same with one client as with a million.
 
 use crate::time::Time;
 use alloc::vec::Vec;
 
-/// Milliseconds of one tick: how late a timer may fire.
+/// Milliseconds of one tick. The entries of a tick share a list, in which each says which of these milliseconds it is for.
 const TICK: u64 = 8;
-/// Ticks of one turn, 33 seconds. What is farther away is looked at once in between.
+/// Ticks of the wheel, 33 seconds. An entry for a later moment is made for the last of them.
 const TICKS: u64 = 4096;
 /// Words of bits for them: as many as a word has bits.
 const WORDS: usize = 64;
+/// Bits of an entry that say which millisecond of its tick it is for; the others are the slot, of which there are 2^28.
+const OFFSET_BITS: u32 = TICK.trailing_zeros();
 
 #[derive(Debug)]
 pub(crate) struct Wheel {
     ticks: Vec<Vec<u32>>,
+    /// For each tick a bit for each of its milliseconds that has entries.
+    offsets: Vec<u8>,
     /// A bit for each tick that has entries.
     filled: [u64; WORDS],
-    /// A bit for each word of those that has bits. The next tick is asked for after everything that happens.
+    /// A bit for each word of `filled` that has bits.
     words: u64,
-    /// The tick that is looked at next.
+    /// The first millisecond that may have entries.
     cursor: u64,
+    /// The first millisecond that has entries.
+    next: Time,
 }
 
 impl Wheel {
     #[expect(clippy::cast_possible_truncation, reason = "TICKS is small")]
     pub(crate) fn new() -> Self {
         let ticks = core::iter::repeat_with(Vec::new).take(TICKS as usize).collect();
-        Self { ticks, filled: [0; WORDS], words: 0, cursor: 0 }
+        let offsets = alloc::vec![0; TICKS as usize];
+        Self { ticks, offsets, filled: [0; WORDS], words: 0, cursor: 0, next: Time::NEVER }
     }
 
-    /// When a look that is wanted at `at` would be: then or shortly after, but earlier if that is too far away.
+    /// The moment that an entry for `at` would be made for: `at`, unless that is past or too far away.
     pub(crate) fn look(&self, at: Time) -> Time {
-        Time::from_millis(self.tick(at).saturating_mul(TICK))
+        let end = (self.cursor / TICK).saturating_add(TICKS).saturating_mul(TICK);
+        Time::from_millis(at.as_millis().clamp(self.cursor, end.saturating_sub(1).max(self.cursor)))
     }
 
-    /// Asks for a look at `slot` at `at`. Returns when it will be.
+    /// Makes an entry for `slot` at `at`. Returns the moment that it was made for.
+    #[expect(clippy::cast_possible_truncation, reason = "an offset is less than TICK")]
     pub(crate) fn arm(&mut self, slot: u32, at: Time) -> Time {
-        let tick = self.tick(at);
-        let index = Self::index(tick);
-        self.ticks[index].push(slot);
+        let at = self.look(at);
+        let (index, offset) = Self::place(at);
+        self.ticks[index].push(slot << OFFSET_BITS | offset as u32);
+        self.offsets[index] |= 1 << offset;
         self.filled[index / 64] |= 1 << (index % 64);
         self.words |= 1 << (index / 64);
-        Time::from_millis(tick.saturating_mul(TICK))
+        self.next = self.next.min(at);
+        at
     }
 
-    /// When there is something to look at next.
-    pub(crate) fn next(&self) -> Option<Time> {
-        let start = Self::index(self.cursor);
+    /// The moment of the earliest entry; [`Time::NEVER`] if there is none.
+    pub(crate) fn next(&self) -> Time {
+        self.next
+    }
+
+    /// Moves on to `now` and appends the slots that are to be looked at, each with the moment its entry was made for, in the
+    /// order of these moments.
+    pub(crate) fn advance(&mut self, now: Time, into: &mut Vec<(u32, Time)>) {
+        while self.next <= now && self.next != Time::NEVER {
+            let at = self.next;
+            let (index, offset) = Self::place(at);
+            let entries = &mut self.ticks[index];
+            let taken = |entry: &u32| u64::from(*entry) % TICK == offset;
+            into.extend(entries.iter().filter(|entry| taken(entry)).map(|entry| (entry >> OFFSET_BITS, at)));
+            self.offsets[index] &= !(1 << offset);
+            if self.offsets[index] == 0 {
+                *entries = Vec::new();
+                self.filled[index / 64] &= !(1 << (index % 64));
+                if self.filled[index / 64] == 0 {
+                    self.words &= !(1 << (index / 64));
+                }
+            } else {
+                entries.retain(|entry| !taken(entry));
+            }
+            self.cursor = at.as_millis() + 1;
+            self.next = self.find();
+        }
+        self.skip(now);
+    }
+
+    /// Moves on to `now`, where nothing is to be looked at until after it.
+    pub(crate) fn skip(&mut self, now: Time) {
+        self.cursor = self.cursor.max(now.as_millis().saturating_add(1));
+    }
+
+    /// The earliest entry at or after the cursor.
+    fn find(&self) -> Time {
+        let tick = self.cursor / TICK;
+        let start = Self::index(tick);
         let (first, bit) = (start / 64, start % 64);
         // The word that the cursor is in, without the ticks before it, then the words after it in a circle, itself the last.
         let (index, word) = match self.filled[first] & (!0 << bit) {
-            0 if self.words == 0 => return None,
+            0 if self.words == 0 => return Time::NEVER,
             0 => {
                 let index = match self.words >> first >> 1 {
                     0 => self.words.trailing_zeros() as usize,
@@ -60,34 +109,20 @@ impl Wheel {
             }
             word => (first, word),
         };
-        let found = index as u64 * 64 + u64::from(word.trailing_zeros());
-        let distance = (found + TICKS - start as u64) % TICKS;
-        Some(Time::from_millis((self.cursor + distance) * TICK))
+        let found = index * 64 + word.trailing_zeros() as usize;
+        let distance = (found as u64 + TICKS - start as u64) % TICKS;
+        Time::from_millis((tick + distance) * TICK + u64::from(self.offsets[found].trailing_zeros()))
     }
 
-    /// Moves on to `now` and appends the slots that are to be looked at, each with the time it was armed for.
-    pub(crate) fn advance(&mut self, now: Time, into: &mut Vec<(u32, Time)>) {
-        while let Some(at) = self.next().filter(|at| *at <= now) {
-            let tick = at.as_millis() / TICK;
-            let index = Self::index(tick);
-            into.extend(core::mem::take(&mut self.ticks[index]).into_iter().map(|slot| (slot, at)));
-            self.filled[index / 64] &= !(1 << (index % 64));
-            if self.filled[index / 64] == 0 {
-                self.words &= !(1 << (index / 64));
-            }
-            self.cursor = tick + 1;
-        }
-        self.cursor = self.cursor.max(now.as_millis() / TICK + 1);
-    }
-
-    fn tick(&self, at: Time) -> u64 {
-        at.as_millis().div_ceil(TICK).clamp(self.cursor, self.cursor.saturating_add(TICKS - 1))
-    }
-
-    /// How many looks are asked for.
+    /// How many entries there are.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.ticks.iter().map(Vec::len).sum()
+    }
+
+    /// The tick of a moment, and which of its milliseconds that is.
+    fn place(at: Time) -> (usize, u64) {
+        (Self::index(at.as_millis() / TICK), at.as_millis() % TICK)
     }
 
     fn index(tick: u64) -> usize {
@@ -110,48 +145,55 @@ mod tests {
                 let at = now + rng.u64(0..2 * TICK * TICKS) / (1 << rng.u32(0..18));
                 wheel.arm(slot, Time::from_millis(at))
             });
-            let earliest = armed.min();
+            let earliest = armed.min().unwrap_or(Time::NEVER);
             assert_eq!(wheel.next(), earliest, "round {round}, at {now}");
         }
     }
 
     #[test]
-    fn a_look_is_asked_for_in_time_or_within_a_tick_after() {
+    fn an_entry_is_made_for_its_very_millisecond_unless_that_is_past_or_far() {
         let mut wheel = Wheel::new();
-        wheel.advance(Time::from_millis(1_000_000), &mut Vec::new());
-        for at in 1_000_008..1_000_100 {
-            let look = wheel.arm(0, Time::from_millis(at));
-            assert_eq!(look, wheel.look(Time::from_millis(at)));
-            assert!((at..at + TICK).contains(&look.as_millis()), "{look} for {at}");
+        let now = Time::from_millis(1_000_003);
+        wheel.advance(now, &mut Vec::new());
+        for millis in 1..100 {
+            assert_eq!(wheel.look(now.after(millis)), now.after(millis));
+            assert_eq!(wheel.arm(0, now.after(millis)), now.after(millis));
         }
+        assert_eq!(wheel.look(now), now.after(1), "this moment has passed");
+        let last = wheel.look(Time::NEVER);
+        assert!((now.after(TICK * (TICKS - 1))..now.after(TICK * TICKS)).contains(&last), "{last}");
+        assert_eq!(wheel.arm(0, Time::NEVER), last);
     }
 
     #[test]
-    fn looks_come_in_order_and_never_early() {
+    fn entries_come_in_order_and_in_their_time() {
         let mut wheel = Wheel::new();
-        let mut due = Vec::new();
-        wheel.advance(Time::from_millis(1_000_000), &mut due);
+        wheel.advance(Time::from_millis(1_000_000), &mut Vec::new());
         let mut rng = fastrand::Rng::with_seed(7);
-        let mut want: Vec<_> = (0..1_000).map(|slot| (1_000_000 + rng.u64(0..100_000), slot)).collect();
-        let mut armed: Vec<_> =
-            want.iter().map(|(at, slot)| (*slot, wheel.arm(*slot, Time::from_millis(*at)))).collect();
+        let wanted: Vec<u64> = (0..1_000).map(|_| 1_000_001 + rng.u64(0..100_000)).collect();
+        let mut armed: Vec<Time> =
+            (0..).zip(&wanted).map(|(slot, at)| wheel.arm(slot, Time::from_millis(*at))).collect();
         let mut fired = Vec::new();
-        while let Some(at) = wheel.next() {
+        while wheel.next() != Time::NEVER {
+            // Sometimes in time, sometimes later, as a driver is.
+            let now = wheel.next().after(rng.u64(0..20));
             let mut due = Vec::new();
-            wheel.advance(at, &mut due);
+            wheel.advance(now, &mut due);
+            assert!(due.is_sorted_by_key(|(_, at)| *at));
+            assert!(wheel.next() > now);
             for (slot, look) in due {
-                assert_eq!(armed[slot as usize].1, look);
-                let wanted = want[slot as usize].0;
-                if look.as_millis() < wanted {
-                    armed[slot as usize].1 = wheel.arm(slot, Time::from_millis(wanted));
+                assert_eq!(armed[slot as usize], look);
+                let at = wanted[slot as usize];
+                if now.as_millis() < at {
+                    armed[slot as usize] = wheel.arm(slot, Time::from_millis(at));
                 } else {
-                    assert!(look.as_millis() < wanted + TICK, "{look} for {wanted}");
-                    fired.push((wanted.div_ceil(TICK), slot));
+                    assert!(look.as_millis() == at || look < now, "{look} for {at}");
+                    fired.push(slot);
                 }
             }
         }
-        assert_eq!(fired.len(), want.len());
-        assert!(fired.is_sorted_by_key(|(tick, _)| *tick));
-        want.sort_unstable();
+        fired.sort_unstable();
+        assert_eq!(fired, (0..1_000).collect::<Vec<_>>());
+        assert_eq!(wheel.len(), 0);
     }
 }

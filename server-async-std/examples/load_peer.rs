@@ -78,7 +78,7 @@ impl App for Peer {
             ("say", _) => {
                 fx.send(Target::Room(&Nsp::ROOT, ROOM), &Emit::new("said").args_json(event.args_json()));
             }
-            ("echo", Some(ack)) => fx.ack_json(who, ack, event.args_json(), &[]),
+            ("echo", Some(ack)) => fx.ack_json(ack, event.args_json(), &[]),
             ("join", _) => {
                 self.count += 1;
                 self.untold += 1;

@@ -69,7 +69,7 @@ impl Handler {
         let asked = shared.ask_for(
             (shared.cell_of(sid), id, Input::Poll(id)),
             (promise, manner),
-            |shard| shard.route(sid, revision, Ask::Poll),
+            |shard, now| shard.route(sid, revision, Ask::Poll, now),
             |(promise, manner), key| Poll { promise, manner, key, id, endpoint: endpoint.clone() },
         );
         match asked {

@@ -100,7 +100,7 @@ impl Endpoint {
             }
             Wish::Session { sid, revision, errand } => {
                 let cell = self.shared.cell_of(sid);
-                let key = self.shared.with(cell, |shard, _| shard.route(sid, revision, errand.ask()))?;
+                let key = self.shared.with(cell, |shard, now| shard.route(sid, revision, errand.ask(), now))?;
                 // The route has been found, so the revision is the session's.
                 let revision = revision.ok_or(RequestError::BadRequest)?;
                 match errand {

@@ -9,7 +9,9 @@ use crate::outlet::Outlet;
 use crate::signal::Signal;
 use event_listener::Event as Notification;
 use rustc_hash::FxHashMap;
-use sanket::{Config, Input, Key, NewSession, Output, Reason, RequestError, RequestId, Response, Shard, Sid, Time};
+use sanket::{
+    Config, Input, Key, NewSession, Output, Population, Reason, RequestError, RequestId, Response, Shard, Sid, Time,
+};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -115,9 +117,10 @@ impl fmt::Debug for Shared {
 
 impl Shared {
     pub(crate) fn new(config: Arc<Config>, shards: u8, hub: Box<dyn Pump>) -> Self {
+        let population = Arc::<Population>::default();
         let cell = |index| Cell {
             inside: Mutex::new(Inside {
-                shard: Shard::new(index, config.clone()),
+                shard: Shard::with_population(index, config.clone(), population.clone()),
                 answers: FxHashMap::default(),
                 sockets: FxHashMap::default(),
                 alarm: Time::NEVER,
@@ -207,11 +210,11 @@ impl Shared {
         &self,
         (cell, id, input): (&Cell, RequestId, Input<'_>),
         parts: P,
-        find: impl FnOnce(&Shard) -> Result<Key, E>,
+        find: impl FnOnce(&mut Shard, Time) -> Result<Key, E>,
         asker: impl FnOnce(P, Key) -> A,
     ) -> Result<Arc<A>, (E, P)> {
         self.with_tables(cell, |inside, now| {
-            let key = match find(&inside.shard) {
+            let key = match find(&mut inside.shard, now) {
                 Ok(key) => key,
                 Err(error) => return Err((error, parts)),
             };

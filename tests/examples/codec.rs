@@ -188,7 +188,7 @@ impl App for Mirror {
 
     fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
         match ack {
-            Some(ack) => fx.ack_json(who, ack, event.args_json(), event.attachments()),
+            Some(ack) => fx.ack_json(ack, event.args_json(), event.attachments()),
             None => {
                 // The array without its brackets.
                 let all = event.json().trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));

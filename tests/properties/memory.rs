@@ -135,7 +135,7 @@ fn the_log_is_as_large_as_it_says() {
 }
 
 fn an_idle_client_is_small() {
-    let config = Arc::new(Config { max_sessions: usize::MAX, max_newcomers: usize::MAX, ..Config::default() });
+    let config = Arc::new(Config { max_sessions: usize::MAX, max_unjoined: usize::MAX, ..Config::default() });
     let mut shard = Shard::new(0, config.clone());
     let mut hub = Hub::new(Chat::new(ChatConfig::default(), 7), config.clone());
     let now = Time::from_millis(1_700_000_000_000);

@@ -31,7 +31,7 @@ impl App for Witness {
     fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
         self.heard.push(format!("{}: {} {:?} {ack:?}", who.serial, event.json(), event.attachments()));
         match ack {
-            Some(ack) => fx.ack_json(who, ack, event.args_json(), event.attachments()),
+            Some(ack) => fx.ack_json(ack, event.args_json(), event.attachments()),
             None => {
                 let back = Emit::new("back").args_json(event.args_json()).attachments(event.attachments());
                 fx.send(Target::Socket(who), &back);

@@ -78,7 +78,7 @@ impl App for Recorder {
     fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
         self.note(Call::Event(who, event.json().into()), fx);
         if let Some(ack) = ack {
-            fx.ack(who, ack, "taken");
+            fx.ack(ack, "taken");
         }
     }
 

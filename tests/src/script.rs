@@ -154,7 +154,7 @@ pub fn tight() -> Config {
         max_rooms: 2,
         max_backlog: 10_000,
         max_depth: 8,
-        max_newcomers: 5,
+        max_unjoined: 5,
         max_room_name: 4,
         max_asks: 2,
         ..Config::default()

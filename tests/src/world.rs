@@ -47,7 +47,7 @@ impl App for Everything {
             "echo" => {
                 fx.send(Target::Socket(who), &Emit::new("echo").args_json(&joined).attachments(event.attachments()));
                 if let Some(ack) = ack {
-                    fx.ack_json(who, ack, &joined, event.attachments());
+                    fx.ack_json(ack, &joined, event.attachments());
                 }
             }
             "all" => {

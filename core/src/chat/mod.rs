@@ -187,8 +187,8 @@ impl App for Chat {
         let result = self.say(who, event, fx);
         if let Some(ack) = ack {
             match result {
-                Ok(id) => fx.ack(who, ack, &Accepted { ok: true, id }),
-                Err(refusal) => fx.ack(who, ack, &refusal.to_json(&self.config)),
+                Ok(id) => fx.ack(ack, &Accepted { ok: true, id }),
+                Err(refusal) => fx.ack(ack, &refusal.to_json(&self.config)),
             }
         }
     }

@@ -26,6 +26,8 @@ pub(crate) struct Session {
     reprieved: bool,
     /// The driver knows that there is something to transmit.
     signalled: bool,
+    /// The client has closed the session by polling, and no poll waited to be answered.
+    closed_unpolled: bool,
     /// Set once, when the session begins to end.
     reason: Option<Reason>,
     poll: Option<RequestId>,
@@ -64,6 +66,7 @@ impl Session {
             base64,
             reprieved: false,
             signalled: false,
+            closed_unpolled: false,
             reason: None,
             poll: None,
             post: None,
@@ -106,6 +109,16 @@ impl Session {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.state == State::Closed
+    }
+
+    /// Whether the client has closed the session by polling, and the poll that it sent before has not come.
+    pub(crate) fn closed_unpolled(&self) -> bool {
+        self.closed_unpolled
+    }
+
+    /// Whether the answers to its polls must be text.
+    pub(crate) fn base64(&self) -> bool {
+        self.base64
     }
 
     pub(crate) fn queued(&self) -> usize {
@@ -347,7 +360,10 @@ impl Session {
         match act {
             Act::Close(reason) => self.close(reason, Outgoing::Close, cx),
             // The reference answers the poll that is waiting with a noop here, and with a close packet elsewhere.
-            Act::ClientClose => self.close(Reason::TransportClose, Outgoing::Noop, cx),
+            Act::ClientClose => {
+                self.closed_unpolled = self.poll.is_none();
+                self.close(Reason::TransportClose, Outgoing::Noop, cx);
+            }
             Act::Finish => self.finish(cx),
             Act::Beat => self.beat(cx),
             Act::SendPing => {

@@ -15,6 +15,18 @@ use serde::Serialize;
 ///
 /// The hub calls it for one thing after another, so it needs no locks. Everything from one client comes in the order in
 /// which the client sent it.
+///
+/// # What its methods may do
+///
+/// Compute, and call the methods of [`Effects`]. All clients of the server wait while a method runs. Therefore:
+///
+/// - **No I/O and no blocking**: no files, no network, no locks held elsewhere for long, no sleeping. Hand the work to a task or
+///   a thread of the driver's, return, and bring the result back with [`Hub::apply`](crate::Hub::apply). Meanwhile keep what it
+///   belongs to: a connect request waits with [`Admission::Later`], an event's [`AckId`] can be stored and used later.
+/// - **No clock and no timers**: the time is [`Effects::now`]; [`Effects::wake_at`] asks for a call of [`App::wake`].
+/// - **No panic**: it leaves the application in an unknown state, and a driver does not call it again, so that it ends the
+///   application for everybody. Events are whatever clients send: check them, and answer with an error or not at all.
+/// - **No randomness but from a seed** that it was made with, if runs are to be repeatable.
 pub trait App {
     /// A client asks to be let into a namespace.
     ///
@@ -41,7 +53,8 @@ pub trait App {
         self.connect(who, connect, fx);
     }
 
-    /// A socket sent an event. `ack` is set where it asks for an answer; dropping it answers nothing.
+    /// A socket sent an event. `ack` is set where the client asks for an acknowledgement, which [`Effects::ack`] sends, now or
+    /// later. Dropping it sends none.
     fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
         let (_, _, _, _) = (who, event, ack, fx);
     }

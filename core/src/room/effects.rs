@@ -163,16 +163,16 @@ impl<'a> Effects<'a> {
         }
     }
 
-    /// Answers an event that asked for an ack, with one argument.
-    pub fn ack(&mut self, who: SocketId, ack: AckId, argument: &(impl Serialize + ?Sized)) {
-        self.ack_json(who, ack, &to_json(argument), &[]);
+    /// Acknowledges an event with one argument. Nothing happens if the socket is gone.
+    pub fn ack(&mut self, ack: AckId, argument: &(impl Serialize + ?Sized)) {
+        self.ack_json(ack, &to_json(argument), &[]);
     }
 
-    /// Answers with `args`, JSON values with commas between them, and attachments, as [`Emit::args_json`].
-    pub fn ack_json(&mut self, who: SocketId, ack: AckId, args: &str, attachments: &[Bytes]) {
-        if let Some(seat) = self.state.seats.get(who) {
-            let frame = encode::ack(self.protocol(), &seat.nsp, ack.0, args, attachments);
-            self.state.put(who, Delivery::Emit(frame));
+    /// Acknowledges an event with `args`, JSON values with commas between them, and attachments, as [`Emit::args_json`].
+    pub fn ack_json(&mut self, ack: AckId, args: &str, attachments: &[Bytes]) {
+        if let Some(seat) = self.state.seats.get(ack.socket()) {
+            let frame = encode::ack(self.protocol(), &seat.nsp, ack.id(), args, attachments);
+            self.state.put(ack.socket(), Delivery::Emit(frame));
         }
     }
 

@@ -258,7 +258,7 @@ impl<A: App> Hub<A> {
 
     fn received(&mut self, who: SocketId, mut received: Received) {
         if self.state.seats.contains(who) {
-            let ack = received.take_ack();
+            let ack = received.take_ack(who);
             let (app, mut fx) = self.parts();
             app.event(who, &received, ack, &mut fx);
         }

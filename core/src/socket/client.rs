@@ -11,7 +11,7 @@ use crate::config::Protocol;
 use crate::engine::output as engine;
 use crate::engine::session::Session;
 use crate::engine::timer::Timer;
-use crate::engine::{Handshake, Message, NewSession, Reason, Response, Transport, WsEnd};
+use crate::engine::{Handshake, Message, NewSession, Opening, Reason, Response, Transport, WsEnd};
 use crate::frame::{Frame, Revision, WsMessage};
 use crate::id::{RequestId, Sid, SocketId};
 use crate::time::Time;
@@ -77,8 +77,12 @@ pub(crate) struct Client {
     handshake: Option<Arc<Handshake>>,
     next_serial: u32,
     sockets: Vec<Socket>,
-    /// It has been let into a namespace.
+    /// The hub has let it into a namespace.
     joined: bool,
+    /// Something has come from it after the request that opened the session.
+    heard: bool,
+    /// The next poll is the request that opened the session.
+    opening: bool,
     assembly: Option<Box<Assembly>>,
 }
 
@@ -98,6 +102,7 @@ struct Socket {
 impl Client {
     pub(crate) fn open(new: NewSession, cx: &mut Context<'_>) -> Self {
         let session = Session::open(&new, &mut cx.engine);
+        let opening = matches!(new.opening, Opening::Polling { .. });
         let NewSession { public, private, revision, handshake, .. } = new;
         let mut client = Self {
             session,
@@ -107,12 +112,16 @@ impl Client {
             next_serial: 0,
             sockets: Vec::new(),
             joined: false,
+            heard: false,
+            opening,
             assembly: None,
         };
         match (revision, cx.engine.config.protocol) {
             // A client of this revision is in `/` without asking; where Engine.IO is alone, everybody is.
             (Revision::V3, _) | (_, Protocol::EngineIo) => client.knock(Nsp::ROOT, "{}".into(), Vec::new(), cx),
             (Revision::V4, _) => {
+                // Its CONNECT is heard of.
+                client.heard = true;
                 client.session.set_timer(Timer::Connect, cx.engine.now.after(cx.engine.config.connect_timeout));
             }
         }
@@ -135,9 +144,19 @@ impl Client {
         self.session.is_closed()
     }
 
-    /// Whether it has been let into a namespace, be it in one or not.
-    pub(crate) fn has_joined(&self) -> bool {
-        self.joined
+    /// Whether it has been let into no namespace yet, or only without having asked: then it has to be heard of.
+    pub(crate) fn is_unjoined(&self) -> bool {
+        !self.joined || !self.heard
+    }
+
+    /// See [`Session::closed_unpolled`].
+    pub(crate) fn closed_unpolled(&self) -> bool {
+        self.session.closed_unpolled()
+    }
+
+    /// See [`Session::base64`].
+    pub(crate) fn base64(&self) -> bool {
+        self.session.base64()
     }
 
     pub(crate) fn queued(&self) -> usize {
@@ -149,6 +168,12 @@ impl Client {
     }
 
     pub(crate) fn handle(&mut self, input: Input<'_>, cx: &mut Context<'_>) {
+        self.heard |= match input {
+            Input::Poll(_) => !core::mem::take(&mut self.opening),
+            Input::PostBegins(_) | Input::Post(..) | Input::PostTooLarge(_) | Input::WsOpen(_) => true,
+            Input::WsMessage(..) => true,
+            Input::RequestGone(_) | Input::WsEnd(..) | Input::Shutdown => false,
+        };
         match input {
             Input::Poll(id) => self.session.handle_poll(id, &mut cx.engine),
             Input::PostBegins(id) => self.session.handle_post_begins(id, &mut cx.engine),

@@ -5,7 +5,7 @@ use super::nsp::Nsp;
 use super::packet::unquote;
 use crate::engine::{Handshake, Reason};
 use crate::frame::{Frame, Revision};
-use crate::id::Sid;
+use crate::id::{Sid, SocketId};
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::format;
@@ -107,17 +107,35 @@ pub struct Received {
     /// Where the event's name is in it; nowhere in an answer.
     name: Range<usize>,
     attachments: Vec<Bytes>,
-    ack: Option<AckId>,
+    /// The id of the ack that the client asks for.
+    ack: Option<u64>,
 }
 
-/// Names an event that wants an ack. It acks once: using it consumes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AckId(pub(crate) u64);
+/// The right to acknowledge one event of one socket, once: [`Effects::ack`](crate::Effects::ack) uses it up. Dropping it
+/// acknowledges nothing.
+#[derive(Debug)]
+pub struct AckId {
+    socket: SocketId,
+    id: u64,
+}
+
+impl AckId {
+    /// The socket that asked for the ack, and gets it.
+    #[must_use]
+    pub fn socket(&self) -> SocketId {
+        self.socket
+    }
+
+    /// The id that the client gave.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+}
 
 impl Received {
     /// `name` is the part of `json` that decoding has found to be the name.
     pub(crate) fn event(json: Box<str>, name: Range<usize>, ack: Option<u64>, attachments: Vec<Bytes>) -> Self {
-        Self { json, name, attachments, ack: ack.map(AckId) }
+        Self { json, name, attachments, ack }
     }
 
     pub(crate) fn answer(json: Box<str>, attachments: Vec<Bytes>) -> Self {
@@ -187,9 +205,9 @@ impl Received {
         &self.attachments
     }
 
-    /// Takes the right to ack, if the client asked for an ack and nobody has taken it yet.
-    pub fn take_ack(&mut self) -> Option<AckId> {
-        self.ack.take()
+    /// Takes the right to acknowledge this event of `socket`, if the client asked for that.
+    pub(crate) fn take_ack(&mut self, socket: SocketId) -> Option<AckId> {
+        self.ack.take().map(|id| AckId { socket, id })
     }
 
     fn cost(&self) -> usize {

@@ -42,7 +42,7 @@ async fn run(args: Args) -> std::io::Result<()> {
         max_queue: args.max_queue,
         max_attached: args.max_payload.saturating_mul(Config::default().max_attachments),
         max_sessions: args.max_sessions,
-        max_newcomers: args.max_sessions.div_ceil(2),
+        max_unjoined: args.max_sessions.div_ceil(2),
         recovery: args.recovery.then(Recovery::default),
         ..Config::default()
     };

@@ -25,7 +25,6 @@ pub(crate) struct Rooms {
 /// A question whose answers are collected for somebody.
 #[derive(Debug)]
 struct Question {
-    who: SocketId,
     ack: Option<AckId>,
     alone: bool,
     answers: Vec<String>,
@@ -148,7 +147,7 @@ impl App for Rooms {
                 json!(true)
             }
             "disconnectall" => {
-                reply(who, ack, &json!(true), fx);
+                reply(ack, &json!(true), fx);
                 among(&nsp, &names(0), |all| fx.disconnect_all(all, flag(1)));
                 return;
             }
@@ -157,7 +156,7 @@ impl App for Rooms {
             "recovered" => json!(fx.was_recovered(who)),
             _ => return,
         };
-        reply(who, ack, &answer, fx);
+        reply(ack, &answer, fx);
     }
 
     fn answer(&mut self, ask: AskId, _: SocketId, answer: &Received, _: &mut Effects<'_>) {
@@ -168,7 +167,7 @@ impl App for Rooms {
     }
 
     fn asked(&mut self, ask: AskId, silent: &[SocketId], fx: &mut Effects<'_>) {
-        let Some(Question { who, ack, alone, mut answers, attachments }) = self.asks.remove(&ask) else { return };
+        let Some(Question { ack, alone, mut answers, attachments }) = self.asks.remove(&ask) else { return };
         answers.sort();
         let json = match (alone, answers.first()) {
             (true, Some(answer)) => format!(r#"{{"answer":{answer}}}"#),
@@ -176,7 +175,7 @@ impl App for Rooms {
             (false, _) => format!(r#"{{"answers":[{}],"timedOut":{}}}"#, answers.join(","), !silent.is_empty()),
         };
         if let Some(ack) = ack {
-            fx.ack_json(who, ack, &json, if alone { &attachments } else { &[] });
+            fx.ack_json(ack, &json, if alone { &attachments } else { &[] });
         }
     }
 
@@ -209,7 +208,7 @@ impl Rooms {
         } else {
             with(nsp, &how.rooms, &how.except, &[], |target| fx.ask(target, &question, how.timeout))
         };
-        self.asks.insert(ask, Question { who, ack, alone, answers: Vec::new(), attachments: Vec::new() });
+        self.asks.insert(ask, Question { ack, alone, answers: Vec::new(), attachments: Vec::new() });
     }
 }
 
@@ -217,9 +216,9 @@ fn how(args: &[&str]) -> How {
     args.first().and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
 }
 
-fn reply(who: SocketId, ack: Option<AckId>, answer: &Value, fx: &mut Effects<'_>) {
+fn reply(ack: Option<AckId>, answer: &Value, fx: &mut Effects<'_>) {
     if let Some(ack) = ack {
-        fx.ack(who, ack, answer);
+        fx.ack(ack, answer);
     }
 }
 

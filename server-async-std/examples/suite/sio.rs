@@ -30,9 +30,9 @@ impl App for Sio {
         let (args, attachments) = (event.args_json(), event.attachments());
         let is_echo = fx.nsp(who).map(Nsp::as_str) == Some("/echo");
         match (&*event.name(), ack) {
-            ("echo", Some(ack)) if is_echo => fx.ack_json(who, ack, args, attachments),
+            ("echo", Some(ack)) if is_echo => fx.ack_json(ack, args, attachments),
             _ if is_echo => {}
-            ("message-with-ack", Some(ack)) => fx.ack_json(who, ack, args, attachments),
+            ("message-with-ack", Some(ack)) => fx.ack_json(ack, args, attachments),
             ("message", _) => {
                 fx.send(Target::Socket(who), &Emit::new("message-back").args_json(args).attachments(attachments));
             }

@@ -75,7 +75,7 @@ impl App for SioClient {
     fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
         match fx.nsp(who).map(Nsp::as_str) {
             Some("/") => self.talk(who, event, ack, fx),
-            Some("/foo") if event.name() == "getId" => acked(who, ack, &fx.id(who), fx),
+            Some("/foo") if event.name() == "getId" => acked(ack, &fx.id(who), fx),
             _ => {}
         }
     }
@@ -101,19 +101,19 @@ impl SioClient {
             "hi" => say(who, "hi", fx),
             "echo" => {
                 if let Some(ack) = ack {
-                    fx.ack_json(who, ack, event.first_arg().unwrap_or_default(), event.attachments());
+                    fx.ack_json(ack, event.first_arg().unwrap_or_default(), event.attachments());
                 }
             }
             "ack" => drop(fx.ask(to, &Emit::new("ack"), PATIENCE)),
-            "getAckDate" => acked(who, ack, &iso(), fx),
+            "getAckDate" => acked(ack, &iso(), fx),
             "getDate" => fx.emit(to, "takeDate", &iso()),
             "getDateObj" => fx.emit(to, "takeDateObj", &json!({ "date": iso() })),
             "getUtf8" => UTF8.iter().for_each(|text| fx.emit(to, "takeUtf8", text)),
             "false" => fx.emit(to, "false", &false),
             "doge" => fx.send(to, &Emit::new("doge").args_json(ATTACHED).attachments(&[BYTES.into()])),
             "getbin" => fx.send(to, &Emit::new("takebin").args_json(ATTACHED).attachments(&[BYTES.into()])),
-            "getHandshake" => acked(who, ack, &socket.greeting(), fx),
-            "getId" => acked(who, ack, &fx.id(who), fx),
+            "getHandshake" => acked(ack, &socket.greeting(), fx),
+            "getId" => acked(ack, &fx.id(who), fx),
             "buffa" if is_binary(event) => say(who, "buffack", fx),
             "blob" if is_binary(event) => say(who, "back", fx),
             "jsonbuff" if is_json_with_bytes(event) => say(who, "jsonbuff-ack", fx),
@@ -132,9 +132,9 @@ fn say(who: SocketId, name: &str, fx: &mut Effects<'_>) {
     fx.send(Target::Socket(who), &Emit::new(name));
 }
 
-fn acked(who: SocketId, ack: Option<AckId>, value: &impl Serialize, fx: &mut Effects<'_>) {
+fn acked(ack: Option<AckId>, value: &impl Serialize, fx: &mut Effects<'_>) {
     if let Some(ack) = ack {
-        fx.ack(who, ack, value);
+        fx.ack(ack, value);
     }
 }
 

@@ -27,7 +27,7 @@ impl App for Floods {
         fx.emit(Target::Socket(who), "welcome", &1);
     }
 
-    fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
+    fn event(&mut self, _: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
         match &*event.name() {
             "flood" => {
                 let (_, count, bytes): (&str, usize, usize) = event.parse().expect("a count and a size");
@@ -41,7 +41,7 @@ impl App for Floods {
             _ => {}
         }
         if let Some(ack) = ack {
-            fx.ack(who, ack, &true);
+            fx.ack(ack, &true);
         }
     }
 

@@ -18,9 +18,9 @@ impl App for Parrot {
 
     fn connect(&mut self, _: SocketId, _: &Connect, _: &mut Effects<'_>) {}
 
-    fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
+    fn event(&mut self, _: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
         match ack {
-            Some(ack) => fx.ack_json(who, ack, event.args_json(), event.attachments()),
+            Some(ack) => fx.ack_json(ack, event.args_json(), event.attachments()),
             None => {
                 let emit = Emit::new(event.name()).args_json(event.args_json()).attachments(event.attachments());
                 fx.send(Target::Namespace(&Nsp::ROOT), &emit);
@@ -57,7 +57,7 @@ impl Site {
 
     /// One with clients that are in `/`, over WebSocket.
     pub(crate) fn with(clients: usize) -> (Self, Vec<Client>) {
-        let config = Config { max_sessions: usize::MAX, max_newcomers: usize::MAX, ..Config::default() };
+        let config = Config { max_sessions: usize::MAX, max_unjoined: usize::MAX, ..Config::default() };
         let mut site = Self::new(config);
         let clients = (0..clients).map(|_| site.join()).collect();
         (site, clients)

@@ -3,6 +3,7 @@
 
 mod attachments;
 mod closing;
+mod deadlines;
 mod heartbeats;
 mod namespaces;
 mod polling;

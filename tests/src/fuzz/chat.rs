@@ -31,7 +31,7 @@ struct Person {
 pub fn chat(data: &[u8]) {
     let mut script = Script::new(data);
     let chat = ChatConfig { max_text: 16, burst: 2, interval: 100, tick: 40 };
-    let config = Config { max_payload: 1_000, max_queue: 20_000, max_sessions: 20, max_newcomers: 20, ..tight() };
+    let config = Config { max_payload: 1_000, max_queue: 20_000, max_sessions: 20, max_unjoined: 20, ..tight() };
     let mut world = World::new(Chat::new(chat, 7), config);
     let mut people: Vec<Person> = Vec::new();
     while !script.is_over() {

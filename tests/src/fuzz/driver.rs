@@ -26,7 +26,7 @@ pub(super) fn config(protocol: Protocol) -> Config {
         max_attached: 64,
         max_queue: 1_000,
         max_sessions: 1,
-        max_newcomers: 1,
+        max_unjoined: 1,
         max_namespaces: 2,
         max_namespace_name: 8,
         max_backlog: 10_000,
@@ -341,12 +341,12 @@ impl Driver {
     }
 
     /// Which session a request is for: the one that lives, in its own revision. Ids may have been another's before.
-    pub(super) fn route(&self, n: usize, ask: Ask) {
+    pub(super) fn route(&mut self, n: usize, ask: Ask) {
         let Some(index) = self.keys.len().checked_sub(1 + n) else { return };
         let (key, sid, revision) = self.keys[index];
         let living = self.keys.last().filter(|(_, last, _)| self.live && *last == sid);
         for claimed in [Some(Revision::V3), Some(Revision::V4), None] {
-            match (self.shard.route(sid, claimed, ask), living) {
+            match (self.shard.route(sid, claimed, ask, self.now), living) {
                 (Ok(found), Some((key, _, revision))) => assert!(found == *key && claimed == Some(*revision)),
                 (Err(RequestError::UnknownSid), None) => {}
                 (Err(RequestError::BadRequest), Some((_, _, revision))) => {
@@ -393,7 +393,7 @@ impl Driver {
     }
 
     /// What must be true whenever the shard has been drained.
-    fn check(&self) {
+    fn check(&mut self) {
         assert_eq!(self.shard.len(), usize::from(self.live));
         let Some(key) = self.key(0).filter(|_| self.live) else {
             assert!(self.waiting.is_empty(), "{:?} wait for nobody", self.waiting);
@@ -411,7 +411,7 @@ impl Driver {
         let open = self.wires.values().filter(|wire| !wire.closed).count();
         assert!(open <= 1, "{open} WebSockets");
         let on_websocket =
-            self.shard.route(self.keys[self.keys.len() - 1].1, Some(self.revision()), Ask::Poll).is_err();
+            self.shard.route(self.keys[self.keys.len() - 1].1, Some(self.revision()), Ask::Poll, self.now).is_err();
         let ready = self.wires.values().any(|wire| wire.ready && !wire.closed);
         assert!(!on_websocket || queued == 0 || ready, "{queued} bytes that nobody knows of");
     }

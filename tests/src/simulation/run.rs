@@ -80,7 +80,7 @@ impl Simulation {
     pub fn new(plan: Plan) -> Self {
         let config = Config {
             max_sessions: usize::MAX,
-            max_newcomers: usize::MAX,
+            max_unjoined: usize::MAX,
             recovery: plan.cuts.map(|_| Recovery::default()),
             ..Config::default()
         };

@@ -89,7 +89,7 @@ impl App for Puppet {
             && self.below(2) == 0
         {
             let tag = self.expect(&[who]);
-            fx.ack(who, ack, &format!("#{tag}#"));
+            fx.ack(ack, &format!("#{tag}#"));
         }
         self.interfere(fx);
     }

@@ -21,7 +21,7 @@ pub(super) struct Source {
 impl Source {
     pub(super) fn new(protocol: Protocol) -> Self {
         let many = usize::MAX;
-        let config = Config { protocol, max_sessions: many, max_newcomers: many, ..Config::default() };
+        let config = Config { protocol, max_sessions: many, max_unjoined: many, ..Config::default() };
         let mut shard = Shard::new(0, Arc::new(config));
         let mut source = Self {
             stranger: SocketId { key: open(&mut shard, 0, Revision::V3), serial: 0 },

@@ -1,0 +1,36 @@
+//! The deadlines of connections: a table of which connection to look at, and when. It only says "look": the connection's own
+//! deadlines say whether anything is due. So a deadline that moves to a later time, as most do, costs nothing.
+
+use super::line::Inner;
+use crate::sync::lock;
+use sanket::Time;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, Weak};
+
+#[derive(Debug, Default)]
+pub(crate) struct Deadlines {
+    /// By time, and by a number, since several may want the same moment.
+    table: Mutex<(BTreeMap<(Time, u64), Weak<Inner>>, u64)>,
+}
+
+impl Deadlines {
+    /// Asks for a look at `line` at `at`.
+    pub(crate) fn arm(&self, at: Time, line: &Arc<Inner>) {
+        let mut table = lock(&self.table);
+        let (table, number) = &mut *table;
+        *number += 1;
+        table.insert((at, *number), Arc::downgrade(line));
+    }
+
+    /// When there is something to look at next.
+    pub(crate) fn next(&self) -> Option<Time> {
+        lock(&self.table).0.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// A connection that is to be looked at by `now`.
+    pub(crate) fn take(&self, now: Time) -> Option<Option<Arc<Inner>>> {
+        let mut table = lock(&self.table);
+        let first = table.0.first_entry()?;
+        (first.key().0 <= now).then(|| first.remove().upgrade())
+    }
+}

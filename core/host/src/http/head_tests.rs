@@ -1,0 +1,1 @@
+//! What the parser of heads takes and what it refuses, byte for byte.
