@@ -1,6 +1,6 @@
 //! Socket.IO beside the routes of an existing tide application, as the tutorial attached it to an express server.
 //!
-//! `cargo run --release -p sanket-async-std --example mounted`, then point any socket.io-client at it.
+//! `cargo run --release -p sanket-async-std --features client-files --example mounted`, then point any socket.io-client at it.
 
 use async_std::task::block_on;
 use sanket::{Chat, ChatConfig, Config};

@@ -40,8 +40,8 @@
 //! A shard is locked for one call into the core, and the last of all: by whoever has locked the hub, or a WebSocket's outlet.
 //! No other lock is taken while one is held, nothing is parsed or encoded under a shard's, and nothing is awaited under any.
 
-mod assets;
 mod chores;
+#[cfg(feature = "client-files")]
 pub mod client_files;
 mod clock;
 mod compression;
@@ -53,7 +53,6 @@ mod mounted;
 mod options;
 mod origin;
 mod outlet;
-pub mod page;
 mod question;
 mod refusal;
 mod server;

@@ -1,6 +1,6 @@
 //! Simulates a server with many clients in virtual time, and holds it to everything that it promises:
 //!
-//! `cargo run --release --example simulate -- --clients 1000000 --minutes 10 --seed 1`
+//! `cargo run --release -p sanket-tests --example simulate -- --clients 1000000 --minutes 10 --seed 1`
 //!
 //! With `--cuts` the network breaks every connection now and then, and everybody is to hear everything all the same. Ends with
 //! figures and a number that stands for all that happened: the same for the same seed, on every machine.

@@ -31,6 +31,11 @@ pub fn client_file(path_below: &str, head: &impl RequestHead) -> Option<Response
     find(FILES, path_below, head)
 }
 
+/// The names of the files, for servers that need a route for each.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    FILES.iter().map(|file| file.name)
+}
+
 fn find(files: &[File], name: &str, head: &impl RequestHead) -> Option<Response> {
     files.iter().find(|file| file.name == name).map(|file| file.response(head))
 }
@@ -195,7 +200,7 @@ mod tests {
         for name in ["", ".min", ".esm.min", ".msgpack.min"] {
             expected.extend([format!("socket.io{name}.js"), format!("socket.io{name}.js.map")]);
         }
-        assert_eq!(FILES.iter().map(|file| file.name).collect::<Vec<_>>(), expected);
+        assert_eq!(names().collect::<Vec<_>>(), expected);
         for file in FILES {
             let [(Encoding::Brotli, br), (Encoding::Gzip, gzip), (Encoding::Deflate, deflate)] = file.encoded else {
                 panic!("{} is not there in three encodings", file.name);

@@ -1,6 +1,6 @@
 //! The servers that the protocol's official suites, and the test folders of the official clients, talk to:
 //!
-//! `cargo run --release --example suite -- KIND [--port N] …`
+//! `cargo run --release -p sanket-async-std --example suite -- KIND [--port N] …`
 //!
 //! Written with nothing but the public interface, so that it shows what can be said with it. `rooms` is a kind of our own, for
 //! what the others have no use for.

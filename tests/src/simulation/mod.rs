@@ -37,7 +37,7 @@ impl fmt::Display for Plan {
     /// The command that plays it again.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { clients, minutes, seed, messages, storm, cuts } = self;
-        f.write_str("cargo run --release --example simulate -- ")?;
+        f.write_str("cargo run --release -p sanket-tests --example simulate -- ")?;
         write!(f, "--clients {clients} --minutes {minutes} --seed {seed} --messages {messages}")?;
         if *storm {
             f.write_str(" --storm")?;

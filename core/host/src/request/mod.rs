@@ -35,6 +35,7 @@ mod encoding;
 mod head;
 mod options;
 mod origin;
+mod parsed;
 mod policy;
 mod read;
 mod refused;

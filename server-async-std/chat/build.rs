@@ -1,9 +1,6 @@
-//! Builds the page in `web/` and writes the table of its files that `src/page.rs` embeds; another one, for
-//! `src/client_files.rs`, is of the files of `socket.io-client` itself, which the page's packages bring along.
+//! Builds the page in `web/` with Node.js and npm, and writes the table of its files that `src/page.rs` includes.
 //!
-//! Nothing is written outside `OUT_DIR`: the sources are copied there, and npm works there. `web/`
-//! lies beside this crate; in a crate packaged for a registry it has to lie inside it (a link named
-//! `web` will do: cargo packages what it leads to). How any of it is served is none of its business.
+//! Nothing is written outside `OUT_DIR`: the sources are copied there, and npm works there.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -11,19 +8,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};
 
-/// What the page is built from; nothing else in `web/` is copied or watched (`node_modules`, say).
+/// The directory of the page's sources.
+const WEB: &str = "../../web";
+/// What the page is built from. Nothing else in `web/` is copied or watched, `node_modules` for example.
 const SOURCES: &str = "package.json package-lock.json vite.config.js index.html public src";
-/// The files of `socket.io-client` that pages load; each has a source map beside it.
-const CLIENT_FILES: [&str; 4] =
-    ["socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js"];
-/// Node.js compresses them, as well as it can: it has all three encodings, and has to be there anyway.
-const COMPRESS: &str = include_str!("compress.mjs");
-/// Vite 8 asks for it.
+/// The oldest version that Vite 8 runs on.
 const NODE: (u32, u32) = (20, 19);
 const REMEDY: &str = "the page is built by Node.js and npm: install Node.js 20.19 or newer (https://nodejs.org), \
-     or set SANKET_SKIP_WEB=1 to build the server with a placeholder in the page's stead";
+     or set SANKET_SKIP_WEB=1 to build the program with a placeholder instead of the page";
 const PLACEHOLDER: &str = "<!doctype html><html lang=en><title>sanket</title>\
-     <p>This server was built without its page (SANKET_SKIP_WEB).";
+     <p>This program was built without its page (SANKET_SKIP_WEB).";
 
 fn main() {
     println!("cargo::rerun-if-env-changed=SANKET_SKIP_WEB");
@@ -41,23 +35,19 @@ fn run() -> Result<(), Box<dyn Error>> {
     if web.exists() {
         fs::remove_dir_all(&web)?;
     }
-    let (mut page, mut client) = (String::new(), String::new());
+    let mut table = String::new();
     if env::var("SANKET_SKIP_WEB").is_ok_and(|value| !["", "0"].contains(&value.as_str())) {
         fs::create_dir_all(&dist)?;
         fs::write(dist.join("index.html"), PLACEHOLDER)?;
     } else {
         build(&web)?;
-        list_client(&web, &mut client)?;
     }
-    list(&dist, "", &mut page)?;
-    fs::write(out.join("page.rs"), format!("&[\n{page}]\n"))?;
-    Ok(fs::write(out.join("client_files.rs"), format!("&[\n{client}]\n"))?)
+    list(&dist, "", &mut table)?;
+    Ok(fs::write(out.join("page.rs"), format!("&[\n{table}]\n"))?)
 }
 
 fn build(web: &Path) -> Result<(), Box<dyn Error>> {
-    let mut places = ["../web", "web"].map(Path::new).into_iter();
-    let found = places.find(|place| place.join("package.json").is_file());
-    let sources = found.ok_or("the sources of the page are neither in ../web nor in web")?;
+    let sources = Path::new(WEB);
     fs::create_dir_all(web)?;
     for name in SOURCES.split(' ') {
         println!("cargo::rerun-if-changed={}", sources.join(name).display());
@@ -74,7 +64,7 @@ fn build(web: &Path) -> Result<(), Box<dyn Error>> {
     output(npm, "run build", web).map(drop)
 }
 
-/// What a program writes when it does well; when it fails, all it wrote is the error.
+/// What a program prints if it succeeds; if it fails, all that it printed is the error.
 fn output(program: &str, arguments: &str, dir: &Path) -> Result<String, Box<dyn Error>> {
     let result = Command::new(program).args(arguments.split(' ')).current_dir(dir).output();
     let output = result.map_err(|error| format!("`{program}` does not start: {error}"))?;
@@ -110,30 +100,9 @@ fn list(dir: &Path, url: &str, table: &mut String) -> Result<(), Box<dyn Error>>
         }
         let hash = fnv1a(&fs::read(entry.path())?);
         write!(table, r#"Asset {{ path: "{url}", etag: "\"{hash:016x}\"", "#)?;
-        writeln!(table, "bytes: {}, encoded: &[] }},", include(&format!("dist{url}")))?;
+        writeln!(table, r#"bytes: include_bytes!(concat!(env!("OUT_DIR"), "/web/dist{url}")) }},"#)?;
     }
     Ok(())
-}
-
-/// Adds the files of `socket.io-client` to the table. As in the reference its version is the tag of them all.
-fn list_client(web: &Path, table: &mut String) -> Result<(), Box<dyn Error>> {
-    let names = CLIENT_FILES.map(|name| format!("{name} {name}.map")).join(" ");
-    fs::write(web.join("compress.mjs"), COMPRESS)?;
-    let version = output("node", &format!("compress.mjs {names}"), web)?;
-    for name in names.split(' ') {
-        let file = |suffix: &str| include(&format!("client/{name}{suffix}"));
-        write!(table, r#"Asset {{ path: "/{name}", etag: "\"{version}\"", bytes: {}, encoded: &["#, file(""))?;
-        for (encoding, suffix) in [("Brotli", ".br"), ("Gzip", ".gz"), ("Deflate", ".zz")] {
-            write!(table, "(tide::http::content::Encoding::{encoding}, {}),", file(suffix))?;
-        }
-        writeln!(table, "] }},")?;
-    }
-    Ok(())
-}
-
-/// The expression for the bytes of a file of the page's build.
-fn include(file: &str) -> String {
-    format!(r#"include_bytes!(concat!(env!("OUT_DIR"), "/web/{file}"))"#)
 }
 
 /// 64-bit FNV-1a: the same on every machine, and nobody else chooses what is hashed.

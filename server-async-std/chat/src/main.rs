@@ -1,15 +1,17 @@
 //! The chat room: the page, the Socket.IO server and the front door, put together and taken down in order.
 
 mod args;
+mod assets;
+mod page;
 
 use args::Args;
 use async_signal::{Signal, Signals};
 use async_std::task::{block_on, sleep, spawn};
 use clap::Parser as _;
 use futures_lite::{FutureExt as _, StreamExt as _};
+use page::Source;
 use sanket::{Chat, ChatConfig, Config, Recovery};
 use sanket_async_std::front::{Front, FrontConfig, FrontHandle};
-use sanket_async_std::page::{self, Source};
 use sanket_async_std::{Options, Origins, Server, client_files};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;

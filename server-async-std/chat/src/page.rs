@@ -27,7 +27,7 @@ static ASSETS: &[Asset] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
 /// Where the page comes from.
 #[derive(Clone, Debug)]
-pub enum Source {
+pub(crate) enum Source {
     /// What was built into the program. Browsers keep it and ask whether it has changed.
     Embedded,
     /// The files below a directory as they are at each request, kept by nobody. For development.
@@ -35,7 +35,7 @@ pub enum Source {
 }
 
 /// Serves the page at `/` and its files below it. Every other route of `app` goes before these.
-pub fn mount<State>(app: &mut Server<State>, source: Source)
+pub(crate) fn mount<State>(app: &mut Server<State>, source: Source)
 where
     State: Clone + Send + Sync + 'static,
 {
