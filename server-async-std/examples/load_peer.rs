@@ -5,11 +5,9 @@
 //! `cargo run --release -p sanket-async-std --example load_peer` prints where it listens.
 
 use async_std::task::block_on;
-use sanket::{AckId, App, Config, Connect, Effects, Emit, Nsp, Reason, Received, SocketId, Target, Time};
-use sanket_async_std::front::{Front, FrontConfig};
-use sanket_async_std::{Options, Server};
+use sanket::{AckId, App, Connect, Effects, Emit, Nsp, Reason, Received, SocketId, Target, Time};
+use sanket_async_std::{HttpConfig, Server, Setup, setup};
 use serde_json::json;
-use tide::listener::{Listener as _, ToListener as _};
 
 /// The room that everybody is in.
 const ROOM: &str = "everybody";
@@ -22,20 +20,11 @@ fn main() -> std::io::Result<()> {
     // All clients come from one address, and as many as the system gives descriptors.
     let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1_024);
     let max_connections = usize::try_from(limit).unwrap_or(usize::MAX);
-    let limits = FrontConfig { max_connections, max_connections_per_ip: max_connections, ..FrontConfig::default() };
-    block_on(async {
-        let server = Server::start(Peer::default(), Config::default(), Options::default());
-        let mut app = tide::new();
-        let mut front = Front::bind_to([([127, 0, 0, 1], 0)]).config(limits);
-        server.mount_directly(&mut app, &mut front, "/socket.io");
-        let handle = front.handle();
-        let mut listener = front.to_listener()?;
-        listener.bind(app).await?;
-        for address in handle.local_addrs() {
-            println!("listening on http://{address}");
-        }
-        listener.accept().await
-    })
+    let http = HttpConfig { max_connections, max_connections_per_ip: max_connections, ..HttpConfig::default() };
+    let server = Server::start(Peer::default(), Setup { http, ..setup() })?;
+    println!("listening on http://{}", server.listen(([127, 0, 0, 1], 0))?);
+    block_on(server.failed());
+    Ok(())
 }
 
 /// Says to everybody what anybody says.

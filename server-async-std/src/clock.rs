@@ -1,6 +1,5 @@
-//! The clock that the core does not have: milliseconds since the Unix epoch as of the start, and never backwards from
-//! there, whatever happens to the machine's time of day. A machine that was asleep goes on from where it stopped: deadlines
-//! count the time that it was awake, and so do the times of messages.
+//! The clock: milliseconds since the Unix epoch as of the start, and never backwards from there, whatever happens to the
+//! machine's time of day.
 
 use sanket::Time;
 use std::time::{Duration, Instant, SystemTime};
@@ -22,8 +21,9 @@ impl Clock {
         Time::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
     }
 
-    /// How long it is until `at`, at least a millisecond so that a deadline is over when its sleeper looks.
+    /// How long it is until `at`: rounded up to the next millisecond, so that `at` has come when its sleeper looks.
     pub(crate) fn until(&self, at: Time) -> Duration {
-        at.since(self.now()).max(Duration::from_millis(1))
+        let at = Duration::from_millis(at.as_millis());
+        at.saturating_sub(self.epoch + self.started.elapsed())
     }
 }

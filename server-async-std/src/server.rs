@@ -1,46 +1,40 @@
-//! A Socket.IO server as something that is started, mounted on tide applications, and closed.
+//! A Socket.IO server as something that is started, listens, and is closed.
 
-use crate::direct::Handler;
-use crate::front::Front;
-use crate::http::Endpoint;
-use crate::hub::{self, Command};
-use crate::mounted::Mounted;
-use crate::options::Options;
-use crate::shared::{Cell, Shared};
-use crate::tasks::{watch_deadlines, watch_hub};
-use crate::workers::spawn_on;
-use async_std::channel::{Sender, bounded};
+use crate::driver::Driver;
+use crate::listen::Listen;
+use crate::mount::Mounted;
+use crate::reactor::Reactor;
+use async_std::channel::{Receiver, Sender, bounded};
 use async_std::task::sleep;
-use sanket::{App, Config, Effects, Hub, Shard};
+use sanket::{App, Effects};
+use sanket_host::host::{ApplyError, Host, Setup};
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 /// How often a closing server looks whether its sessions are gone.
 const LOOK: Duration = Duration::from_millis(10);
-/// Commands that may wait for the hub; whoever has one more waits too.
-const COMMANDS: usize = 1_024;
 
-/// A running Socket.IO server with the application `A` on it. Clones are the same server.
+/// A running Socket.IO server with the application `A`. Clones are the same server. It ends with the last of them, and the last
+/// application that it is mounted on.
 pub struct Server<A> {
-    shared: Arc<Shared>,
-    options: Arc<Options>,
-    tasks: Arc<Tasks>,
-    commands: Sender<Command<A>>,
+    pub(crate) host: Host<A>,
+    pub(crate) driver: Driver,
+    pub(crate) threads: Arc<Threads>,
 }
 
 impl<A> Clone for Server<A> {
     fn clone(&self) -> Self {
-        let (shared, options) = (self.shared.clone(), self.options.clone());
-        Self { shared, options, tasks: self.tasks.clone(), commands: self.commands.clone() }
+        Self { host: self.host.clone(), driver: self.driver.clone(), threads: self.threads.clone() }
     }
 }
 
 impl<A> fmt::Debug for Server<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("shared", &self.shared).field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Server").field("host", &self.host).finish_non_exhaustive()
     }
 }
 
@@ -56,65 +50,75 @@ impl fmt::Display for Ended {
 
 impl std::error::Error for Ended {}
 
-/// What ends with the last clone, and with the last application that it is mounted on.
-#[derive(Debug)]
-pub(crate) struct Tasks {
-    shared: Arc<Shared>,
+/// The threads of a server, which end with it.
+pub(crate) struct Threads {
+    pub(crate) reactor: Arc<Reactor>,
+    /// Closed when the server has shut down.
+    pub(crate) closed: Receiver<()>,
+    _open: Sender<()>,
+    /// Ends all connections that speak HTTP.
+    pub(crate) cut: Box<dyn Fn() + Send + Sync>,
+    addresses: Mutex<Vec<SocketAddr>>,
+    end: Box<dyn Fn() + Send + Sync>,
 }
 
-impl Drop for Tasks {
-    fn drop(&mut self) {
-        self.shared.ended.store(true, Ordering::Release);
-        self.shared.hub.signal().raise();
-        self.shared.abandoned.store(true, Ordering::Release);
-        for cell in &self.shared.cells {
-            cell.timer.raise();
-        }
+impl Threads {
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        self.lock().clone()
     }
+
+    pub(crate) fn add_address(&self, address: SocketAddr) {
+        self.lock().push(address);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<SocketAddr>> {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Threads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Threads").field("addresses", &self.addresses()).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.reactor.end();
+        (self.end)();
+    }
+}
+
+/// Defaults, with the operating system's random numbers and a shard for each processor.
+#[must_use]
+pub fn setup() -> Setup {
+    let shards = available_parallelism().map_or(1, usize::from);
+    Setup { shards, ..Setup::new(|bytes| getrandom::fill(bytes).is_ok()) }
 }
 
 impl<A: App + Send + 'static> Server<A> {
-    /// Starts a server with `app` on it. It has a shard for each processor; `config.max_sessions` counts for all of them
-    /// together. It goes on until the last clone is gone, and the last application that it has been mounted on.
-    #[must_use]
-    pub fn start(app: A, config: Config, options: Options) -> Self {
-        let shards = available_parallelism().map_or(1, |n| u8::try_from(n.get()).unwrap_or(u8::MAX));
-        let config = Arc::new(config);
-        let (commands, receiver) = bounded(COMMANDS);
-        let hub = hub::Cell::new(Hub::new(app, config.clone()), receiver);
-        let shared = Arc::new(Shared::new(config, shards, Box::new(hub)));
-        spawn_on(0, watch_hub(shared.clone()));
-        for index in 0..shared.cells.len() {
-            spawn_on(index, watch_deadlines(shared.clone(), index));
-        }
-        let tasks = Arc::new(Tasks { shared: shared.clone() });
-        Self { shared, options: Arc::new(options), tasks, commands }
-    }
-
-    /// Serves it under `path` (`/socket.io`), with and without a slash at the end, as clients write both.
-    pub fn mount<State: Clone + Send + Sync + 'static>(&self, app: &mut tide::Server<State>, path: &str) {
-        let endpoint = Mounted(self.endpoint());
-        let path = path.trim_end_matches('/');
-        for path in [path, &format!("{path}/")] {
-            // For GET by name: tide would prefer somebody's wildcard for GET to a route for all methods.
-            app.at(path).get(endpoint.clone()).all(endpoint.clone());
-        }
-    }
-
-    /// The same, and has `front` ask it before the application. What clients see is the same, and costs about half: http-types
-    /// and tide do not get to see their requests, nor does the application's middleware. Such requests as only they can read,
-    /// with a host that is no plain name for example, still go through the application.
-    pub fn mount_directly<State>(&self, app: &mut tide::Server<State>, front: &mut Front, path: &str)
-    where
-        State: Clone + Send + Sync + 'static,
-    {
-        self.mount(app, path);
-        front.answer_directly(path, Arc::new(Handler(self.endpoint())));
-    }
-
-    fn endpoint(&self) -> Arc<Endpoint> {
-        let (shared, options) = (self.shared.clone(), self.options.clone());
-        Arc::new(Endpoint { shared, options, _tasks: self.tasks.clone() })
+    /// Starts a server with `app` on it, and a thread for each of `setup.shards`. [`setup`] has the defaults.
+    ///
+    /// # Errors
+    ///
+    /// The system's, if it gives no threads or no descriptors for them.
+    pub fn start(app: A, setup: Setup) -> io::Result<Self> {
+        let (reactor, polls) = Reactor::new(setup.shards)?;
+        let reactor = Arc::new(reactor);
+        let driver = Driver::new(reactor.clone());
+        let host = Host::new(app, setup, driver.clone());
+        reactor.start(polls, &host, &driver)?;
+        let (open, closed) = bounded(1);
+        let [ended, cut] = [host.clone(), host.clone()];
+        let threads = Threads {
+            reactor,
+            closed,
+            _open: open,
+            cut: Box::new(move || cut.cut()),
+            addresses: Mutex::default(),
+            end: Box::new(move || ended.end()),
+        };
+        Ok(Self { host, driver, threads: Arc::new(threads) })
     }
 
     /// Lets `work` have the application and its effects, between two events of clients: whatever an application has to wait
@@ -127,46 +131,100 @@ impl<A: App + Send + 'static> Server<A> {
         &self,
         work: impl FnOnce(&mut A, &mut Effects<'_>) -> R + Send + 'static,
     ) -> Result<R, Ended> {
-        let (sender, receiver) = oneshot::channel();
-        let command: Command<A> = Box::new(move |app, fx| {
-            // Whoever asked may have gone.
-            let _ = sender.send(work(app, fx));
-        });
-        self.commands.send(command).await.map_err(|_| Ended)?;
-        self.shared.turn_hub();
-        receiver.await.map_err(|_| Ended)
+        let (sender, receiver) = bounded(1);
+        let work = Arc::new(Mutex::new(Some(work)));
+        loop {
+            let (sender, work) = (sender.clone(), work.clone());
+            let applied = self.host.apply(move |app, fx| {
+                let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some(work) = work {
+                    // Whoever asked may have gone.
+                    let _ = sender.try_send(work(app, fx));
+                }
+            });
+            match applied {
+                Ok(()) => break,
+                Err(ApplyError::Full) => sleep(LOOK).await,
+                Err(_) => return Err(Ended),
+            }
+        }
+        drop(sender);
+        receiver.recv().await.map_err(|_| Ended)
     }
 
-    /// How many sessions there are.
+    /// Serves it on tide's own listener, or any other that tide has. What is known only to [`Server::listener`] is lost: limits
+    /// and deadlines of connections, and clients that vanish while their polls wait are noticed by their heartbeat only.
+    pub fn mount<State: Clone + Send + Sync + 'static>(&self, app: &mut tide::Server<State>, path: &str) {
+        let endpoint = Mounted::new(self);
+        let path = path.trim_end_matches('/');
+        for path in [path, &format!("{path}/")] {
+            // For GET by name: tide would prefer somebody's wildcard for GET to a route for all methods.
+            app.at(path).get(endpoint.clone()).all(endpoint.clone());
+        }
+    }
+}
+
+impl<A> Server<A> {
+    /// A listener for a tide application, whose requests it gets but for the server's own: see [`Listen`].
     #[must_use]
-    pub fn sessions(&self) -> usize {
-        self.tasks.shared.sessions()
+    pub fn listener(&self, addresses: impl IntoIterator<Item = impl Into<SocketAddr>>) -> Listen {
+        let addresses = addresses.into_iter().map(Into::into).collect();
+        Listen::new(self.driver.clone(), self.threads.clone(), addresses)
     }
 
-    /// How many requests wait for an answer: polls for something to be said, and POSTs for their bodies.
+    /// Listens without any application around the server. Returns the address, with the port that the system chose.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn listen(&self, address: impl Into<SocketAddr>) -> io::Result<SocketAddr> {
+        let listener = std::net::TcpListener::bind(address.into())?;
+        let address = listener.local_addr()?;
+        self.threads.reactor.listen(listener)?;
+        self.threads.add_address(address);
+        Ok(address)
+    }
+
+    /// The addresses that are listened on, with the ports that the system chose.
     #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.shared.cells.iter().map(Cell::waiting).sum()
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.threads.addresses()
+    }
+
+    /// The host that this drives, with its counters.
+    #[must_use]
+    pub fn host(&self) -> &Host<A> {
+        &self.host
     }
 
     /// Waits until the application panics, which closes all sessions. There is nothing to be done then but to end.
     pub async fn failed(&self) {
-        while !self.shared.failed.load(Ordering::Acquire) {
-            let failing = self.shared.failing.listen();
-            if !self.shared.failed.load(Ordering::Acquire) {
-                failing.await;
-            }
+        while !self.host.has_failed() {
+            sleep(LOOK).await;
         }
     }
 
-    /// Closes every session and takes no more. Clients are told, and what is queued for them goes out. Returns when all
-    /// sessions are gone and all their WebSockets are closed, or after `patience`; whether they are.
+    /// Closes every session and takes no more. Clients are told, and what is queued for them goes out. Returns when all sessions
+    /// are gone and all their WebSockets are closed, or after `patience`; whether they are.
     pub async fn close(&self, patience: Duration) -> bool {
-        for cell in &self.shared.cells {
-            self.shared.with(cell, Shard::shutdown);
-        }
+        self.host.close_sessions();
+        self.until(patience, || self.host.sessions() == 0 && self.host.websockets() == 0).await
+    }
+
+    /// Stops listening, and closes connections when their requests are answered, or after `patience`; whether they all were.
+    /// WebSockets are left alone: they end with their sessions.
+    pub async fn shut_down(&self, patience: Duration) -> bool {
+        self.threads.reactor.unlisten();
+        self.host.drain();
+        let in_time = self.until(patience, || self.host.http_connections() == 0).await;
+        self.host.cut();
+        self.threads.closed.close();
+        in_time
+    }
+
+    async fn until(&self, patience: Duration, is_done: impl Fn() -> bool) -> bool {
         let deadline = Instant::now() + patience;
-        while self.sessions() > 0 || self.shared.living_sockets.load(Ordering::Acquire) > 0 {
+        while !is_done() {
             if Instant::now() >= deadline {
                 return false;
             }

@@ -6,13 +6,12 @@ mod page;
 
 use args::Args;
 use async_signal::{Signal, Signals};
-use async_std::task::{block_on, sleep, spawn};
+use async_std::task::{block_on, spawn};
 use clap::Parser as _;
 use futures_lite::{FutureExt as _, StreamExt as _};
 use page::Source;
 use sanket::{Chat, ChatConfig, Config, Recovery};
-use sanket_async_std::front::{Front, FrontConfig, FrontHandle};
-use sanket_async_std::{Options, Origins, Server, client_files};
+use sanket_async_std::{HttpConfig, Options, Origins, Server, Setup, setup};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -46,27 +45,21 @@ async fn run(args: Args) -> std::io::Result<()> {
         recovery: args.recovery.then(Recovery::default),
         ..Config::default()
     };
-    let chat = Chat::new(ChatConfig::default(), fastrand::u64(..));
-    let server = Server::start(chat, config, Options::default().origins(Origins::listed(args.allow_origin)));
-    let mut app = tide::new();
     let max_connections = max_connections(args.max_sessions);
-    let max_connections_per_ip = args.max_connections_per_ip.unwrap_or(max_connections);
-    let mut front = Front::bind_to(addresses(&args.listen, args.port)).config(FrontConfig {
+    let http = HttpConfig {
         max_connections,
-        max_connections_per_ip,
+        max_connections_per_ip: args.max_connections_per_ip.unwrap_or(max_connections),
         // What is beyond the payload is refused by the protocol, in its own words.
-        max_body: FrontConfig::default().max_body.max(2 * args.max_payload as u64),
-        ..FrontConfig::default()
-    });
-    server.mount_directly(&mut app, &mut front, "/socket.io");
-    if !args.no_client_files {
-        client_files::mount(&mut app, "/socket.io");
-    }
+        max_body: HttpConfig::default().max_body.max(2 * args.max_payload as u64),
+        ..HttpConfig::default()
+    };
+    let options = Options::default().origins(Origins::listed(args.allow_origin)).serve_client(!args.no_client_files);
+    let chat = Chat::new(ChatConfig::default(), fastrand::u64(..));
+    let server = Server::start(chat, Setup { config, http, options, ..setup() })?;
+    let mut app = tide::new();
     page::mount(&mut app, args.web_dir.map_or(Source::Embedded, Source::Directory));
-
-    let handle = front.handle();
-    let mut listener = app.bind(front).await?;
-    for address in handle.local_addrs() {
+    let mut listener = app.bind(server.listener(addresses(&args.listen, args.port))).await?;
+    for address in server.addresses() {
         log::info!("listening on http://{address}");
     }
     let accepting = spawn(async move { tide::listener::Listener::<()>::accept(&mut listener).await });
@@ -81,7 +74,7 @@ async fn run(args: Args) -> std::io::Result<()> {
         Ok(_) => log::info!("SIGTERM: closing"),
         Err(()) => log::error!("closing"),
     }
-    close(&server, &handle).or(again(&mut signals)).await;
+    close(&server).or(again(&mut signals)).await;
     drop(accepting);
     log::info!("closed");
     signalled.map(drop).map_err(|()| std::io::Error::other("the application panicked"))
@@ -104,21 +97,12 @@ fn max_connections(max_sessions: usize) -> usize {
 
 /// First the sessions: none is opened any more, and clients are told. For that the door stays open: a client that is just
 /// between two polls has to come in once more to hear of it. Then the door.
-async fn close(server: &Server<Chat>, front: &FrontHandle) {
+async fn close(server: &Server<Chat>) {
     if !server.close(PATIENCE).await {
-        log::warn!("{} sessions did not end in time", server.sessions());
+        log::warn!("{} sessions did not end in time", server.host().sessions());
     }
-    front.shutdown();
-    let in_time = async {
-        front.finished().await;
-        true
-    };
-    let late = async {
-        sleep(PATIENCE).await;
-        false
-    };
-    if !in_time.or(late).await {
-        log::warn!("{} connections did not end in time", front.http_connections());
+    if !server.shut_down(PATIENCE).await {
+        log::warn!("some connections did not end in time");
     }
 }
 

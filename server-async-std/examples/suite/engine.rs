@@ -1,16 +1,12 @@
 //! Engine.IO alone: the official suites, and the test folder of engine.io-client 6.
 
-use crate::Suite;
-use sanket::{App, Connect, Effects, Reason, Said, SocketId, Target};
+use sanket::{App, Connect, Effects, Handshake, Reason, Said, SocketId, Target};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use tide::http::Method;
 
 /// Sends everything back.
 #[derive(Debug, Default)]
 pub(crate) struct Echo;
-
-impl Suite for Echo {}
 
 impl App for Echo {
     fn connect(&mut self, _: SocketId, _: &Connect, _: &mut Effects<'_>) {}
@@ -38,20 +34,18 @@ pub(crate) struct Talk {
     headers: Headers,
 }
 
-impl Suite for Talk {
-    /// Takes down the headers of POSTs: what an application wants to know of requests, tide's middleware can tell it.
-    fn prepare(&self, app: &mut tide::Server<()>) {
+impl Talk {
+    /// Takes down the headers of POSTs.
+    pub(crate) fn on_request(&self) -> impl Fn(&str, &Handshake) + Send + Sync + 'static {
         let posts = self.headers.clone();
-        app.with(tide::utils::Before(move |request: tide::Request<()>| {
-            let sid = request.url().query_pairs().find(|(name, _)| name == "sid").map(|(_, sid)| sid.into_owned());
-            if let (Method::Post, Some(sid)) = (request.method(), sid) {
+        move |method, request| {
+            if let ("POST", Some(sid)) = (method, request.query_value("sid")) {
                 let headers: serde_json::Map<_, _> =
-                    request.iter().map(|(name, value)| (name.to_string(), value.last().as_str().into())).collect();
+                    request.headers().map(|(name, value)| (name.to_owned(), value.into())).collect();
                 let json = serde_json::Value::from(headers).to_string();
-                posts.lock().unwrap_or_else(PoisonError::into_inner).insert(sid, json);
+                posts.lock().unwrap_or_else(PoisonError::into_inner).insert(sid.into_owned(), json);
             }
-            async move { request }
-        }));
+        }
     }
 }
 

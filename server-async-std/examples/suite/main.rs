@@ -13,8 +13,7 @@ mod sio_client;
 use async_std::task::{block_on, sleep};
 use clap::{Parser, ValueEnum};
 use sanket::{App, Config, Handshake, Protocol, Recovery};
-use sanket_async_std::front::Front;
-use sanket_async_std::{Cookie, Denial, Options, Origin, Origins, Server, Welcome};
+use sanket_async_std::{AllowAsync as _, Cookie, Denial, Options, Origin, Origins, Server, Setup, Welcome, setup};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -106,12 +105,13 @@ fn main() -> std::io::Result<()> {
     let args = Args::parse();
     match args.kind {
         Kind::Sio => serve(&args, sio::Sio, Options::default()),
-        Kind::SioClient => serve(&args, sio_client::SioClient::default(), Options::default().admit(late)),
+        Kind::SioClient => serve(&args, sio_client::SioClient::default(), Options::default().allow_async(late)),
         Kind::Rooms => serve(&args, rooms::Rooms::default(), Options::default()),
         Kind::Eio => serve(&args, engine::Echo, Options::default()),
         Kind::EioClient => {
             let talk = engine::Talk::default();
-            let options = Options::default().admit(|handshake| async move { greet(&handshake) });
+            let options = Options::default().allow_async(|handshake| async move { greet(&handshake) });
+            let options = options.on_request(talk.on_request());
             serve(&args, talk, options)
         }
     }
@@ -136,14 +136,7 @@ fn greet(handshake: &Handshake) -> Result<Welcome, Denial> {
         .header("Set-Cookie", &format!("4=4; Expires={now}")))
 }
 
-/// An application that may have something to say about the tide application that it is mounted on.
-trait Suite: App + Send + 'static {
-    fn prepare(&self, app: &mut tide::Server<()>) {
-        let _ = app;
-    }
-}
-
-fn serve(args: &Args, app: impl Suite, options: Options) -> std::io::Result<()> {
+fn serve(args: &Args, app: impl App + Send + 'static, options: Options) -> std::io::Result<()> {
     let is_engine = matches!(args.kind, Kind::Eio | Kind::EioClient);
     let config = config(args, is_engine);
     let origins = if args.kind == Kind::Sio && args.allow_origin.is_empty() {
@@ -157,24 +150,16 @@ fn serve(args: &Args, app: impl Suite, options: Options) -> std::io::Result<()> 
     }
     block_on(async {
         let mut tide = tide::new();
-        app.prepare(&mut tide);
-        let server = Server::start(app, config, options);
-        let port = args.port.unwrap_or(if args.kind == Kind::SioClient { 3_210 } else { 3_000 });
-        let mut front = Front::bind_to(addresses(port));
         let path = if is_engine { "/engine.io" } else { "/socket.io" };
-        // Its middleware wants to see all requests.
-        if args.kind == Kind::EioClient {
-            server.mount(&mut tide, path);
-        } else {
-            server.mount_directly(&mut tide, &mut front, path);
-        }
+        let server = Server::start(app, Setup { config, options: options.path(path), ..setup() })?;
+        let port = args.port.unwrap_or(if args.kind == Kind::SioClient { 3_210 } else { 3_000 });
         // For tests that want to know whether anything is left.
         let counted = server.clone();
         tide.at("/sessions").get(move |_| {
-            let sessions = counted.sessions();
+            let sessions = counted.host().sessions();
             async move { Ok(sessions.to_string()) }
         });
-        listen(&server, tide, front).await
+        listen(&server, tide, addresses(port)).await
     })
 }
 
@@ -217,13 +202,12 @@ fn addresses(port: u16) -> Vec<SocketAddr> {
 }
 
 /// Listens until it is told to end.
-async fn listen<A: Suite>(server: &Server<A>, tide: tide::Server<()>, front: Front) -> std::io::Result<()> {
+async fn listen<A>(server: &Server<A>, tide: tide::Server<()>, addresses: Vec<SocketAddr>) -> std::io::Result<()> {
     use async_signal::{Signal, Signals};
-    use futures_lite::{FutureExt as _, StreamExt as _};
+    use futures_lite::StreamExt as _;
     let mut signals = Signals::new([Signal::Term, Signal::Int])?;
-    let handle = front.handle();
-    let mut listener = tide.bind(front).await?;
-    for address in handle.local_addrs() {
+    let mut listener = tide.bind(server.listener(addresses)).await?;
+    for address in server.addresses() {
         // In one piece, for whoever waits for it.
         let line = format!("listening on http://{address}\n");
         eprint!("{line}");
@@ -232,8 +216,7 @@ async fn listen<A: Suite>(server: &Server<A>, tide: tide::Server<()>, front: Fro
     signals.next().await;
     // Sessions first: whoever is between two polls has to come in once more to hear of it.
     server.close(PATIENCE).await;
-    handle.shutdown();
-    async { handle.finished().await }.or(async { sleep(PATIENCE).await }).await;
+    server.shut_down(PATIENCE).await;
     drop(accepting);
     Ok(())
 }

@@ -2,7 +2,6 @@
 //! on connection; every event but `out` is acked. What the events do is written down beside the same server on the
 //! reference, in `tests/clients/support/reference-socket.mjs`.
 
-use crate::Suite;
 use bytes::Bytes;
 use sanket::{
     AckId, Admission, Among, App, AskId, Connect, Effects, Emit, Nsp, Reason, Received, Refusal, SocketId, Target, Time,
@@ -59,8 +58,6 @@ struct Auth<'a> {
 fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<&'de RawValue>, D::Error> {
     Deserialize::deserialize(value).map(Some)
 }
-
-impl Suite for Rooms {}
 
 impl App for Rooms {
     fn admit(&mut self, who: SocketId, connect: &Connect, fx: &mut Effects<'_>) -> Admission {

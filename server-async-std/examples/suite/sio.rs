@@ -1,6 +1,5 @@
 //! The official Socket.IO suite: what is said comes back, as an event or as an ack.
 
-use crate::Suite;
 use sanket::{AckId, Admission, App, AskId, Connect, Effects, Emit, Nsp, Reason, Received, SocketId, Target};
 
 /// How long answers are waited for.
@@ -8,8 +7,6 @@ const PATIENCE: u64 = 10_000;
 
 #[derive(Debug, Default)]
 pub(crate) struct Sio;
-
-impl Suite for Sio {}
 
 impl App for Sio {
     fn admit(&mut self, _: SocketId, connect: &Connect, _: &mut Effects<'_>) -> Admission {

@@ -1,6 +1,5 @@
 //! The test folder of socket.io-client 4.
 
-use crate::Suite;
 use jiff::Timestamp;
 use sanket::{
     AckId, Admission, App, AskId, Connect, Effects, Emit, Handshake, Nsp, Reason, Received, Refusal, SocketId, Target,
@@ -49,8 +48,6 @@ impl Socket {
         Greeting { time: time.to_string(), handshake, auth: serde_json::from_str(&self.auth).ok() }
     }
 }
-
-impl Suite for SioClient {}
 
 impl App for SioClient {
     fn admit(&mut self, _: SocketId, connect: &Connect, _: &mut Effects<'_>) -> Admission {

@@ -165,7 +165,8 @@ impl Inner {
     fn read(&self, turn: &Turn<'_>, head: &http::Head<'_>, ticket: Ticket) -> Begun {
         let shared = turn.shared;
         #[cfg(feature = "client-files")]
-        if let Some(below) = shared.options.path_below(head.path())
+        if shared.options.serve_client
+            && let Some(below) = shared.options.path_below(head.path())
             && let Some(response) = crate::client_files::client_file(below, head)
         {
             return Begun::File(Box::new(response), ticket);

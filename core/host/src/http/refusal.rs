@@ -18,7 +18,9 @@ impl Refusal {
         Self { status, message }
     }
 
-    pub(super) const fn bad(message: &'static str) -> Self {
+    /// A 400.
+    #[must_use]
+    pub const fn bad(message: &'static str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)
     }
 

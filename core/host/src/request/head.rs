@@ -1,6 +1,5 @@
 //! The head of a request as this module needs it, whoever has parsed it. Knows names and bytes, and what no header means.
 
-use crate::http::Head;
 use std::borrow::Cow;
 use std::net::IpAddr;
 
@@ -58,28 +57,6 @@ pub trait RequestHead {
     }
 }
 
-impl RequestHead for Head<'_> {
-    fn method(&self) -> &str {
-        self.method().as_str()
-    }
-
-    fn path(&self) -> &str {
-        self.path()
-    }
-
-    fn query(&self) -> &str {
-        self.query()
-    }
-
-    fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.fields()
-    }
-
-    fn host(&self) -> Option<Cow<'_, str>> {
-        Some(self.host().into())
-    }
-}
-
 /// Where a request came from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Peer {
@@ -100,8 +77,7 @@ pub(super) fn latin1(bytes: &[u8]) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::super::test_head::Head;
-    use super::{RequestHead, latin1};
-    use std::borrow::Cow;
+    use super::*;
 
     #[test]
     fn values_are_latin1() {

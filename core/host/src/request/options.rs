@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 type AllowRequest = Box<dyn Fn(Arc<Handshake>, AllowReply) + Send + Sync>;
+type OnRequest = Box<dyn Fn(&str, &Handshake) + Send + Sync>;
 type OnRefused = Box<dyn Fn(RequestError, &str) + Send + Sync>;
 
 /// Options of the endpoint. Start from [`RequestOptions::default`].
@@ -20,6 +21,8 @@ pub struct RequestOptions {
     allow_request: Option<AllowRequest>,
     pub(crate) allow_timeout: u64,
     on_refused: Option<OnRefused>,
+    on_request: Option<OnRequest>,
+    pub(crate) serve_client: bool,
 }
 
 impl Default for RequestOptions {
@@ -32,6 +35,8 @@ impl Default for RequestOptions {
             allow_request: None,
             allow_timeout: 10_000,
             on_refused: None,
+            on_request: None,
+            serve_client: true,
         }
     }
 }
@@ -92,6 +97,22 @@ impl RequestOptions {
         self
     }
 
+    /// A function that is called with every request to the endpoint before it is served: its method, and its URL and headers.
+    /// It must not block, nor call the server. Default: none.
+    #[must_use]
+    pub fn on_request(mut self, on_request: impl Fn(&str, &Handshake) + Send + Sync + 'static) -> Self {
+        self.on_request = Some(Box::new(on_request));
+        self
+    }
+
+    /// Whether the client's files (`socket.io.js` and its like) are served below the path, if they were built in with the cargo
+    /// feature `client-files`. Default `true`, as the reference's `serveClient`.
+    #[must_use]
+    pub fn serve_client(mut self, serves: bool) -> Self {
+        self.serve_client = serves;
+        self
+    }
+
     /// Whether the endpoint is what a request with this path, as it was sent, is for.
     #[must_use]
     pub fn is_endpoint(&self, path: &str) -> bool {
@@ -125,6 +146,11 @@ impl RequestOptions {
         if let (Some(on_refused), Some(url)) = (&self.on_refused, url) {
             on_refused(error, url);
         }
+    }
+
+    /// The function of [`RequestOptions::on_request`].
+    pub(super) fn listener(&self) -> Option<&OnRequest> {
+        self.on_request.as_ref()
     }
 
     /// Whether somebody wants to know of refusals.

@@ -93,6 +93,9 @@ impl Request {
     /// Reads a request for the endpoint (see [`RequestOptions::is_endpoint`]) that came at `now`, in milliseconds since 1970.
     /// A page whose origin may not connect is logged.
     pub fn read(head: &impl RequestHead, peer: &Peer, options: &RequestOptions, config: &Config, now: Time) -> Self {
+        if let Some(on_request) = options.listener() {
+            on_request(head.method(), &handshake(head, peer, now));
+        }
         let (origin, host) = (head.header("origin"), head.host());
         let access = options.origins.check(origin.as_deref(), host.as_deref());
         let policy = ResponsePolicy::read(head, access, options);

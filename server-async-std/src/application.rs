@@ -1,0 +1,196 @@
+//! Requests for the tide application around the server: from the host's words to http-types', and the response back.
+
+use crate::driver::Application;
+use async_std::task::spawn;
+use futures_lite::{AsyncBufRead, AsyncRead, FutureExt as _};
+use sanket_host::host::application::{self, Gone, Head, Request, Responder, Writer};
+use sanket_host::http::{Refusal, Response};
+use std::future::poll_fn;
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use tide::http::headers::{CONTENT_TYPE, HeaderName, HeaderValue};
+use tide::http::{self, Method, Url, Version};
+
+/// What is read at once of a body.
+const PIECE: usize = 16 * 1024;
+
+/// A tide application.
+pub(crate) struct Tide<State>(pub(crate) tide::Server<State>);
+
+impl<State: Clone + Send + Sync + 'static> Application for Tide<State> {
+    fn request(&self, request: Request) {
+        let app = self.0.clone();
+        spawn(async move {
+            let Request { head, peer, body, mut responder } = request;
+            let request = match convert(&head, body) {
+                Ok(mut request) => {
+                    let port = 0;
+                    request.set_peer_addr(peer.address.map(|address| std::net::SocketAddr::new(address, port)));
+                    request
+                }
+                Err(refusal) => return responder.respond(&refusal.response()),
+            };
+            let respond = async { Some(AssertUnwindSafe(app.respond(request)).catch_unwind().await) };
+            let gone = async {
+                poll_fn(|cx| responder.poll_gone(cx)).await;
+                None
+            };
+            // The application's future is dropped when the client has gone.
+            let response: http::Response = match respond.or(gone).await {
+                None => return,
+                Some(Ok(Ok(response))) => response,
+                Some(Ok(Err(error))) => http::Response::new(error.status()),
+                Some(Err(_panic)) => {
+                    log::error!("an endpoint panicked");
+                    return responder.respond(&internal_error());
+                }
+            };
+            send(responder, response).await;
+        });
+    }
+}
+
+fn internal_error() -> Response {
+    Refusal::new(::http::StatusCode::INTERNAL_SERVER_ERROR, "internal error").response()
+}
+
+/// The request as tide sees it.
+fn convert(head: &Head, body: application::Body) -> Result<http::Request, Refusal> {
+    const MALFORMED: Refusal = Refusal::bad("malformed request target");
+    let host = head.fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("host"));
+    let host = host.map(|(_, host)| String::from_utf8_lossy(host)).filter(|host| !host.is_empty());
+    let host = host.as_deref().unwrap_or("localhost");
+    let url = match &*head.target {
+        "*" => format!("http://{host}/*"),
+        target if target.starts_with('/') => format!("http://{host}{target}"),
+        target => target.into(),
+    };
+    let url = Url::parse(&url).map_err(|_| MALFORMED)?;
+    if !url.username().is_empty() || url.password().is_some() || !matches!(url.scheme(), "http" | "https") {
+        return Err(MALFORMED);
+    }
+    let method: Method =
+        head.method.parse().map_err(|_| Refusal::new(::http::StatusCode::NOT_IMPLEMENTED, "unknown method"))?;
+    let is_absolute = !head.target.starts_with('/') && &*head.target != "*";
+    let authority = is_absolute.then(|| {
+        let host = url.host_str().unwrap_or_default();
+        url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    });
+    let mut request = http::Request::new(method, url);
+    request.set_version(Some(if head.http10 { Version::Http1_0 } else { Version::Http1_1 }));
+    for (name, value) in &head.fields {
+        let value = match &authority {
+            Some(authority) if name.eq_ignore_ascii_case("host") => authority.as_bytes(),
+            _ => value,
+        };
+        let name = HeaderName::from_bytes(name.as_bytes().into());
+        let value = HeaderValue::from_bytes(value.into());
+        if let (Ok(name), Ok(value)) = (name, value) {
+            request.append_header(name, value);
+        }
+    }
+    if head.has_body {
+        let is_typed = request.header(CONTENT_TYPE).is_some();
+        let length = head.length.and_then(|length| usize::try_from(length).ok());
+        request.set_body(http::Body::from_reader(Body { body, buffer: Vec::new(), used: 0 }, length));
+        if !is_typed {
+            // `set_body` puts one there that the client never sent.
+            request.remove_header(CONTENT_TYPE);
+        }
+    }
+    Ok(request)
+}
+
+/// A request's body as something to read.
+struct Body {
+    body: application::Body,
+    buffer: Vec<u8>,
+    /// So many bytes of the buffer have been taken.
+    used: usize,
+}
+
+impl AsyncBufRead for Body {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        let Self { body, buffer, used } = self.get_mut();
+        if *used == buffer.len() {
+            (*buffer, *used) = (Vec::new(), 0);
+            ready!(body.poll_read(cx, buffer, PIECE)).map_err(|Gone| io::ErrorKind::ConnectionAborted)?;
+        }
+        Poll::Ready(Ok(&buffer[*used..]))
+    }
+
+    fn consume(mut self: Pin<&mut Self>, n: usize) {
+        self.used = (self.used + n).min(self.buffer.len());
+    }
+}
+
+impl AsyncRead for Body {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut [u8]) -> Poll<io::Result<usize>> {
+        let bytes = ready!(self.as_mut().poll_fill_buf(cx))?;
+        let n = out.len().min(bytes.len());
+        out[..n].copy_from_slice(&bytes[..n]);
+        self.consume(n);
+        Poll::Ready(Ok(n))
+    }
+}
+
+/// Sends the response, its body in pieces.
+async fn send(responder: Responder, mut response: http::Response) {
+    let length = response.len();
+    let body = response.take_body();
+    let head = head(&response);
+    if length == Some(0) {
+        return responder.respond(&head);
+    }
+    let writer = responder.start(&head, length.map(|length| length as u64));
+    if stream(writer, body).await.is_none() {
+        log::debug!("a client went before it had its response");
+    }
+}
+
+fn head(response: &http::Response) -> Response {
+    let status = ::http::StatusCode::from_u16(response.status().into());
+    let mut head = Response::new(status.unwrap_or(::http::StatusCode::INTERNAL_SERVER_ERROR));
+    for (name, values) in response {
+        for value in values {
+            if name == "connection" {
+                head.closes |= value.as_str().split(',').any(|token| token.trim().eq_ignore_ascii_case("close"));
+            } else if name != "content-length" && name != "transfer-encoding" {
+                head.add(name.as_str().to_owned(), value.as_str().to_owned());
+            }
+        }
+    }
+    if head.status == ::http::StatusCode::SWITCHING_PROTOCOLS {
+        log::error!("an endpoint answered 101, which only the server can");
+        return internal_error();
+    }
+    head
+}
+
+async fn stream(mut writer: Writer, body: http::Body) -> Option<()> {
+    let mut body = pin!(body);
+    let mut piece = vec![0; PIECE];
+    loop {
+        let room = poll_fn(|cx| writer.poll_room(cx)).await.ok()?;
+        let room = room.min(PIECE);
+        let read = poll_fn(|cx| {
+            if writer.poll_gone(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            body.as_mut().poll_read(cx, &mut piece[..room]).map(Some)
+        });
+        match read.await? {
+            Ok(0) => {
+                writer.end();
+                return Some(());
+            }
+            Ok(n) => writer.write(&piece[..n]),
+            Err(error) => {
+                log::error!("the body of a response cannot be read: {error}");
+                return None;
+            }
+        }
+    }
+}

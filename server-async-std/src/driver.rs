@@ -1,0 +1,68 @@
+//! What the host needs of async-std: the time, tasks for the application's requests, threads for long work.
+
+use crate::clock::Clock;
+use crate::reactor::Reactor;
+use async_std::task::spawn_blocking;
+use sanket::Time;
+use sanket_host::host::application::Request;
+use sanket_host::host::{self, Job};
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+/// The application around the server. Clones are the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Driver(Arc<Inside>);
+
+struct Inside {
+    clock: Clock,
+    reactor: Arc<Reactor>,
+    application: RwLock<Option<Arc<dyn Application>>>,
+}
+
+/// Whoever responds to requests that are not the server's.
+pub(crate) trait Application: Send + Sync {
+    fn request(&self, request: Request);
+}
+
+impl Driver {
+    pub(crate) fn new(reactor: Arc<Reactor>) -> Self {
+        Self(Arc::new(Inside { clock: Clock::new(), reactor, application: RwLock::new(None) }))
+    }
+
+    pub(crate) fn set_application(&self, application: Arc<dyn Application>) {
+        *self.0.application.write().unwrap_or_else(PoisonError::into_inner) = Some(application);
+    }
+
+    pub(crate) fn until(&self, at: Time) -> Duration {
+        self.0.clock.until(at)
+    }
+}
+
+impl host::Driver for Driver {
+    fn now(&self) -> Time {
+        self.0.clock.now()
+    }
+
+    fn wake(&self) {
+        self.0.reactor.wake_timer();
+    }
+
+    fn request(&self, request: Request) {
+        let application = self.0.application.read().unwrap_or_else(PoisonError::into_inner).clone();
+        match application {
+            Some(application) => application.request(request),
+            None => request.not_found(),
+        }
+    }
+
+    fn run(&self, job: Job) {
+        drop(spawn_blocking(job));
+    }
+}
+
+impl fmt::Debug for Inside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inside").finish_non_exhaustive()
+    }
+}
