@@ -172,7 +172,10 @@ impl App {
     }
 
     pub(crate) fn gone(&mut self, ticket: Ticket) {
-        assert!(self.doing.take_if(|(current, _)| *current == ticket).is_some(), "{ticket:?} is unknown or was answered");
+        assert!(
+            self.doing.take_if(|(current, _)| *current == ticket).is_some(),
+            "{ticket:?} is unknown or was answered"
+        );
     }
 
     /// The request that waits.

@@ -96,7 +96,7 @@ impl Bench {
 
     pub(crate) fn poll(&mut self) {
         let now = self.time();
-        while let Some(event) = self.connection.poll(now, |head, ticket| App::read(head, ticket)) {
+        while let Some(event) = self.connection.poll(now, App::read) {
             match event {
                 Event::Request(request) => self.app.begin(&mut self.connection, request, now),
                 Event::Refused { ticket, refusal, origin, host, path } => {

@@ -3,6 +3,7 @@ mod app;
 mod bench;
 mod bodies;
 mod deadlines;
+mod frames;
 mod heads;
 mod hostile;
 mod responses;
