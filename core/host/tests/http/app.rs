@@ -185,7 +185,8 @@ impl App {
 
     /// Lets what waits at the gate pass.
     pub(crate) fn pass(&mut self, connection: &mut Connection, now: Time) -> bool {
-        let Some((ticket, Doing::Gate | Doing::Pieces)) = self.doing.take() else { return false };
+        let at_gate = self.doing.take_if(|(_, doing)| matches!(doing, Doing::Gate | Doing::Pieces));
+        let Some((ticket, _)) = at_gate else { return false };
         connection.respond(ticket, &text("passed"), now);
         true
     }

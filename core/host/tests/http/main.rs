@@ -2,6 +2,7 @@
 mod app;
 mod bench;
 mod bodies;
+mod conversations;
 mod deadlines;
 mod frames;
 mod heads;
