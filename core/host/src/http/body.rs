@@ -6,6 +6,9 @@ use super::refusal::Refusal;
 use http::StatusCode;
 use sanket::Time;
 
+/// What is said to a body that is longer than allowed.
+pub(super) const BODY_TOO_LONG: Refusal = Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long");
+
 /// What [`Connection::read_body`](super::Connection::read_body) found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Body {
@@ -96,20 +99,29 @@ impl RequestBody {
         config: &HttpConfig,
     ) -> Result<Body, Refusal> {
         let start = into.len();
-        while into.len() - start < max {
-            let room = max - (into.len() - start);
-            match self.framing.step(received, room, &mut |data| into.extend_from_slice(data))? {
-                Step::Data(n) => self.read += n as u64,
-                Step::End if into.len() == start => return Ok(Body::End),
-                Step::More if into.len() == start => {
+        while into.len() - start < max && self.read <= config.max_body {
+            // One byte more than is allowed is one too many, and not handed over.
+            let allowed = usize::try_from((config.max_body - self.read).saturating_add(1)).unwrap_or(usize::MAX);
+            let room = allowed.min(max - (into.len() - start));
+            match self.framing.step(received, room, &mut |data| into.extend_from_slice(data)) {
+                Ok(Step::Data(n)) => {
+                    self.read += n as u64;
+                    if self.read > config.max_body {
+                        into.pop();
+                    }
+                }
+                // What has come before is handed over first; the next step tells the same.
+                Ok(Step::End | Step::More) | Err(_) if into.len() > start => break,
+                Ok(Step::End) => return Ok(Body::End),
+                Ok(Step::More) => {
                     (self.waited_for, self.came) = (true, false);
                     return Ok(Body::More);
                 }
-                Step::End | Step::More => break,
+                Err(refusal) => return Err(refusal),
             }
-            if self.read > config.max_body {
-                return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long"));
-            }
+        }
+        if self.read > config.max_body && into.len() == start {
+            return Err(BODY_TOO_LONG);
         }
         Ok(Body::Data(into.len() - start))
     }

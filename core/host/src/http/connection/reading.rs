@@ -1,6 +1,6 @@
 //! The receiving half of a connection: heads, bodies, and what is thrown away.
 use super::{Connection, Exchange, State};
-use crate::http::body::{Body, RequestBody};
+use crate::http::body::{BODY_TOO_LONG, Body, RequestBody};
 use crate::http::event::{Event, Ticket};
 use crate::http::framing::{Framing, Step};
 use crate::http::head::{self, Head};
@@ -12,7 +12,6 @@ use sanket::Time;
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 const HEAD_TOO_LONG: Refusal = Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the head is too long");
-const BODY_TOO_LONG: Refusal = Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long");
 
 impl Connection {
     /// Advances, by an amount of work that is bounded by what was received. To be called until it returns `None`.
