@@ -76,7 +76,6 @@ pub(super) fn latin1(bytes: &[u8]) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::test_head::Head;
     use super::*;
 
     #[test]
@@ -86,16 +85,6 @@ mod tests {
         // As Node.js shows UTF-8: each byte is a character.
         assert_eq!(latin1("é".as_bytes()), "\u{c3}\u{a9}");
         assert_eq!(latin1(b"\x85\xff"), "\u{85}\u{ff}");
-    }
-
-    #[test]
-    fn the_last_value_counts_and_lists_are_joined() {
-        let head = Head::get("/").field("X-A", "1").field("b", "2").field("x-a", "3");
-        assert_eq!(head.header("x-a").as_deref(), Some("3"));
-        assert_eq!(head.header("x-c"), None);
-        assert_eq!(head.list("x-a").as_deref(), Some("1,3"));
-        assert!(matches!(head.list("b"), Some(Cow::Borrowed("2"))));
-        assert_eq!(head.list("x-c"), None);
     }
 
     #[test]

@@ -179,3 +179,13 @@ fn the_url_is_kept_for_whoever_wants_to_know_of_refusals() {
     let options = RequestOptions::default().on_refused(|_, _| ());
     assert_eq!(read_with(&head, &PEER, &options).url.as_deref(), Some("/socket.io?transport=x"));
 }
+
+#[test]
+fn the_last_value_counts_and_lists_are_joined() {
+    let head = Head::get("/").field("X-A", "1").field("b", "2").field("x-a", "3");
+    assert_eq!(head.header("x-a").as_deref(), Some("3"));
+    assert_eq!(head.header("x-c"), None);
+    assert_eq!(head.list("x-a").as_deref(), Some("1,3"));
+    assert!(matches!(head.list("b"), Some(std::borrow::Cow::Borrowed("2"))));
+    assert_eq!(head.list("x-c"), None);
+}
