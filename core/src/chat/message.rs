@@ -1,7 +1,7 @@
 //! What a `chat message` must be, and what its sender is told when it is not. The text stays the JSON that was sent:
 //! browsers can put lone surrogates into a string, and get them back.
 
-use super::ChatConfig;
+use super::config::ChatConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 

@@ -3,6 +3,7 @@
 //!
 //! The events are those of the tutorial that this project began with; fields beyond it carry the same for programs.
 
+mod config;
 mod message;
 mod names;
 mod presence;
@@ -14,6 +15,7 @@ use crate::socket::{AckId, Connect, Nsp, Received};
 use crate::time::Time;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+pub use config::ChatConfig;
 use message::{Refusal, Said};
 use names::Names;
 use presence::Presence;
@@ -22,27 +24,6 @@ use serde_json::value::RawValue;
 
 /// With the time of day this comes to 1.8e15, which JavaScript's numbers still count exactly.
 const IDS_PER_MILLISECOND: u64 = 1_000;
-
-/// Limits of the chat room.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChatConfig {
-    /// UTF-16 code units of one message's text, as a browser counts them. A longer one is refused as `too_long`.
-    /// Default 2,000.
-    pub max_text: usize,
-    /// Messages somebody may send at once after having been quiet. Default 10.
-    pub burst: u32,
-    /// Milliseconds until one more may be sent. One sent earlier is refused as `too_fast`. Default 200: five a second.
-    pub interval: u64,
-    /// Milliseconds of a tick. The first to come or go after a quiet tick is told at once; what happens within a tick
-    /// after that is told at its end. Default 100.
-    pub tick: u64,
-}
-
-impl Default for ChatConfig {
-    fn default() -> Self {
-        Self { max_text: 2_000, burst: 10, interval: 200, tick: 100 }
-    }
-}
 
 /// The chat room.
 #[derive(Debug)]

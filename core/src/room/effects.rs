@@ -2,12 +2,14 @@
 //! once to the hub's tables and queues, but for those that end in another call of the application; they wait until this
 //! call returns. Nothing here waits or fails because of a client.
 
-use super::app::Admission;
-use super::emit::{Among, Emit, Target};
+use super::acks::AskId;
+use super::admission::Admission;
+use super::emit::Emit;
+use super::history::Membership;
 use super::recipients::Recipients;
-use super::recovery::Stay;
 use super::rooms::JoinError;
-use super::state::{Ask, Deadline, Decision, State};
+use super::state::{Decision, State};
+use super::target::{Among, Target};
 use crate::config::Protocol;
 use crate::engine::Reason;
 use crate::frame::Frame;
@@ -15,7 +17,6 @@ use crate::id::SocketId;
 use crate::socket::encode::{self, Manner};
 use crate::socket::{AckId, Delivery, Nsp, to_json};
 use crate::time::Time;
-use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -27,15 +28,6 @@ pub struct Effects<'a> {
     state: &'a mut State,
     now: Time,
 }
-
-/// Names an event that the application has asked to be acked, whoever it was sent to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AskId(pub(crate) u64);
-
-/// Milliseconds that a wait takes at least.
-const SOON: u64 = 1;
-/// A stay that goes on.
-const STAYS: u64 = u64::MAX;
 
 impl<'a> Effects<'a> {
     pub(crate) fn new(state: &'a mut State, now: Time) -> Self {
@@ -70,12 +62,12 @@ impl<'a> Effects<'a> {
         // is volatile does not, as in the reference.
         let told = kept || (!event.volatile && event.ends_in_string());
         let offset = self.state.recovery.as_mut().filter(|_| told).map(|recovery| {
-            let number = recovery.next();
-            recovery.offset(if scope.is_some() { number } else { number - 1 }, self.now)
+            let number = recovery.log.next();
+            recovery.log.offset(if scope.is_some() { number } else { number - 1 }, self.now)
         });
         let frame = self.frame(&nsp, event, None, offset.as_deref(), scope.is_some());
         if let (Some(recovery), Some(scope)) = (&mut self.state.recovery, scope) {
-            recovery.log(frame.clone(), scope, self.now);
+            recovery.log.push(frame.clone(), scope, self.now);
         }
         self.deliver(recipients, frame);
     }
@@ -86,32 +78,15 @@ impl<'a> Effects<'a> {
     ///
     /// Such an event is not kept for those who come back.
     pub fn ask(&mut self, to: Target<'_>, event: &Emit<'_>, timeout: u64) -> AskId {
-        let number = self.state.next_ask;
-        self.state.next_ask += 1;
-        let (mut waiting, mut silent) = (BTreeSet::new(), Vec::new());
         let audience = self.audience(to);
-        for who in audience.iter().flat_map(|(_, recipients)| &**recipients) {
-            let Some(seat) = self.state.seats.get_mut(*who) else { continue };
-            let asks = &mut seat.extra().asks;
-            if asks.len() < self.state.config.max_asks {
-                asks.push(number);
-                waiting.insert(*who);
-            } else {
-                silent.push(*who);
-            }
-        }
-        // Where there is nobody to wait for, that is said a moment later: at once, an application that asks again would be
-        // told so for ever.
-        let mut deadline = self.now.after(SOON);
-        if let (false, Some((nsp, _))) = (waiting.is_empty(), audience) {
-            deadline = self.now.after(timeout.max(SOON));
-            let frame = self.frame(&nsp, event, Some(number), None, false);
-            let asked: Vec<SocketId> = waiting.iter().copied().collect();
+        let sockets = audience.iter().flat_map(|(_, recipients)| recipients.iter().copied());
+        let max = self.state.config.max_asks;
+        let (id, asked) = self.state.acks.insert(sockets, max, timeout, self.now);
+        if let (false, Some((nsp, _))) = (asked.is_empty(), audience) {
+            let frame = self.frame(&nsp, event, Some(id.0), None, false);
             self.deliver(asked.into(), frame);
         }
-        self.state.deadlines.insert((deadline, Deadline::Ask(number)));
-        self.state.asks.insert(number, Ask { waiting, silent, deadline });
-        AskId(number)
+        id
     }
 
     /// Sends text, where Engine.IO is alone.
@@ -127,7 +102,7 @@ impl<'a> Effects<'a> {
     }
 
     fn frame(&self, nsp: &Nsp, event: &Emit<'_>, id: Option<u64>, offset: Option<&str>, kept: bool) -> Frame {
-        event.encode(self.protocol(), nsp, Manner { id, offset, for_v3: self.state.v3 > 0, kept })
+        event.encode(self.protocol(), nsp, Manner { id, offset, for_v3: self.state.sockets.has_v3(), kept })
     }
 
     fn protocol(&self) -> Protocol {
@@ -142,9 +117,9 @@ impl<'a> Effects<'a> {
 
     /// Everybody that a target is, and in which namespace. Nothing for a socket that is not there.
     fn audience(&mut self, target: Target<'_>) -> Option<(Nsp, Recipients)> {
-        let State { rooms, seats, .. } = &mut *self.state;
+        let State { rooms, sockets, .. } = &mut *self.state;
         Some(match target {
-            Target::Socket(who) => (seats.get(who)?.nsp.clone(), who.into()),
+            Target::Socket(who) => (sockets.get(who)?.nsp.clone(), who.into()),
             Target::Namespace(nsp) => (nsp.clone(), rooms.everybody(nsp)),
             Target::Room(nsp, room) => (nsp.clone(), rooms.members(nsp, room)),
             Target::Among(among) => (among.nsp.clone(), rooms.among(&among).into()),
@@ -156,7 +131,7 @@ impl<'a> Effects<'a> {
     pub fn recipients(&self, target: Target<'_>) -> Vec<SocketId> {
         let rooms = &self.state.rooms;
         match target {
-            Target::Socket(who) => self.state.seats.contains(who).then_some(who).into_iter().collect(),
+            Target::Socket(who) => self.state.sockets.contains(who).then_some(who).into_iter().collect(),
             Target::Namespace(nsp) => rooms.among(&Among::of(nsp)),
             Target::Room(nsp, room) => rooms.among(&Among { rooms: &[room], ..Among::of(nsp) }),
             Target::Among(among) => rooms.among(&among),
@@ -170,8 +145,8 @@ impl<'a> Effects<'a> {
 
     /// Acknowledges an event with `args`, JSON values with commas between them, and attachments, as [`Emit::args_json`].
     pub fn ack_json(&mut self, ack: AckId, args: &str, attachments: &[Bytes]) {
-        if let Some(seat) = self.state.seats.get(ack.socket()) {
-            let frame = encode::ack(self.protocol(), &seat.nsp, ack.id(), args, attachments);
+        if let Some(entry) = self.state.sockets.get(ack.socket()) {
+            let frame = encode::ack(self.protocol(), &entry.nsp, ack.id(), args, attachments);
             self.state.put(ack.socket(), Delivery::Emit(frame));
         }
     }
@@ -183,36 +158,34 @@ impl<'a> Effects<'a> {
     /// See [`JoinError`].
     pub fn join(&mut self, who: SocketId, room: &str) -> Result<bool, JoinError> {
         let state = &mut *self.state;
-        let Some(seat) = state.seats.get_mut(who) else { return Ok(false) };
-        if seat.rooms.iter().any(|stay| *stay.room == *room) {
+        let Some(entry) = state.sockets.get_mut(who) else { return Ok(false) };
+        if entry.rooms.iter().any(|membership| *membership.room == *room) {
             return Ok(false);
         }
         if room.len() > state.config.max_room_name {
             return Err(JoinError::Name);
         }
-        if seat.rooms.len() >= state.config.max_rooms {
+        if entry.rooms.len() >= state.config.max_rooms {
             return Err(JoinError::TooMany);
         }
-        let since = state.recovery.as_ref().map_or(0, super::recovery::Recovery::next);
+        let since = state.recovery.as_ref().map_or(0, |recovery| recovery.log.next());
         // Most sockets are in few rooms.
-        seat.rooms.reserve_exact(1);
-        seat.rooms.push(Stay { room: room.into(), since, until: STAYS });
-        Ok(state.rooms.join(&seat.nsp, room, who))
+        entry.rooms.reserve_exact(1);
+        entry.rooms.push(Membership { room: room.into(), since, until: Membership::CURRENT });
+        Ok(state.rooms.join(&entry.nsp, room, who))
     }
 
     /// Takes a socket out of a room. Whether it was in it.
     pub fn leave(&mut self, who: SocketId, room: &str) -> bool {
         let state = &mut *self.state;
-        let Some(seat) = state.seats.get_mut(who) else { return false };
-        let Some(index) = seat.rooms.iter().position(|stay| *stay.room == *room) else { return false };
-        let mut stay = seat.rooms.swap_remove(index);
-        if let (Some(recovery), Some(extra)) = (&state.recovery, &mut seat.extra)
-            && let Some(lineage) = &mut extra.lineage
-        {
-            stay.until = recovery.next();
-            lineage.remember(stay, recovery.first(), state.config.max_rooms);
+        let Some(entry) = state.sockets.get_mut(who) else { return false };
+        let Some(index) = entry.rooms.iter().position(|membership| *membership.room == *room) else { return false };
+        let mut membership = entry.rooms.swap_remove(index);
+        if let (Some(recovery), Some(history)) = (&state.recovery, entry.history_mut()) {
+            membership.until = recovery.log.next();
+            history.add(membership, recovery.log.first(), state.config.max_rooms);
         }
-        state.rooms.leave(&seat.nsp, room, who)
+        state.rooms.leave(&entry.nsp, room, who)
     }
 
     /// Puts everybody that `target` is into a room. How many could not join it.
@@ -231,18 +204,18 @@ impl<'a> Effects<'a> {
     /// of the application returns; [`App::disconnect`](crate::App::disconnect) is called at once after that. Nothing happens
     /// if the socket is gone already, as in the reference.
     pub fn disconnect(&mut self, who: SocketId, close: bool) {
-        if !self.state.seats.contains(who) && !self.state.waiting.contains_key(&who) {
+        if !self.state.sockets.contains(who) && !self.state.connects.contains(who) {
             return;
         }
         let reason = Reason::ServerNamespaceDisconnect;
         if !close {
             self.state.put(who, Delivery::Disconnect);
-            self.state.decided.push_back(Decision::Leave(who, reason));
+            self.state.decisions.push_back(Decision::Disconnect(who, reason));
             return;
         }
         self.state.put(who, Delivery::Close(reason));
-        let everywhere = self.state.seats.of(who.key).map(|who| Decision::Leave(who, reason));
-        self.state.decided.extend(everywhere);
+        let everywhere = self.state.sockets.of(who.key).map(|who| Decision::Disconnect(who, reason));
+        self.state.decisions.extend(everywhere);
     }
 
     /// The same with everybody that `target` is.
@@ -255,7 +228,7 @@ impl<'a> Effects<'a> {
     /// Says of a socket whose admission was [`Admission::Later`] whether it is let in. Nothing happens if it is gone, or has
     /// been told already.
     pub fn admit(&mut self, who: SocketId, admission: Admission) {
-        self.state.decided.push_back(Decision::Admit(who, admission));
+        self.state.decisions.push_back(Decision::Connect(who, admission));
     }
 
     /// How many sockets are in a namespace.
@@ -273,13 +246,13 @@ impl<'a> Effects<'a> {
     /// The namespace that a socket is in.
     #[must_use]
     pub fn nsp(&self, who: SocketId) -> Option<&Nsp> {
-        Some(&self.state.seats.get(who)?.nsp)
+        Some(&self.state.sockets.get(who)?.nsp)
     }
 
     /// A socket's id, as its client knows it; see [`Connect::id`](crate::Connect::id) for who else may.
     #[must_use]
     pub fn id(&self, who: SocketId) -> Option<String> {
-        Some(self.state.seats.get(who)?.id())
+        Some(self.state.sockets.get(who)?.id())
     }
 
     /// The socket of this id.
@@ -291,19 +264,25 @@ impl<'a> Effects<'a> {
     /// The rooms that a socket is in, its own not among them.
     #[must_use]
     pub fn rooms(&self, who: SocketId) -> Vec<&str> {
-        self.state.seats.get(who).into_iter().flat_map(|seat| &seat.rooms).map(|stay| &*stay.room).collect()
+        self.state
+            .sockets
+            .get(who)
+            .into_iter()
+            .flat_map(|entry| &entry.rooms)
+            .map(|membership| &*membership.room)
+            .collect()
     }
 
     /// What the application has attached to a socket, as JSON. Comes back with whoever comes back.
     #[must_use]
     pub fn data(&self, who: SocketId) -> Option<&str> {
-        self.state.seats.get(who)?.data()
+        self.state.sockets.get(who)?.data()
     }
 
     /// Attaches something to a socket.
     pub fn set_data(&mut self, who: SocketId, data: &(impl Serialize + ?Sized)) {
-        if let Some(seat) = self.state.seats.get_mut(who) {
-            seat.extra().data = Some(to_json(data).into());
+        if let Some(entry) = self.state.sockets.get_mut(who) {
+            entry.extra().data = Some(to_json(data).into());
         }
     }
 
@@ -316,6 +295,6 @@ impl<'a> Effects<'a> {
     /// Whether a socket has taken up where an earlier connection of its client broke.
     #[must_use]
     pub fn was_recovered(&self, who: SocketId) -> bool {
-        self.state.seats.get(who).is_some_and(|seat| seat.recovered)
+        self.state.sockets.get(who).is_some_and(|entry| entry.recovered)
     }
 }

@@ -1,8 +1,8 @@
 //! Namespaces, rooms and their members. Members are kept in the order of their keys, which is the order of shards and slots:
 //! the same for every run, and the fastest to deliver in. Knows nothing of what is said in a room.
 
-use super::emit::Among;
 use super::recipients::Recipients;
+use super::target::Among;
 use crate::id::{Sid, SocketId};
 use crate::socket::Nsp;
 use alloc::boxed::Box;
