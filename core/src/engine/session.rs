@@ -361,7 +361,8 @@ impl Session {
             Act::Close(reason) => self.close(reason, Outgoing::Close, cx),
             // The reference answers the poll that is waiting with a noop here, and with a close packet elsewhere.
             Act::ClientClose => {
-                self.closed_unpolled = self.poll.is_none();
+                // A client that is upgrading has paused its polls: none is on its way.
+                self.closed_unpolled = self.poll.is_none() && self.ws.is_none();
                 self.close(Reason::TransportClose, Outgoing::Noop, cx);
             }
             Act::Finish => self.finish(cx),

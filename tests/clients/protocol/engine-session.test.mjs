@@ -174,6 +174,8 @@ each('Close by client', 'lets the poll go with a noop', async (version) => {
 each('Close by client', 'without a poll, and by closing the WebSocket', async (version, t) => {
   const poller = await poll(server, version)
   await poller.post(['1'])
+  // A poll that the client sent before may come in after the close packet: ours answers one. The reference has one thread.
+  if (!isReference) assert.deepEqual(decode(version, (await poller.get()).body), ['6'])
   await assertUnknown(poller)
   const socket = await Socket.session(t, server, version)
   socket.ws.close(1000, 'bye')

@@ -58,6 +58,8 @@ pub(super) struct State {
     armed: Time,
     /// The socket took less than there was.
     is_blocked: bool,
+    /// The socket takes nothing any more: what is to be written is dropped, until reading finds the end.
+    is_broken: bool,
 }
 
 impl State {
@@ -102,6 +104,7 @@ impl Line {
             permit,
             armed: Time::NEVER,
             is_blocked: false,
+            is_broken: false,
         };
         let inner = Inner {
             socket,
@@ -233,7 +236,11 @@ impl Inner {
             if bytes.is_empty() {
                 break;
             }
-            match self.socket.try_write(bytes, state.connection.ends_after_transmit()) {
+            let written = match state.is_broken {
+                true => Ok(bytes.len()),
+                false => self.socket.try_write(bytes, state.connection.ends_after_transmit()),
+            };
+            match written {
                 Ok(n) => {
                     state.is_blocked = n < bytes.len() && n == 0;
                     state.connection.transmitted(n, turn.now);
@@ -241,10 +248,7 @@ impl Inner {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => state.is_blocked = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => {
-                    state.connection.end_of_stream(turn.now);
-                    return true;
-                }
+                Err(_) => state.is_broken = true,
             }
         }
         wrote
