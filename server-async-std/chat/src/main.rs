@@ -51,6 +51,7 @@ async fn run(args: Args) -> std::io::Result<()> {
         max_connections_per_ip: args.max_connections_per_ip.unwrap_or(max_connections),
         // What is beyond the payload is refused by the protocol, in its own words.
         max_body: HttpConfig::default().max_body.max(2 * args.max_payload as u64),
+        drain_deadline: PATIENCE.as_millis() as u64,
         ..HttpConfig::default()
     };
     let options = Options::default().origins(Origins::listed(args.allow_origin)).serve_client(!args.no_client_files);
@@ -101,9 +102,7 @@ async fn close(server: &Server<Chat>) {
     if !server.close(PATIENCE).await {
         log::warn!("{} sessions did not end in time", server.host().sessions());
     }
-    if !server.shut_down(PATIENCE).await {
-        log::warn!("some connections did not end in time");
-    }
+    server.shut_down().await;
 }
 
 /// A second signal: whoever sends it does not want to wait.

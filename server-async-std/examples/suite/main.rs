@@ -13,7 +13,7 @@ mod sio_client;
 use async_std::task::{block_on, sleep};
 use clap::{Parser, ValueEnum};
 use sanket::{App, Config, Handshake, Protocol, Recovery};
-use sanket_async_std::{AllowAsync as _, Cookie, Denial, Options, Origin, Origins, Server, Setup, Welcome, setup};
+use sanket_async_std::{AllowAsync as _, Cookie, Denial, HttpConfig, Options, Origin, Origins, Server, Setup, Welcome, setup};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -151,7 +151,9 @@ fn serve(args: &Args, app: impl App + Send + 'static, options: Options) -> std::
     block_on(async {
         let mut tide = tide::new();
         let path = if is_engine { "/engine.io" } else { "/socket.io" };
-        let server = Server::start(app, Setup { config, options: options.path(path), ..setup() })?;
+        // How long requests under way may take when it ends.
+        let http = HttpConfig { drain_deadline: 2_000, ..HttpConfig::default() };
+        let server = Server::start(app, Setup { config, http, options: options.path(path), ..setup() })?;
         let port = args.port.unwrap_or(if args.kind == Kind::SioClient { 3_210 } else { 3_000 });
         // For tests that want to know whether anything is left.
         let counted = server.clone();
@@ -216,7 +218,7 @@ async fn listen<A>(server: &Server<A>, tide: tide::Server<()>, addresses: Vec<So
     signals.next().await;
     // Sessions first: whoever is between two polls has to come in once more to hear of it.
     server.close(PATIENCE).await;
-    server.shut_down(PATIENCE).await;
+    server.shut_down().await;
     drop(accepting);
     Ok(())
 }

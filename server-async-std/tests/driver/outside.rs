@@ -5,9 +5,8 @@ use crate::client::{Client, request};
 use async_std::future::timeout;
 use async_std::task::{block_on, spawn};
 use async_tungstenite::tungstenite::Error;
-use sanket::{Admission, App, Config, Connect, Effects, Nsp, Reason, RequestError, SocketId, Target};
-use sanket_async_std::front::Front;
-use sanket_async_std::{Denial, Ended, Options, Server, Welcome};
+use sanket::{Admission, App, Connect, Effects, Nsp, Reason, RequestError, SocketId, Target};
+use sanket_async_std::{AllowAsync as _, Denial, Ended, Options, Server, Setup, Welcome, setup};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -34,14 +33,9 @@ impl App for Door {
 }
 
 async fn open(options: Options) -> (Server<Door>, SocketAddr) {
-    let server = Server::start(Door::default(), Config::default(), options);
-    let mut app = tide::new();
-    server.mount(&mut app, "/socket.io");
-    let front = Front::bind_to([([127, 0, 0, 1], 0)]);
-    let handle = front.handle();
-    let mut listener = app.bind(front).await.expect("a free port");
-    spawn(async move { tide::listener::Listener::<()>::accept(&mut listener).await });
-    (server, handle.local_addrs()[0])
+    let server = Server::start(Door::default(), Setup { options, ..setup() }).expect("threads");
+    let address = server.listen(([127, 0, 0, 1], 0)).expect("a free port");
+    (server, address)
 }
 
 #[test]
@@ -85,14 +79,14 @@ fn a_handshake_waits_for_a_word_from_outside_but_not_for_ever() {
         let refused = Arc::new(Mutex::new(Vec::new()));
         let told = refused.clone();
         let options = Options::default()
-            .admit(|handshake| async move {
+            .allow_async(|handshake| async move {
                 match handshake.query_value("who").as_deref() {
                     Some("friend") => Ok(Welcome::default().header("X-Greeting", "hello")),
                     Some("foe") => Err(Denial::new("Not \"you\"")),
                     _ => std::future::pending().await,
                 }
             })
-            .admit_timeout(Duration::from_millis(50))
+            .allow_timeout(50)
             .on_refused(move |error, url| {
                 let mut refused = told.lock().unwrap_or_else(PoisonError::into_inner);
                 refused.push((error, url.contains("foe")));

@@ -3,14 +3,13 @@
 use crate::house::Floods;
 use async_std::task::{block_on, spawn};
 use sanket::{Config, Reason};
-use sanket_async_std::front::{Front, FrontConfig, FrontHandle};
-use sanket_async_std::{Cookie, Denial, Options, Origins, Server, Welcome};
+use sanket_async_std::{AllowAsync as _, Cookie, Denial, HttpConfig, Options, Origins, Server, Setup, Welcome, setup};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc;
 use std::thread::{sleep, yield_now};
 use std::time::{Duration, Instant};
-use tide::listener::Listener as _;
+use tide::listener::Listener;
 
 /// Longer than an answer takes.
 const SOON: Duration = Duration::from_secs(10);
@@ -28,24 +27,31 @@ enum Way {
 struct House {
     address: SocketAddr,
     server: Server<Floods>,
-    front: FrontHandle,
     left: mpsc::Receiver<Reason>,
 }
 
 impl House {
-    fn open(way: Way, options: Options, limits: FrontConfig) -> Self {
+    fn open(way: Way, options: Options, limits: HttpConfig) -> Self {
         let (app, left) = Floods::new();
-        let server = Server::start(app, Config { max_payload: 5_000, ..Config::default() }, options);
+        let config = Config { max_payload: 5_000, ..Config::default() };
+        let server = Server::start(app, Setup { config, http: limits, options, ..setup() }).expect("threads");
         let mut tide = tide::new();
-        let mut front = Front::bind_to([([127, 0, 0, 1], 0)]).config(limits);
-        match way {
-            Way::Mounted => server.mount(&mut tide, "/socket.io"),
-            Way::Direct => server.mount_directly(&mut tide, &mut front, "/socket.io/"),
-        }
-        let handle = front.handle();
-        let mut listener = block_on(tide.bind(front)).expect("a free port");
-        spawn(async move { listener.accept().await });
-        Self { address: handle.local_addrs()[0], server, front: handle, left }
+        let address = match way {
+            Way::Mounted => {
+                server.mount(&mut tide, "/socket.io");
+                let socket = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+                let address = socket.local_addr().expect("an address");
+                let mut listener = block_on(tide.bind(socket)).expect("it is bound");
+                spawn(async move { listener.accept().await });
+                address
+            }
+            Way::Direct => {
+                let mut listener = block_on(tide.bind(server.listener([([127, 0, 0, 1], 0)]))).expect("a free port");
+                spawn(async move { Listener::<()>::accept(&mut listener).await });
+                server.addresses()[0]
+            }
+        };
+        Self { address, server, left }
     }
 
     fn connect(&self) -> TcpStream {
@@ -63,8 +69,8 @@ impl House {
     /// Until so many requests wait for an answer.
     fn until_waiting(&self, requests: usize) {
         let started = Instant::now();
-        while self.server.waiting() != requests {
-            assert!(started.elapsed() < SOON, "{} requests wait", self.server.waiting());
+        while self.server.host().waiting() != requests {
+            assert!(started.elapsed() < SOON, "{} requests wait", self.server.host().waiting());
             yield_now();
         }
     }
@@ -287,7 +293,7 @@ fn answers(house: &House) -> Vec<(String, String)> {
 
 fn are_the_same(options: impl Fn() -> Options) {
     let [through, past] =
-        [Way::Mounted, Way::Direct].map(|way| answers(&House::open(way, options(), FrontConfig::default())));
+        [Way::Mounted, Way::Direct].map(|way| answers(&House::open(way, options(), HttpConfig::default())));
     for ((asked, through), (_, past)) in through.into_iter().zip(past) {
         assert!(!through.is_empty(), "no answer to {asked}");
         assert_eq!(past, through, "to {asked}");
@@ -305,7 +311,7 @@ fn answers_are_the_same_where_there_is_more_to_say() {
         Options::default()
             .origins(Origins::listed(vec!["https://friend.example".parse().expect("an origin")]))
             .cookie(Cookie::new("io"))
-            .admit(|handshake| async move {
+            .allow_async(|handshake| async move {
                 assert!(handshake.query_value("panic").is_none(), "this is what the test is about");
                 match handshake.query_value("deny") {
                     Some(_) => Err(Denial::new("Not you")),
@@ -320,7 +326,7 @@ fn answers_are_the_same_where_any_page_is_let_in() {
     are_the_same(|| Options::default().origins(Origins::any()).compression(None));
 }
 
-fn on_both_ways(limits: &FrontConfig, test: impl Fn(House, String)) {
+fn on_both_ways(limits: &HttpConfig, test: impl Fn(House, String)) {
     for way in [Way::Mounted, Way::Direct] {
         let house = House::open(way, Options::default(), limits.clone());
         let sid = house.session();
@@ -330,10 +336,10 @@ fn on_both_ways(limits: &FrontConfig, test: impl Fn(House, String)) {
 
 #[test]
 fn a_poll_that_breaks_off_ends_the_session() {
-    on_both_ways(&FrontConfig::default(), |house, sid| {
+    on_both_ways(&HttpConfig::default(), |house, sid| {
         let poll = house.send(get(&format!("&sid={sid}"), "").as_bytes());
         house.until_waiting(1);
-        assert_eq!(house.server.sessions(), 1);
+        assert_eq!(house.server.host().sessions(), 1);
         drop(poll);
         assert_eq!(house.left.recv_timeout(SOON), Ok(Reason::TransportError));
     });
@@ -341,7 +347,7 @@ fn a_poll_that_breaks_off_ends_the_session() {
 
 #[test]
 fn a_connection_goes_on_after_a_poll_but_not_for_ever() {
-    let limits = FrontConfig { keep_alive_timeout: 10 * A_MOMENT, ..FrontConfig::default() };
+    let limits = HttpConfig { keep_alive_timeout: 300, ..HttpConfig::default() };
     on_both_ways(&limits, |house, sid| {
         let poll = get(&format!("&sid={sid}"), "");
         let mut stream = house.connect();
@@ -361,7 +367,7 @@ fn a_connection_goes_on_after_a_poll_but_not_for_ever() {
 
 #[test]
 fn a_closing_house_lets_a_poll_be_answered() {
-    on_both_ways(&FrontConfig::default(), |house, sid| {
+    on_both_ways(&HttpConfig::default(), |house, sid| {
         let poll = get(&format!("&sid={sid}"), "");
         let mut idle = house.send(poll.as_bytes());
         house.until_waiting(1);
@@ -369,31 +375,32 @@ fn a_closing_house_lets_a_poll_be_answered() {
         one(&mut idle);
         let mut waiting = house.send(poll.as_bytes());
         house.until_waiting(1);
-        house.front.shutdown();
+        let server = house.server.clone();
+        let shut_down = spawn(async move { server.shut_down().await });
         assert_eq!(rest(&mut idle), "");
         assert!(block_on(house.server.close(SOON)));
         let said = rest(&mut waiting);
         assert!(said.starts_with("HTTP/1.1 200 OK\r\n") && said.contains("connection: close\r\n"), "{said}");
         drop(waiting);
-        block_on(house.front.finished());
+        block_on(shut_down);
     });
 }
 
 #[test]
 fn a_long_answer_reaches_a_client_that_reads_slowly() {
-    on_both_ways(&FrontConfig::default(), |house, sid| {
+    on_both_ways(&HttpConfig::default(), |house, sid| {
         let mut stream = house.send(get(&format!("&sid={sid}"), "").as_bytes());
         house.until_waiting(1);
         assert!(rest(&mut house.send(post(&sid, r#"42["flood",1,8000000]"#).as_bytes())).ends_with("ok"));
         sleep(A_MOMENT);
         assert!(one(&mut stream).len() > 8_000_000);
-        assert_eq!(house.server.sessions(), 1);
+        assert_eq!(house.server.host().sessions(), 1);
     });
 }
 
 #[test]
 fn polls_that_are_sent_ahead_are_answered_one_by_one() {
-    on_both_ways(&FrontConfig::default(), |house, sid| {
+    on_both_ways(&HttpConfig::default(), |house, sid| {
         const COUNT: usize = 100;
         let mut stream = house.send(get(&format!("&sid={sid}"), "").repeat(COUNT).as_bytes());
         let mut other = house.connect();

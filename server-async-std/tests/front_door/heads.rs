@@ -5,11 +5,6 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 #[test]
-fn tcp_nodelay_is_set() {
-    assert_eq!(house().client().get("/nodelay").text(), "true");
-}
-
-#[test]
 fn head_and_body_leave_in_one_write() {
     let house = house();
     let mut client = house.client();

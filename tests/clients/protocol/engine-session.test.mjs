@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before } from 'node:test'
 import { ask, assertUnknown, each, echoes, parked, poll, Socket, target } from '../support/engine.mjs'
 import { head, Raw } from '../support/bytes.mjs'
-import { Server } from '../support/server.mjs'
+import { isReference, Server } from '../support/server.mjs'
 import { until } from '../support/wait.mjs'
 import { decode, encode } from '../support/wire.mjs'
 
