@@ -44,7 +44,7 @@ fn the_rest_of_a_pipelined_request_has_its_time_too() {
 }
 
 #[test]
-fn a_silent_client_is_left_without_a_word() {
+fn a_silent_client_gets_no_response() {
     let mut first = bench();
     first.pass(HEAD - 1);
     first.is_open();

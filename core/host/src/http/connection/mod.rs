@@ -211,7 +211,7 @@ impl Connection {
         !self.ended
             && match &self.state {
                 State::Head { .. } => !self.is_blocked() || bounded,
-                State::Exchange(exchange) => exchange.body.is_starving() || bounded,
+                State::Exchange(exchange) => exchange.body.is_awaited() || bounded,
                 State::Discard { .. } => true,
                 State::WebSocket(websocket) => websocket.wants_read(&self.received),
                 State::Linger { left } => *left > 0,
@@ -343,12 +343,15 @@ impl Connection {
         match &self.state {
             State::Head { .. } if self.draining && self.received.is_empty() => self.break_off(),
             State::Head { started: false, .. } => self.deadline = now.after(self.config.keep_alive_timeout),
-            State::Discard { .. } => self.deadline = now.after(self.config.linger_timeout),
+            State::Discard { .. } if self.deadline == Time::NEVER => {
+                self.deadline = now.after(self.config.linger_timeout);
+            }
             State::Linger { left: 0 } | State::Ending => self.break_off(),
             State::Linger { .. } if self.deadline == Time::NEVER => {
                 self.deadline = now.after(self.config.linger_timeout);
             }
-            State::Head { .. } | State::Exchange(_) | State::WebSocket(_) | State::Linger { .. } | State::Over => {}
+            State::Head { .. } | State::Exchange(_) | State::WebSocket(_) | State::Over => {}
+            State::Discard { .. } | State::Linger { .. } => {}
         }
     }
 }
