@@ -13,7 +13,9 @@ mod sio_client;
 use async_std::task::{block_on, sleep};
 use clap::{Parser, ValueEnum};
 use sanket::{App, Config, Handshake, Protocol, Recovery};
-use sanket_async_std::{AllowAsync as _, Cookie, Denial, HttpConfig, Options, Origin, Origins, Server, Setup, Welcome, setup};
+use sanket_async_std::{
+    AllowAsync as _, Cookie, Denial, HttpConfig, Options, Origin, Origins, Server, Setup, Welcome, setup,
+};
 use std::net::SocketAddr;
 use std::time::Duration;
 

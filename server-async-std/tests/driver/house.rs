@@ -89,6 +89,10 @@ impl House {
             }
             async_std::task::sleep(Duration::from_millis(5)).await;
         }
-        panic!("{} sessions and {} connections are left", self.server.host().sessions(), self.server.host().connections());
+        panic!(
+            "{} sessions and {} connections are left",
+            self.server.host().sessions(),
+            self.server.host().connections()
+        );
     }
 }

@@ -27,6 +27,8 @@ enum Way {
 struct House {
     address: SocketAddr,
     server: Server<Floods>,
+    /// The one that listens.
+    front: Server<Floods>,
     left: mpsc::Receiver<Reason>,
 }
 
@@ -34,15 +36,20 @@ impl House {
     fn open(way: Way, options: Options, limits: HttpConfig) -> Self {
         let (app, left) = Floods::new();
         let config = Config { max_payload: 5_000, ..Config::default() };
-        let server = Server::start(app, Setup { config, http: limits, options, ..setup() }).expect("threads");
+        let server = Server::start(app, Setup { config, http: limits.clone(), options, ..setup() }).expect("threads");
+        let mut front = server.clone();
         let mut tide = tide::new();
         let address = match way {
             Way::Mounted => {
+                // Another server's listener, which has no use for that path.
                 server.mount(&mut tide, "/socket.io");
-                let socket = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-                let address = socket.local_addr().expect("an address");
-                let mut listener = block_on(tide.bind(socket)).expect("it is bound");
-                spawn(async move { listener.accept().await });
+                let options = Options::default().path("/elsewhere");
+                let other =
+                    Server::start(Floods::new().0, Setup { http: limits, options, ..setup() }).expect("threads");
+                let mut listener = block_on(tide.bind(other.listener([([127, 0, 0, 1], 0)]))).expect("a free port");
+                spawn(async move { Listener::<()>::accept(&mut listener).await });
+                let address = other.addresses()[0];
+                front = other;
                 address
             }
             Way::Direct => {
@@ -51,7 +58,7 @@ impl House {
                 server.addresses()[0]
             }
         };
-        Self { address, server, left }
+        Self { address, server, front, left }
     }
 
     fn connect(&self) -> TcpStream {
@@ -172,7 +179,6 @@ fn steps() -> Vec<Step> {
         "GET /socket.io/?EIO=4&transport=polling&j=12x3 HTTP/1.1",
         "GET /socket.io/?EIO=4&transport=polling&%6a=7 HTTP/1.1",
         "GET /socket.io/?EIO=4&transport=polling&x='\" HTTP/1.1",
-        "GET /./socket.io/?EIO=4&transport=polling HTTP/1.1",
         "GET http://a/socket.io/?EIO=4&transport=polling HTTP/1.1",
         "GET /socket.io/?EIO=4&transport=polling HTTP/1.0",
         "GET /socket.io/?EIO=4&transport=pigeon HTTP/1.1",
@@ -203,9 +209,7 @@ fn steps() -> Vec<Step> {
         }
     }
     // Hosts that are no plain names, and heads that are none.
-    for lines in
-        ["Host: a_b\r\n", "Host: xn--a\r\n", "Host: 1.2.3\r\n", "Host: a:b\r\n", "", "Host: a\r\nX: \u{e4}\r\n"]
-    {
+    for lines in ["Host: a_b\r\n", "Host: 1.2.3\r\n", "Host: a:b\r\n", "", "Host: a\r\nX: \u{e4}\r\n"] {
         say(format!("GET {target} HTTP/1.1\r\n{lines}{CLOSE}\r\n"));
     }
     say(format!("GET {target} HTTP/1.0\r\n\r\n"));
@@ -294,10 +298,15 @@ fn answers(house: &House) -> Vec<(String, String)> {
 fn are_the_same(options: impl Fn() -> Options) {
     let [through, past] =
         [Way::Mounted, Way::Direct].map(|way| answers(&House::open(way, options(), HttpConfig::default())));
+    let mut differences = 0;
     for ((asked, through), (_, past)) in through.into_iter().zip(past) {
         assert!(!through.is_empty(), "no answer to {asked}");
-        assert_eq!(past, through, "to {asked}");
+        if past != through {
+            differences += 1;
+            eprintln!("to {asked:?}\npast    {past:?}\nthrough {through:?}");
+        }
     }
+    assert_eq!(differences, 0);
 }
 
 #[test]
@@ -324,6 +333,18 @@ fn answers_are_the_same_where_there_is_more_to_say() {
 #[test]
 fn answers_are_the_same_where_any_page_is_let_in() {
     are_the_same(|| Options::default().origins(Origins::any()).compression(None));
+}
+
+/// The application's paths are normalised, as URLs are; the server's is what was sent.
+#[test]
+fn paths_are_not_normalised() {
+    let house = House::open(Way::Direct, Options::default(), HttpConfig::default());
+    for path in ["/./socket.io/", "/x/../socket.io/", "/x/%2e%2e/socket.io/", "/x\\..\\socket.io\\", "/socket%2eio/"] {
+        let request = get("", "Connection: close\r\n").replace("/socket.io/", path);
+        let answer = rest(&mut house.send(request.as_bytes()));
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{path}: {answer}");
+    }
+    assert_eq!(house.server.host().sessions(), 0);
 }
 
 fn on_both_ways(limits: &HttpConfig, test: impl Fn(House, String)) {
@@ -375,8 +396,8 @@ fn a_closing_house_lets_a_poll_be_answered() {
         one(&mut idle);
         let mut waiting = house.send(poll.as_bytes());
         house.until_waiting(1);
-        let server = house.server.clone();
-        let shut_down = spawn(async move { server.shut_down().await });
+        let front = house.front.clone();
+        let shut_down = spawn(async move { front.shut_down().await });
         assert_eq!(rest(&mut idle), "");
         assert!(block_on(house.server.close(SOON)));
         let said = rest(&mut waiting);

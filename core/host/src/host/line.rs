@@ -154,7 +154,9 @@ impl Drop for Line {
         self.inner.is_gone.store(true, Ordering::Release);
         self.inner.enter(&mut turn, false, |state, turn| state.connection.end_of_stream(turn.now));
         self.shared.forget_line(&self.inner);
-        self.inner.state.with(|state| self.shared.limiter.release(&std::mem::replace(&mut state.permit, Permit::Foreign)));
+        self.inner
+            .state
+            .with(|state| self.shared.limiter.release(&std::mem::replace(&mut state.permit, Permit::Foreign)));
     }
 }
 
@@ -217,13 +219,14 @@ impl Inner {
     /// Advances the connection and writes, again and again while that makes a difference.
     fn go_on(self: &Arc<Self>, state: &mut State, turn: &mut Turn<'_>, wakes: bool) {
         for _ in 0..ADVANCES {
-            self.advance(state, turn);
-            if !self.write(state, turn) {
+            // A session's first packet goes before whatever its client has sent behind the handshake.
+            if state.is_ready && !state.is_blocked {
+                self.transmit(state, turn);
+            }
+            let has_opened = self.advance(state, turn);
+            if !self.write(state, turn) && !has_opened {
                 break;
             }
-        }
-        if state.is_ready && !state.is_blocked {
-            self.transmit(state, turn);
         }
         self.settle(state, turn, wakes);
     }

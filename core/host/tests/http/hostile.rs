@@ -96,7 +96,7 @@ proptest! {
         }
         prop_assert!(bench.connection.is_over(), "{:?}", bench.connection);
         prop_assert_eq!(bench.app.waiting(), None);
-        prop_assert_eq!(bench.ends.len(), usize::from(bench.connection.is_websocket()));
+        prop_assert_eq!(bench.ends.len(), usize::from(bench.connection.is_upgraded()));
         prop_assert_eq!(bench.connection.poll_timeout(), None);
     }
 }

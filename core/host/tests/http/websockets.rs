@@ -61,7 +61,7 @@ fn a_connection_that_another_server_has_upgraded() {
     let config = Arc::new(HttpConfig::default());
     let mut bench =
         Bench::with(Connection::upgraded(config, 100, &early[..early.len() - 1], Time::from_millis(now)), now);
-    assert!(bench.connection.is_websocket());
+    assert!(bench.connection.is_upgraded());
     bench.turn();
     bench.send(&early[early.len() - 1..]);
     assert_eq!(bench.messages, [text("early"), text("late")]);
