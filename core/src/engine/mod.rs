@@ -5,6 +5,8 @@
 
 pub(crate) mod handshake;
 pub mod jsonp;
+mod open;
+mod outbox;
 pub(crate) mod output;
 pub(crate) mod packet;
 pub(crate) mod payload;
