@@ -18,22 +18,27 @@ pub enum Protocol {
 pub struct Recovery {
     /// Milliseconds that a socket whose connection is gone may come back in, and that events are kept. Default 120,000, as
     /// the reference's `maxDisconnectionDuration`.
-    pub window: u64,
+    pub max_disconnection_duration: u64,
     /// Bytes of events that are kept, all namespaces together. Beyond it the oldest go, and whoever missed one of them
     /// comes back as somebody new, as does whoever missed more than half of [`Config::max_queue`]. Default 64 MiB; the
     /// reference has no limit.
     pub max_log: usize,
     /// Sockets whose connection is gone that are remembered. Beyond it the longest gone is forgotten. Default 100,000; the
     /// reference has no limit.
-    pub max_absent: usize,
+    pub max_persisted_sessions: usize,
     /// Bytes that those sockets take: their rooms' names and data. Beyond it the longest gone are forgotten. Default 64 MiB;
     /// the reference has no limit.
-    pub max_absent_bytes: usize,
+    pub max_persisted_bytes: usize,
 }
 
 impl Default for Recovery {
     fn default() -> Self {
-        Self { window: 120_000, max_log: 64 << 20, max_absent: 100_000, max_absent_bytes: 64 << 20 }
+        Self {
+            max_disconnection_duration: 120_000,
+            max_log: 64 << 20,
+            max_persisted_sessions: 100_000,
+            max_persisted_bytes: 64 << 20,
+        }
     }
 }
 
@@ -122,9 +127,9 @@ pub struct Config {
     /// Bytes of a room's name. [`Effects::join`](crate::Effects::join) refuses a longer one. Default 1,024. No peer has such
     /// a limit.
     pub max_room_name: usize,
-    /// Acks that the application waits for from one socket. [`Effects::ask`](crate::Effects::ask) leaves out who owes that
+    /// Acks that the application waits for from one socket. [`Effects::emit_with_ack`](crate::Effects::emit_with_ack) leaves out who owes that
     /// many. Default 1,024. No peer has such a limit.
-    pub max_asks: usize,
+    pub max_pending_acks: usize,
     /// Bytes of client events that may wait for the hub in one shard. Drivers stop reading from clients while
     /// [`Shard::is_backlogged`](crate::Shard::is_backlogged). Default 16 MiB.
     pub max_backlog: usize,
@@ -164,7 +169,7 @@ impl Default for Config {
             max_namespace_name: 4_096,
             max_rooms: 1_024,
             max_room_name: 1_024,
-            max_asks: 1_024,
+            max_pending_acks: 1_024,
             max_backlog: 16 << 20,
         }
     }

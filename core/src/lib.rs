@@ -9,7 +9,7 @@
 //! - A *client* is one Engine.IO session (`engine`) with its *sockets*, one a namespace (`socket`). It is told what has
 //!   happened as an [`Input`], decoded by [`decode_body`] or [`decode_message`], which remember nothing and belong
 //!   outside of every lock.
-//! - A [`Shard`] holds clients and their timers. It puts out [`Output`]s for the driver and [`Event`]s for the hub.
+//! - A [`Shard`] holds clients and their timers. It puts out [`Output`]s for the driver and [`SocketEvent`]s for the hub.
 //! - The [`Hub`] knows who is in which room, and asks the [`App`]. It puts out [`Delivery`]s for the shards. What an
 //!   application can do are the methods of [`Effects`]; whoever is outside comes in by [`Hub::apply`].
 //! - [`Server`] is one shard and the hub in one thread. A driver with threads has several shards, a lock for each, and
@@ -100,19 +100,22 @@ pub use chat::{Chat, ChatConfig};
 pub use config::{Config, Protocol, Recovery};
 pub use engine::jsonp;
 pub use engine::{
-    Ask, Batch, BodyKind, Handshake, Message, Method, NewSession, Opening, Outgoing, Output, Packet, PacketError,
+    Ask, Batch, BodyKind, Handshake, Method, NewSession, Opening, Outgoing, Output, Packet, PacketData, PacketError,
     Payload, PayloadError, Reason, Request, RequestError, Response, Transport, WsEnd, decode_binary, decode_payload,
     decode_text,
 };
 pub use frame::{Frame, Revision, WsMessage};
 pub use id::{Key, RequestId, Sid, SocketId};
 pub use population::Population;
-pub use room::{Admission, Among, App, AskId, Earlier, Effects, Emit, Hub, JoinError, Recipients, Refusal, Target};
+pub use room::{
+    Admission, App, BroadcastAckId, BroadcastOptions, ConnectError, Effects, Emit, Hub, JoinError, PreviousSocket,
+    Recipients, Target,
+};
 pub use server::Server;
 pub use shard::Shard;
 pub use socket::{
-    AckId, Connect, DecodeError, Delivery, Event, Incoming, Input, Kind, Nsp, Packet as SocketPacket,
-    PacketError as SocketPacketError, Packets, RawMessage, Received, Said, SocketMessage, decode_body, decode_message,
+    AckId, ConnectRequest, DecodeError, Delivery, Event, Incoming, Input, Kind, Message, Nsp, Packet as SocketPacket,
+    PacketError as SocketPacketError, Packets, RawMessage, SocketEvent, SocketMessage, decode_body, decode_message,
     decode_socket_packet,
 };
 pub use time::Time;

@@ -9,7 +9,7 @@ use crate::frame::{Frame, Revision, WsMessage};
 use crate::id::{Key, RequestId, Sid, SocketId};
 use crate::population::Population;
 use crate::socket::client::{Client, Context, Events};
-use crate::socket::{Delivery, Event, Input};
+use crate::socket::{Delivery, Input, SocketEvent};
 use crate::time::Time;
 use crate::wheel::Wheel;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -195,14 +195,14 @@ impl Shard {
         let Some((last, others)) = to.split_last() else { return };
         match delivery {
             Delivery::Emit(frame) => {
-                for who in others {
-                    self.emit(*who, frame.clone());
+                for socket in others {
+                    self.emit(*socket, frame.clone());
                 }
                 self.emit(*last, frame);
             }
             delivery => {
-                for who in others {
-                    self.with(who.key, |client, cx| client.deliver(who.serial, delivery.clone(), cx));
+                for socket in others {
+                    self.with(socket.key, |client, cx| client.deliver(socket.serial, delivery.clone(), cx));
                 }
                 self.with(last.key, |client, cx| client.deliver(last.serial, delivery, cx));
             }
@@ -264,14 +264,14 @@ impl Shard {
     }
 
     /// What clients did, for the hub, in the order in which it happened.
-    pub fn poll_event(&mut self) -> Option<(SocketId, Event)> {
+    pub fn poll_event(&mut self) -> Option<(SocketId, SocketEvent)> {
         let (id, event) = self.events.queue.pop_front()?;
         self.events.bytes -= event.cost();
         Some((id, event))
     }
 
     /// Takes events as [`Shard::poll_event`] does, at most `max` of them, all at once.
-    pub fn take_events(&mut self, max: usize, into: &mut VecDeque<(SocketId, Event)>) {
+    pub fn take_events(&mut self, max: usize, into: &mut VecDeque<(SocketId, SocketEvent)>) {
         if into.is_empty() && self.events.queue.len() <= max {
             core::mem::swap(into, &mut self.events.queue);
             self.events.bytes = 0;
@@ -420,7 +420,7 @@ mod tests {
         shard.take_events(2, &mut taken);
         assert!(taken.len() == 2 && shard.has_events() && shard.is_backlogged());
         shard.take_events(2, &mut taken);
-        assert_eq!(taken.iter().map(|(who, _)| who.key).collect::<Vec<_>>(), keys);
+        assert_eq!(taken.iter().map(|(socket, _)| socket.key).collect::<Vec<_>>(), keys);
         assert!(!shard.has_events() && !shard.is_backlogged());
         let fourth = arrive(&mut shard, 4);
         taken.clear();

@@ -6,7 +6,7 @@ use crate::chores::Chores;
 use crate::shared::Shared;
 use crate::signal::Signal;
 use async_std::channel::Receiver;
-use sanket::{App, Delivery, Effects, Event, Hub, Recipients, SocketId, Time};
+use sanket::{App, Delivery, Effects, Hub, Recipients, SocketEvent, SocketId, Time};
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -55,7 +55,7 @@ struct Inside<A> {
     hub: Hub<A>,
     /// What clients did, and nobody has been told of yet.
     /// For each shard.
-    events: Vec<VecDeque<(SocketId, Event)>>,
+    events: Vec<VecDeque<(SocketId, SocketEvent)>>,
     /// What is being delivered; empty between turns, and kept for its room. Whoever is last takes it.
     deliveries: Vec<(Recipients, Option<Delivery>)>,
 }
