@@ -421,7 +421,7 @@ impl Session {
         }
     }
 
-    /// Queues a packet. If it does not fit [`Config::max_queue`], the session ends.
+    /// Queues a packet. If it does not fit [`Config::max_queue`](crate::Config::max_queue), the session ends.
     fn enqueue(&mut self, packet: Outgoing, cx: &mut Context<'_>) {
         if !self.out.push(packet, cx.config.max_queue) {
             self.step(Cause::Overfull, cx);
