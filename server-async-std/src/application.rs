@@ -55,8 +55,11 @@ impl<State: Clone + Send + Sync + 'static> Application for Tide<State> {
     }
 }
 
+/// The connection ends after it: what the endpoint was at is anybody's guess.
 fn internal_error() -> Response {
-    Refusal::new(::http::StatusCode::INTERNAL_SERVER_ERROR, "internal error").response()
+    let mut response = Refusal::new(::http::StatusCode::INTERNAL_SERVER_ERROR, "internal error").response();
+    response.closes = true;
+    response
 }
 
 /// The request as tide sees it.
@@ -139,17 +142,50 @@ impl AsyncRead for Body {
     }
 }
 
-/// Sends the response, its body in pieces.
-async fn send(responder: Responder, mut response: http::Response) {
+/// Sends the response: as a whole if its first piece is all of it, else in pieces.
+async fn send(mut responder: Responder, mut response: http::Response) {
     let length = response.len();
-    let head = head(&response);
-    let body = response.take_body();
-    if length == Some(0) {
-        return responder.respond(&head);
-    }
-    let writer = responder.start(&head, length.map(|length| length as u64));
-    if stream(writer, body).await.is_none() {
-        log::debug!("a client went before it had its response");
+    let mut head = head(&response);
+    let mut body = response.take_body();
+    let mut piece = vec![0; PIECE];
+    let mut filled = 0;
+    let ended = poll_fn(|cx| {
+        while filled < PIECE && length != Some(filled) {
+            match Pin::new(&mut body).poll_read(cx, &mut piece[filled..]) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Some(true)),
+                Poll::Ready(Ok(n)) => filled += n,
+                Poll::Ready(Err(error)) => {
+                    log::error!("the body of a response cannot be read: {error}");
+                    return Poll::Ready(None);
+                }
+                // What is there is not held back while the application takes its time.
+                Poll::Pending if filled > 0 => break,
+                Poll::Pending => return responder.poll_gone(cx).map(|()| None),
+            }
+        }
+        Poll::Ready(Some(length == Some(filled)))
+    });
+    let ended = ended.await;
+    piece.truncate(filled);
+    match ended {
+        Some(true) if length.is_none_or(|length| length == filled) => {
+            if length.is_some() {
+                head.body = piece.into();
+                return responder.respond(&head);
+            }
+            let mut writer = responder.start(&head, None);
+            writer.write(&piece);
+            writer.end();
+        }
+        Some(ended) => {
+            let mut writer = responder.start(&head, length.map(|length| length as u64));
+            writer.write(&piece);
+            // One that has ended too early ends the connection.
+            if !ended && stream(writer, body).await.is_none() {
+                log::debug!("a response was not sent to its end");
+            }
+        }
+        None => drop(responder),
     }
 }
 

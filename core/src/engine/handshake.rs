@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 const HEADERS: usize = 512;
 
 /// The request that opened a session: the reference's `socket.handshake`, but for `auth`, which each namespace has its own
-/// of ([`Connect::auth`](crate::Connect::auth)), and `time`, which is [`Handshake::issued`] in words.
+/// of ([`ConnectRequest::auth`](crate::ConnectRequest::auth)), and `time`, which is [`Handshake::issued`] in words.
 ///
 /// Serializes as an object with the reference's names: `headers`, `address`, `xdomain`, `secure`, `issued`, `url`, `query`.
 #[derive(Clone, PartialEq, Eq)]

@@ -5,6 +5,8 @@
 
 pub(crate) mod handshake;
 pub mod jsonp;
+mod open;
+mod outbox;
 pub(crate) mod output;
 pub(crate) mod packet;
 pub(crate) mod payload;
@@ -16,7 +18,7 @@ pub(crate) mod timer;
 
 pub use handshake::Handshake;
 pub use output::{NewSession, Opening, Output, Reason, Response, WsEnd};
-pub use packet::{Message, Packet, PacketError, decode_binary, decode_text};
+pub use packet::{Packet, PacketData, PacketError, decode_binary, decode_text};
 pub use payload::{Batch, BodyKind, Payload, PayloadError, decode_payload};
 pub use queue::Outgoing;
 pub use request::{Ask, Method, Request, RequestError, Transport};

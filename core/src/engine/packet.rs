@@ -47,7 +47,7 @@ impl<M> Packet<M> {
 
 /// What a `message` packet carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Message<'a> {
+pub enum PacketData<'a> {
     /// Text.
     Text(&'a str),
     /// Bytes: borrowed from a binary frame, or decoded from base64.
@@ -89,7 +89,7 @@ impl core::error::Error for PacketError {}
 ///
 /// See [`PacketError`].
 #[inline]
-pub fn decode_text(revision: Revision, text: &str) -> Result<Packet<Message<'_>>, PacketError> {
+pub fn decode_text(revision: Revision, text: &str) -> Result<Packet<PacketData<'_>>, PacketError> {
     if let Some(binary) = text.strip_prefix('b') {
         return decode_base64(match revision {
             Revision::V3 => binary.strip_prefix('4').ok_or(PacketError::BinaryType)?,
@@ -104,16 +104,16 @@ pub fn decode_text(revision: Revision, text: &str) -> Result<Packet<Message<'_>>
         b'1' => Packet::Close,
         b'2' => Packet::Ping { probe: data == "probe" },
         b'3' => Packet::Pong,
-        b'4' => Packet::Message(Message::Text(data)),
+        b'4' => Packet::Message(PacketData::Text(data)),
         b'5' => Packet::Upgrade,
         b'6' => Packet::Noop,
         _ => return Err(PacketError::UnknownType),
     })
 }
 
-fn decode_base64<'a>(text: &str) -> Result<Packet<Message<'a>>, PacketError> {
+fn decode_base64<'a>(text: &str) -> Result<Packet<PacketData<'a>>, PacketError> {
     let bytes = STANDARD.decode(text).map_err(|_| PacketError::Base64)?;
-    Ok(Packet::Message(Message::Binary(Cow::Owned(bytes))))
+    Ok(Packet::Message(PacketData::Binary(Cow::Owned(bytes))))
 }
 
 /// Decodes a binary packet, which can only be a message: EIO=4 sends the bytes as they are, EIO=3 with the type `0x04`
@@ -122,13 +122,13 @@ fn decode_base64<'a>(text: &str) -> Result<Packet<Message<'a>>, PacketError> {
 /// # Errors
 ///
 /// EIO=3 only: [`PacketError::Empty`] and [`PacketError::BinaryType`].
-pub fn decode_binary(revision: Revision, bytes: &[u8]) -> Result<Packet<Message<'_>>, PacketError> {
+pub fn decode_binary(revision: Revision, bytes: &[u8]) -> Result<Packet<PacketData<'_>>, PacketError> {
     let data = match (revision, bytes) {
         (Revision::V4, data) | (Revision::V3, [0x04, data @ ..]) => data,
         (Revision::V3, []) => return Err(PacketError::Empty),
         (Revision::V3, _) => return Err(PacketError::BinaryType),
     };
-    Ok(Packet::Message(Message::Binary(Cow::Borrowed(data))))
+    Ok(Packet::Message(PacketData::Binary(Cow::Borrowed(data))))
 }
 
 #[cfg(test)]
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn base64_in_text_frames() {
-        let binary = |data: &'static [u8]| Ok(Packet::Message(Message::Binary(data.into())));
+        let binary = |data: &'static [u8]| Ok(Packet::Message(PacketData::Binary(data.into())));
         assert_eq!(decode_text(Revision::V4, "bAQL/"), binary(&[1, 2, 255]));
         assert_eq!(decode_text(Revision::V3, "b4AQL/"), binary(&[1, 2, 255]));
         assert_eq!(decode_text(Revision::V4, "b"), binary(&[]));

@@ -1,7 +1,7 @@
 //! Many packets in one HTTP body: decoding what a POST brought, encoding what a poll gets. Three forms: EIO=4's text
 //! with `0x1e` between packets, EIO=3's text with lengths in UTF-16 units, EIO=3's binary with a byte per digit.
 
-use super::packet::{Message, Packet, PacketError, decode_binary, decode_text};
+use super::packet::{Packet, PacketData, PacketError, decode_binary, decode_text};
 use super::queue::Outgoing;
 use crate::digits::push_number;
 use crate::frame::{MESSAGE, Revision};
@@ -104,7 +104,7 @@ pub fn decode_payload(revision: Revision, kind: BodyKind, body: &[u8], max_packe
 }
 
 impl<'a> Iterator for Payload<'a> {
-    type Item = Result<Packet<Message<'a>>, PayloadError>;
+    type Item = Result<Packet<PacketData<'a>>, PayloadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let (result, rest) = match core::mem::replace(&mut self.rest, Rest::Done) {
@@ -125,7 +125,7 @@ impl<'a> Iterator for Payload<'a> {
     }
 }
 
-type Step<'a> = (Result<Packet<Message<'a>>, PayloadError>, Rest<'a>);
+type Step<'a> = (Result<Packet<PacketData<'a>>, PayloadError>, Rest<'a>);
 
 fn next_v4(text: &str) -> Step<'_> {
     let (packet, rest) = match memchr(SEPARATOR, text.as_bytes()) {

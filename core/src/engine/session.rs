@@ -1,40 +1,32 @@
 //! One Engine.IO session: does what `table` says, with a queue and a few deadlines. Parses nothing, and knows of messages
 //! only that they are to be handed up.
 
+use super::open::open_packet;
+use super::outbox::Outbox;
 use super::output::{Context, NewSession, Opening, Output, Reason, Response, WsEnd};
 use super::packet::Packet;
-use super::payload::{Batch, polled_size};
-use super::queue::{Outgoing, Queue};
+use super::queue::Outgoing;
 use super::request::{RequestError, Transport};
 use super::table::{Act, Cause, State, Via, row};
 use super::timer::{Timer, TimerTable};
-use crate::config::Config;
-use crate::digits::push_number;
 use crate::frame::{Frame, Revision, WsMessage};
 use crate::id::{RequestId, Sid};
 use crate::time::Time;
 use alloc::vec::Vec;
-use bytes::Bytes;
 
 #[derive(Debug)]
 pub(crate) struct Session {
     sid: Sid,
     state: State,
-    revision: Revision,
-    base64: bool,
     /// The last ping has been answered by something else than a pong already.
     reprieved: bool,
-    /// The driver knows that there is something to transmit.
-    signalled: bool,
     /// The client has closed the session by polling, and no poll waited to be answered.
     closed_unpolled: bool,
     /// Set once, when the session begins to end.
     reason: Option<Reason>,
-    poll: Option<RequestId>,
     /// A POST whose body is still to come.
     post: Option<RequestId>,
-    ws: Option<RequestId>,
-    queue: Queue,
+    out: Outbox,
     timers: TimerTable,
 }
 
@@ -62,16 +54,11 @@ impl Session {
         let mut session = Self {
             sid,
             state,
-            revision,
-            base64,
             reprieved: false,
-            signalled: false,
             closed_unpolled: false,
             reason: None,
-            poll: None,
             post: None,
-            ws,
-            queue: Queue::default(),
+            out: Outbox::new(revision, base64, ws),
             timers: TimerTable::new(),
         };
         match revision {
@@ -87,7 +74,7 @@ impl Session {
                 session.timers.set(Timer::Ping, ping_after(cx.config.ping_interval - early, cx));
             }
         }
-        session.enqueue(Outgoing::Frame(Frame::encoded(handshake(sid, upgrades, cx.config), &[])), cx);
+        session.enqueue(Outgoing::Frame(Frame::encoded(open_packet(sid, upgrades, cx.config), &[])), cx);
         session
     }
 
@@ -96,7 +83,7 @@ impl Session {
     }
 
     pub(crate) fn revision(&self) -> Revision {
-        self.revision
+        self.out.revision()
     }
 
     /// The transport that a request without an upgrade must name.
@@ -118,11 +105,11 @@ impl Session {
 
     /// Whether the answers to its polls must be text.
     pub(crate) fn base64(&self) -> bool {
-        self.base64
+        self.out.base64()
     }
 
     pub(crate) fn queued(&self) -> usize {
-        self.queue.bytes()
+        self.out.bytes()
     }
 
     /// Why the session began to end, if it has. Nothing more comes up from it.
@@ -160,24 +147,20 @@ impl Session {
 
     pub(crate) fn handle_poll(&mut self, id: RequestId, cx: &mut Context<'_>) {
         let cause = match () {
-            () if self.poll.is_some() => Cause::SecondPoll,
-            () if self.queue.is_empty() => Cause::LastPoll,
+            () if self.out.has_poll() => Cause::SecondPoll,
+            () if self.out.is_empty() => Cause::LastPoll,
             () => Cause::Poll,
         };
         match self.step(cause, cx) {
-            Act::Park => {
-                self.poll = Some(id);
-                self.flush(cx);
-            }
+            Act::Park => self.out.park(id, cx),
             Act::ParkOrNoop => {
-                self.poll = Some(id);
-                self.flush(cx);
+                self.out.park(id, cx);
                 if !self.timers.is_set(Timer::Noop) {
                     self.let_poll_go(cx);
                 }
             }
             Act::AnswerLast => {
-                cx.respond(id, Response::Batch(self.batch(alloc::vec![Outgoing::Close])));
+                cx.respond(id, Response::Batch(self.out.batch(alloc::vec![Outgoing::Close])));
                 self.finish(cx);
             }
             Act::Overlap => {
@@ -221,11 +204,9 @@ impl Session {
     }
 
     pub(crate) fn handle_request_gone(&mut self, id: RequestId, cx: &mut Context<'_>) {
-        if self.poll == Some(id) {
-            self.poll = None;
+        if self.out.poll_gone(id) {
             self.step(Cause::PollGone, cx);
-        } else if self.post == Some(id) {
-            self.post = None;
+        } else if self.post.take_if(|post| *post == id).is_some() {
             self.step(Cause::PostGone, cx);
         }
     }
@@ -237,7 +218,7 @@ impl Session {
         }
         match self.step(Cause::WsOpen, cx) {
             Act::StartProbe => {
-                self.ws = Some(id);
+                self.out.set_ws(id);
                 self.timers.set(Timer::Upgrade, cx.now.after(cx.config.upgrade_timeout));
             }
             _ => cx.push(Output::WsClose(id)),
@@ -245,7 +226,7 @@ impl Session {
     }
 
     pub(crate) fn handle_ws_end(&mut self, id: RequestId, end: WsEnd, cx: &mut Context<'_>) {
-        if self.ws == Some(id) {
+        if self.out.is_ws(id) {
             let cause = match end {
                 WsEnd::Closed => Cause::WsClosed,
                 WsEnd::Failed => Cause::WsFailed,
@@ -262,7 +243,7 @@ impl Session {
         packet: Option<&Packet<M>>,
         cx: &mut Context<'_>,
     ) -> bool {
-        if ws.is_some() && self.ws != ws {
+        if ws.is_some_and(|id| !self.out.is_ws(id)) {
             // From a WebSocket that has been told to close.
             return false;
         }
@@ -271,8 +252,8 @@ impl Session {
         let cause = match packet {
             None => Cause::Malformed(via),
             Some(Packet::Ping { probe: true }) if probing && via == Via::WebSocket => Cause::Probe,
-            Some(Packet::Ping { .. }) if self.revision == Revision::V3 => Cause::Heartbeat(via),
-            Some(Packet::Pong) if self.revision == Revision::V4 => Cause::Heartbeat(via),
+            Some(Packet::Ping { .. }) if self.revision() == Revision::V3 => Cause::Heartbeat(via),
+            Some(Packet::Pong) if self.revision() == Revision::V4 => Cause::Heartbeat(via),
             Some(Packet::Ping { .. } | Packet::Pong) => Cause::WrongHeartbeat(via),
             Some(Packet::Message(_)) => Cause::Message(via),
             Some(Packet::Close) => Cause::Close(via),
@@ -304,13 +285,10 @@ impl Session {
         self.timers.stop_all();
         self.timers.set(Timer::Linger, cx.now.after(cx.config.close_timeout));
         if matches!(was, State::Probing | State::Probed) {
-            self.close_ws(cx);
+            self.out.close_ws(cx);
         }
-        if let Some(id) = self.poll.take() {
-            // The queue is empty while a poll waits.
-            cx.respond(id, Response::Batch(self.batch(alloc::vec![Outgoing::Close])));
-            self.step(Cause::Drained, cx);
-        } else if self.state == State::WsClosing && self.queue.is_empty() {
+        // The queue is empty while a poll waits.
+        if self.out.answer_poll(Outgoing::Close, cx) || (self.state == State::WsClosing && self.out.is_empty()) {
             self.step(Cause::Drained, cx);
         }
     }
@@ -329,27 +307,22 @@ impl Session {
         into: &mut Vec<WsMessage>,
         cx: &mut Context<'_>,
     ) -> bool {
-        if self.ws != Some(id) {
+        if !self.out.is_ws(id) {
             return false;
         }
         match self.state {
-            State::WebSocket | State::WsClosing => {}
-            // `3probe` went out by a signal of its own; the rest of the queue still is polling's.
-            State::Probed if self.signalled => {
-                self.signalled = false;
-                into.push(WsMessage::Text(Bytes::from_static(b"3probe")));
+            State::WebSocket | State::WsClosing => self.out.transmit(max, into),
+            State::Probed => {
+                self.out.transmit_probe(into);
                 return false;
             }
-            State::Polling | State::Probing | State::Probed | State::PollClosing | State::Closed => return false,
+            State::Polling | State::Probing | State::PollClosing | State::Closed => return false,
         }
-        self.queue.drain(max, |item| item.into_messages(self.revision, into));
-        if self.queue.is_empty() {
-            self.signalled = false;
-            if self.state == State::WsClosing {
-                self.step(Cause::Drained, cx);
-            }
+        let more = !self.out.is_empty();
+        if !more && self.state == State::WsClosing {
+            self.step(Cause::Drained, cx);
         }
-        !self.queue.is_empty()
+        more
     }
 
     /// Goes to the next state and does what needs no more than the session itself; what needs the request or the packet
@@ -362,7 +335,7 @@ impl Session {
             // The reference answers the poll that is waiting with a noop here, and with a close packet elsewhere.
             Act::ClientClose => {
                 // A client that is upgrading has paused its polls: none is on its way.
-                self.closed_unpolled = self.poll.is_none() && self.ws.is_none();
+                self.closed_unpolled = !self.out.has_poll() && !self.out.has_websocket();
                 self.close(Reason::TransportClose, Outgoing::Noop, cx);
             }
             Act::Finish => self.finish(cx),
@@ -373,24 +346,23 @@ impl Session {
                 self.enqueue(Outgoing::Ping, cx);
             }
             Act::AnswerProbe => {
-                self.signal(cx);
+                self.out.signal(cx);
                 self.let_poll_go(cx);
             }
             Act::Noop => self.let_poll_go(cx),
             Act::Switch => {
                 self.timers.stop(Timer::Upgrade);
                 self.timers.stop(Timer::Noop);
-                self.answer_poll(Outgoing::Noop, cx);
+                self.out.answer_poll(Outgoing::Noop, cx);
                 // A `3probe` that was never fetched is not needed any more, but its signal stands.
-                if !self.queue.is_empty() {
-                    self.signal(cx);
+                if !self.out.is_empty() {
+                    self.out.signal(cx);
                 }
             }
             Act::DropProbe => {
                 self.timers.stop(Timer::Upgrade);
                 self.timers.stop(Timer::Noop);
-                self.signalled = false;
-                self.close_ws(cx);
+                self.out.close_ws(cx);
             }
             Act::Ignore
             | Act::Park
@@ -412,9 +384,9 @@ impl Session {
     }
 
     fn beat(&mut self, cx: &mut Context<'_>) {
-        match self.revision {
+        match self.revision() {
             Revision::V3 => {
-                if !self.queue.ends_in_pong() {
+                if !self.out.ends_in_pong() {
                     self.enqueue(Outgoing::Pong, cx);
                 }
             }
@@ -428,7 +400,7 @@ impl Session {
     /// Any packet is a sign of life. In EIO=4 it buys a pong that is late behind a long message one more timeout, as in
     /// the reference since 6.6.
     fn postpone_silence(&mut self, cx: &Context<'_>) {
-        match self.revision {
+        match self.revision() {
             // A session that is closing does not mind how long the peer is silent.
             Revision::V3 => self
                 .timers
@@ -444,51 +416,20 @@ impl Session {
 
     fn is_writable(&self) -> bool {
         match self.state {
-            State::Polling | State::Probing | State::Probed => self.poll.is_some(),
-            State::WebSocket => self.queue.is_empty(),
+            State::Polling | State::Probing | State::Probed => self.out.has_poll(),
+            State::WebSocket => self.out.is_empty(),
             State::PollClosing | State::WsClosing | State::Closed => false,
         }
     }
 
-    /// Queues a packet. Whatever it is, no more may wait than [`Config::max_queue`]; but a packet that is alone always may,
-    /// or a large one could never be sent.
-    fn enqueue(&mut self, item: Outgoing, cx: &mut Context<'_>) {
-        let fits = |queue: &Queue| queue.is_empty() || queue.bytes() + item.cost() <= cx.config.max_queue;
-        if !fits(&self.queue) {
-            self.queue.drop_volatile();
-            if !fits(&self.queue) {
-                self.step(Cause::Overfull, cx);
-                return;
-            }
-        }
-        self.queue.push(item);
-        if self.state == State::WebSocket {
-            self.signal(cx);
+    /// Queues a packet. If it does not fit [`Config::max_queue`](crate::Config::max_queue), the session ends.
+    fn enqueue(&mut self, packet: Outgoing, cx: &mut Context<'_>) {
+        if !self.out.push(packet, cx.config.max_queue) {
+            self.step(Cause::Overfull, cx);
+        } else if self.state == State::WebSocket {
+            self.out.signal(cx);
         } else {
-            self.flush(cx);
-        }
-    }
-
-    fn signal(&mut self, cx: &mut Context<'_>) {
-        if let (Some(id), false) = (self.ws, self.signalled) {
-            self.signalled = true;
-            cx.push(Output::WsReady(id));
-        }
-    }
-
-    /// Answers the waiting poll with what is queued, if there are both.
-    fn flush(&mut self, cx: &mut Context<'_>) {
-        if !self.queue.is_empty()
-            && let Some(id) = self.poll.take()
-        {
-            let packets = self.queue.pop_up_to(cx.config.max_payload, polled_size);
-            cx.respond(id, Response::Batch(self.batch(packets)));
-        }
-    }
-
-    fn answer_poll(&mut self, packet: Outgoing, cx: &mut Context<'_>) {
-        if let Some(id) = self.poll.take() {
-            cx.respond(id, Response::Batch(self.batch(alloc::vec![packet])));
+            self.out.flush(cx);
         }
     }
 
@@ -497,25 +438,14 @@ impl Session {
     fn let_poll_go(&mut self, cx: &mut Context<'_>) {
         /// Milliseconds, as in the reference.
         const PAUSE: u64 = 100;
-        if self.poll.is_some() {
-            self.answer_poll(Outgoing::Noop, cx);
+        if self.out.answer_poll(Outgoing::Noop, cx) {
             self.timers.set(Timer::Noop, cx.now.after(PAUSE));
         }
     }
 
-    fn close_ws(&mut self, cx: &mut Context<'_>) {
-        if let Some(id) = self.ws.take() {
-            cx.push(Output::WsClose(id));
-        }
-    }
-
-    fn batch(&self, packets: Vec<Outgoing>) -> Batch {
-        Batch::new(packets, self.revision, self.base64)
-    }
-
     fn close(&mut self, reason: Reason, farewell: Outgoing, cx: &mut Context<'_>) {
         self.reason.get_or_insert(reason);
-        self.answer_poll(farewell, cx);
+        self.out.answer_poll(farewell, cx);
         self.finish(cx);
     }
 
@@ -524,36 +454,18 @@ impl Session {
             // Nobody wants its body any more; the reference breaks the request off.
             cx.respond(id, Response::Refused(RequestError::UnknownSid));
         }
-        self.close_ws(cx);
+        self.out.close_ws(cx);
         self.timers.stop_all();
-        self.queue.clear();
+        self.out.clear();
         // Every way here leads through `shut` or `close`, which set it.
         cx.push(Output::Closed(self.reason.unwrap_or(Reason::ForcedServerClose)));
     }
 }
 
-/// The `open` packet. `upgrades` is JSON values with commas between them.
-fn handshake(sid: Sid, upgrades: &str, config: &Config) -> Vec<u8> {
-    let Config { ping_interval, ping_timeout, max_payload, .. } = *config;
-    // Enough for any numbers that mean something.
-    let mut text = Vec::with_capacity(144);
-    text.extend_from_slice(b"0{\"sid\":\"");
-    text.extend_from_slice(sid.text().as_str().as_bytes());
-    text.extend_from_slice(b"\",\"upgrades\":[");
-    text.extend_from_slice(upgrades.as_bytes());
-    text.extend_from_slice(b"],\"pingInterval\":");
-    push_number(&mut text, ping_interval);
-    text.extend_from_slice(b",\"pingTimeout\":");
-    push_number(&mut text, ping_timeout);
-    text.extend_from_slice(b",\"maxPayload\":");
-    push_number(&mut text, max_payload as u64);
-    text.push(b'}');
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
     use crate::id::Key;
     use alloc::collections::VecDeque;
 

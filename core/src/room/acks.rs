@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 /// Names an event that the application has asked to be acked, whoever it was sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AskId(pub(crate) u64);
+pub struct BroadcastAckId(pub(crate) u64);
 
 /// Milliseconds that acknowledgements are waited for at least, also if nobody is asked: an application that sends another such
 /// event when the acknowledgements of one are complete would otherwise never be left.
@@ -17,10 +17,10 @@ const SOON: u64 = 1;
 /// The events that are not completely acknowledged.
 #[derive(Debug, Default)]
 pub(crate) struct PendingAcks {
-    broadcasts: BTreeMap<AskId, Broadcast>,
+    broadcasts: BTreeMap<BroadcastAckId, Broadcast>,
     /// The events that each socket has not acknowledged yet; none without one.
-    by_socket: BTreeMap<SocketId, Vec<AskId>>,
-    deadlines: BTreeSet<(Time, AskId)>,
+    by_socket: BTreeMap<SocketId, Vec<BroadcastAckId>>,
+    deadlines: BTreeSet<(Time, BroadcastAckId)>,
     next: u64,
 }
 
@@ -42,8 +42,8 @@ impl PendingAcks {
         max: usize,
         timeout: u64,
         now: Time,
-    ) -> (AskId, Vec<SocketId>) {
-        let id = AskId(self.next);
+    ) -> (BroadcastAckId, Vec<SocketId>) {
+        let id = BroadcastAckId(self.next);
         self.next += 1;
         let (mut asked, mut missing) = (Vec::new(), Vec::new());
         for socket in sockets {
@@ -61,7 +61,7 @@ impl PendingAcks {
     }
 
     /// A socket has acknowledged an event. Whether it was the last that was waited for; `None` if it was not waited for.
-    pub(crate) fn acknowledge(&mut self, id: AskId, socket: SocketId) -> Option<bool> {
+    pub(crate) fn acknowledge(&mut self, id: BroadcastAckId, socket: SocketId) -> Option<bool> {
         let broadcast = self.broadcasts.get_mut(&id)?;
         if !broadcast.waiting.remove(&socket) {
             return None;
@@ -72,7 +72,7 @@ impl PendingAcks {
     }
 
     /// A socket is gone. Returns the events for which nobody is waited for any more because of that.
-    pub(crate) fn remove_socket(&mut self, socket: SocketId) -> Vec<AskId> {
+    pub(crate) fn remove_socket(&mut self, socket: SocketId) -> Vec<BroadcastAckId> {
         let mut pending = self.by_socket.remove(&socket).unwrap_or_default();
         pending.retain(|id| {
             let Some(broadcast) = self.broadcasts.get_mut(id) else { return false };
@@ -86,7 +86,7 @@ impl PendingAcks {
     }
 
     /// Removes an event. Returns who has not acknowledged it.
-    pub(crate) fn remove(&mut self, id: AskId) -> Option<Vec<SocketId>> {
+    pub(crate) fn remove(&mut self, id: BroadcastAckId) -> Option<Vec<SocketId>> {
         let Broadcast { waiting, mut missing, deadline } = self.broadcasts.remove(&id)?;
         self.deadlines.remove(&(deadline, id));
         for socket in &waiting {
@@ -97,12 +97,12 @@ impl PendingAcks {
     }
 
     /// The earliest deadline, and the event that it is of.
-    pub(crate) fn next_deadline(&self) -> Option<(Time, AskId)> {
+    pub(crate) fn next_deadline(&self) -> Option<(Time, BroadcastAckId)> {
         self.deadlines.first().copied()
     }
 
     /// A socket does not owe this acknowledgement any more.
-    fn settle(&mut self, id: AskId, socket: SocketId) {
+    fn settle(&mut self, id: BroadcastAckId, socket: SocketId) {
         if let Entry::Occupied(mut pending) = self.by_socket.entry(socket) {
             pending.get_mut().retain(|pending| *pending != id);
             if pending.get().is_empty() {

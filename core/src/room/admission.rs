@@ -13,10 +13,10 @@ pub enum Admission {
     /// It is.
     Accept,
     /// It is not, for a reason that it is told.
-    Refuse(Refusal),
+    Refuse(ConnectError),
     /// There is no such namespace. The client is told "Invalid namespace".
     NoSuchNamespace,
-    /// That will be said later, by [`Effects::admit`](crate::Effects::admit). Who has not been told after
+    /// That will be said later, by [`Effects::decide`](crate::Effects::decide). Who has not been told after
     /// [`Config::connect_timeout`](crate::Config::connect_timeout) is refused; if it is in no other namespace either, its session
     /// ends, as in the reference.
     Later,
@@ -24,12 +24,12 @@ pub enum Admission {
 
 /// What a client is told that is not let into a namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ConnectError {
     message: Box<str>,
     data: Option<Box<str>>,
 }
 
-impl Refusal {
+impl ConnectError {
     /// A refusal with a message: the client's `error.message`.
     #[must_use]
     pub fn new(message: &str) -> Self {

@@ -1,12 +1,12 @@
 //! What an application is to the core: a few functions of what happens, whose effects are data. An application does no
 //! I/O and has no clock but [`Effects::now`]; what it has to wait for happens in the driver's world.
 
-use super::acks::AskId;
+use super::acks::BroadcastAckId;
 use super::admission::Admission;
 use super::effects::Effects;
 use crate::engine::Reason;
 use crate::id::SocketId;
-use crate::socket::{AckId, Connect, Received, Said};
+use crate::socket::{AckId, ConnectRequest, Event, Message};
 
 /// An application: what the server does on top of the protocol.
 ///
@@ -29,13 +29,13 @@ pub trait App {
     ///
     /// The default lets it into `/` and says "Invalid namespace" of any other, as the reference does where none has been
     /// made.
-    fn admit(&mut self, who: SocketId, connect: &Connect, fx: &mut Effects<'_>) -> Admission {
-        let (_, _) = (who, fx);
+    fn admit(&mut self, socket: SocketId, connect: &ConnectRequest, fx: &mut Effects<'_>) -> Admission {
+        let (_, _) = (socket, fx);
         if connect.nsp.is_root() { Admission::Accept } else { Admission::NoSuchNamespace }
     }
 
     /// A socket is in its namespace; its CONNECT has been answered before anything that is emitted from here on.
-    fn connect(&mut self, who: SocketId, connect: &Connect, fx: &mut Effects<'_>);
+    fn connect(&mut self, socket: SocketId, connect: &ConnectRequest, fx: &mut Effects<'_>);
 
     /// A socket has taken up where an earlier connection broke ([`Config::recovery`](crate::Config::recovery)): its CONNECT
     /// has been answered, its rooms and data are what they were, and what it missed is on its way. It was not asked to be
@@ -43,42 +43,42 @@ pub trait App {
     ///
     /// The default tells an application that knows nothing of this what it would see in the reference: that the earlier
     /// socket disconnected, if it has not been told yet, and that this one connected.
-    fn recover(&mut self, who: SocketId, earlier: Earlier, connect: &Connect, fx: &mut Effects<'_>) {
+    fn recover(&mut self, socket: SocketId, earlier: PreviousSocket, connect: &ConnectRequest, fx: &mut Effects<'_>) {
         if earlier.connected {
-            self.disconnect(earlier.was, Reason::TransportClose, fx);
+            self.disconnect(earlier.socket, Reason::TransportClose, fx);
         }
-        self.connect(who, connect, fx);
+        self.connect(socket, connect, fx);
     }
 
     /// A socket sent an event. `ack` is set where the client asks for an acknowledgement, which [`Effects::ack`] sends, now or
     /// later. Dropping it sends none.
-    fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
-        let (_, _, _, _) = (who, event, ack, fx);
+    fn event(&mut self, socket: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
+        let (_, _, _, _) = (socket, event, ack, fx);
     }
 
     /// A session sent a message, where Engine.IO is alone ([`Protocol::EngineIo`](crate::Protocol::EngineIo)).
-    fn message(&mut self, who: SocketId, message: &Said, fx: &mut Effects<'_>) {
-        let (_, _, _) = (who, message, fx);
+    fn message(&mut self, socket: SocketId, message: &Message, fx: &mut Effects<'_>) {
+        let (_, _, _) = (socket, message, fx);
     }
 
-    /// A socket answered an event that was sent by [`Effects::ask`].
-    fn answer(&mut self, ask: AskId, who: SocketId, answer: &Received, fx: &mut Effects<'_>) {
-        let (_, _, _, _) = (ask, who, answer, fx);
+    /// A socket answered an event that was sent by [`Effects::emit_with_ack`].
+    fn ack(&mut self, ask: BroadcastAckId, socket: SocketId, answer: &Event, fx: &mut Effects<'_>) {
+        let (_, _, _, _) = (ask, socket, answer, fx);
     }
 
     /// No more answers will come: everybody has answered, is gone, or was silent for too long. `silent` are those who have
     /// not answered.
-    fn asked(&mut self, ask: AskId, silent: &[SocketId], fx: &mut Effects<'_>) {
+    fn acks_done(&mut self, ask: BroadcastAckId, silent: &[SocketId], fx: &mut Effects<'_>) {
         let (_, _, _) = (ask, silent, fx);
     }
 
     /// A socket is about to be out of its namespace; it still is in its rooms.
-    fn disconnecting(&mut self, who: SocketId, reason: Reason, fx: &mut Effects<'_>) {
-        let (_, _, _) = (who, reason, fx);
+    fn disconnecting(&mut self, socket: SocketId, reason: Reason, fx: &mut Effects<'_>) {
+        let (_, _, _) = (socket, reason, fx);
     }
 
     /// A socket that [`App::connect`] was called for is out of its namespace and its rooms.
-    fn disconnect(&mut self, who: SocketId, reason: Reason, fx: &mut Effects<'_>);
+    fn disconnect(&mut self, socket: SocketId, reason: Reason, fx: &mut Effects<'_>);
 
     /// The moment that was asked for with [`Effects::wake_at`] has come.
     fn wake(&mut self, fx: &mut Effects<'_>) {
@@ -88,9 +88,9 @@ pub trait App {
 
 /// The socket that somebody was who has come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Earlier {
+pub struct PreviousSocket {
     /// Its name, which names nobody any more.
-    pub was: SocketId,
+    pub socket: SocketId,
     /// [`App::disconnect`] has not been called for it: the server still believed in its connection.
     pub connected: bool,
 }

@@ -1,7 +1,7 @@
 //! Connect requests that the application has not decided on yet: [`Admission::Later`](super::Admission::Later).
 
 use crate::id::SocketId;
-use crate::socket::Connect;
+use crate::socket::ConnectRequest;
 use crate::time::Time;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -9,19 +9,19 @@ use alloc::collections::{BTreeMap, BTreeSet};
 /// The requests, and until when each waits.
 #[derive(Debug, Default)]
 pub(crate) struct PendingConnects {
-    requests: BTreeMap<SocketId, (Time, Box<Connect>)>,
+    requests: BTreeMap<SocketId, (Time, Box<ConnectRequest>)>,
     deadlines: BTreeSet<(Time, SocketId)>,
 }
 
 impl PendingConnects {
     /// Adds a request, which waits until `deadline`.
-    pub(crate) fn insert(&mut self, socket: SocketId, request: Connect, deadline: Time) {
+    pub(crate) fn insert(&mut self, socket: SocketId, request: ConnectRequest, deadline: Time) {
         self.deadlines.insert((deadline, socket));
         self.requests.insert(socket, (deadline, request.into()));
     }
 
     /// Removes a request, because it is decided on or the client is gone.
-    pub(crate) fn remove(&mut self, socket: SocketId) -> Option<Box<Connect>> {
+    pub(crate) fn remove(&mut self, socket: SocketId) -> Option<Box<ConnectRequest>> {
         let (deadline, request) = self.requests.remove(&socket)?;
         self.deadlines.remove(&(deadline, socket));
         Some(request)

@@ -2,14 +2,14 @@
 //! once to the hub's tables and queues, but for those that end in another call of the application; they wait until this
 //! call returns. Nothing here waits or fails because of a client.
 
-use super::acks::AskId;
+use super::acks::BroadcastAckId;
 use super::admission::Admission;
 use super::emit::Emit;
 use super::history::Membership;
 use super::recipients::Recipients;
 use super::rooms::JoinError;
 use super::state::{Decision, State};
-use super::target::{Among, Target};
+use super::target::{BroadcastOptions, Target};
 use crate::config::Protocol;
 use crate::engine::Reason;
 use crate::frame::Frame;
@@ -52,7 +52,7 @@ impl<'a> Effects<'a> {
 
     /// Sends an event. It is encoded once, however many get it.
     pub fn send(&mut self, to: Target<'_>, event: &Emit<'_>) {
-        let kept = !event.volatile && !event.passing;
+        let kept = !event.volatile && event.recoverable;
         let scope = if kept && self.state.recovery.is_some() { self.state.scope_of(to) } else { None };
         let Some((nsp, recipients)) = self.audience(to) else { return };
         if scope.is_none() && recipients.is_empty() {
@@ -73,14 +73,14 @@ impl<'a> Effects<'a> {
     }
 
     /// Sends an event that is to be acked, and waits for the answers for `timeout` milliseconds. Each comes by
-    /// [`App::answer`](crate::App::answer); [`App::asked`](crate::App::asked) says when there will be no more. Whoever owes
-    /// [`Config::max_asks`](crate::Config::max_asks) answers already is not asked, and counts as silent.
+    /// [`App::ack`](crate::App::ack); [`App::acks_done`](crate::App::acks_done) says when there will be no more. Whoever owes
+    /// [`Config::max_pending_acks`](crate::Config::max_pending_acks) answers already is not asked, and counts as silent.
     ///
     /// Such an event is not kept for those who come back.
-    pub fn ask(&mut self, to: Target<'_>, event: &Emit<'_>, timeout: u64) -> AskId {
+    pub fn emit_with_ack(&mut self, to: Target<'_>, event: &Emit<'_>, timeout: u64) -> BroadcastAckId {
         let audience = self.audience(to);
         let sockets = audience.iter().flat_map(|(_, recipients)| recipients.iter().copied());
-        let max = self.state.config.max_asks;
+        let max = self.state.config.max_pending_acks;
         let (id, asked) = self.state.acks.insert(sockets, max, timeout, self.now);
         if let (false, Some((nsp, _))) = (asked.is_empty(), audience) {
             let frame = self.frame(&nsp, event, Some(id.0), None, false);
@@ -119,22 +119,22 @@ impl<'a> Effects<'a> {
     fn audience(&mut self, target: Target<'_>) -> Option<(Nsp, Recipients)> {
         let State { rooms, sockets, .. } = &mut *self.state;
         Some(match target {
-            Target::Socket(who) => (sockets.get(who)?.nsp.clone(), who.into()),
+            Target::Socket(socket) => (sockets.get(socket)?.nsp.clone(), socket.into()),
             Target::Namespace(nsp) => (nsp.clone(), rooms.everybody(nsp)),
             Target::Room(nsp, room) => (nsp.clone(), rooms.members(nsp, room)),
-            Target::Among(among) => (among.nsp.clone(), rooms.among(&among).into()),
+            Target::Broadcast(among) => (among.nsp.clone(), rooms.among(&among).into()),
         })
     }
 
     /// The sockets that a target is, each once, in the order of their keys.
     #[must_use]
-    pub fn recipients(&self, target: Target<'_>) -> Vec<SocketId> {
+    pub fn fetch_sockets(&self, target: Target<'_>) -> Vec<SocketId> {
         let rooms = &self.state.rooms;
         match target {
-            Target::Socket(who) => self.state.sockets.contains(who).then_some(who).into_iter().collect(),
-            Target::Namespace(nsp) => rooms.among(&Among::of(nsp)),
-            Target::Room(nsp, room) => rooms.among(&Among { rooms: &[room], ..Among::of(nsp) }),
-            Target::Among(among) => rooms.among(&among),
+            Target::Socket(socket) => self.state.sockets.contains(socket).then_some(socket).into_iter().collect(),
+            Target::Namespace(nsp) => rooms.among(&BroadcastOptions::of(nsp)),
+            Target::Room(nsp, room) => rooms.among(&BroadcastOptions { rooms: &[room], ..BroadcastOptions::of(nsp) }),
+            Target::Broadcast(among) => rooms.among(&among),
         }
     }
 
@@ -156,9 +156,9 @@ impl<'a> Effects<'a> {
     /// # Errors
     ///
     /// See [`JoinError`].
-    pub fn join(&mut self, who: SocketId, room: &str) -> Result<bool, JoinError> {
+    pub fn join(&mut self, socket: SocketId, room: &str) -> Result<bool, JoinError> {
         let state = &mut *self.state;
-        let Some(entry) = state.sockets.get_mut(who) else { return Ok(false) };
+        let Some(entry) = state.sockets.get_mut(socket) else { return Ok(false) };
         if entry.rooms.iter().any(|membership| *membership.room == *room) {
             return Ok(false);
         }
@@ -172,63 +172,63 @@ impl<'a> Effects<'a> {
         // Most sockets are in few rooms.
         entry.rooms.reserve_exact(1);
         entry.rooms.push(Membership { room: room.into(), since, until: Membership::CURRENT });
-        Ok(state.rooms.join(&entry.nsp, room, who))
+        Ok(state.rooms.join(&entry.nsp, room, socket))
     }
 
     /// Takes a socket out of a room. Whether it was in it.
-    pub fn leave(&mut self, who: SocketId, room: &str) -> bool {
+    pub fn leave(&mut self, socket: SocketId, room: &str) -> bool {
         let state = &mut *self.state;
-        let Some(entry) = state.sockets.get_mut(who) else { return false };
+        let Some(entry) = state.sockets.get_mut(socket) else { return false };
         let Some(index) = entry.rooms.iter().position(|membership| *membership.room == *room) else { return false };
         let mut membership = entry.rooms.swap_remove(index);
         if let (Some(recovery), Some(history)) = (&state.recovery, entry.history_mut()) {
             membership.until = recovery.log.next();
             history.add(membership, recovery.log.first(), state.config.max_rooms);
         }
-        state.rooms.leave(&entry.nsp, room, who)
+        state.rooms.leave(&entry.nsp, room, socket)
     }
 
     /// Puts everybody that `target` is into a room. How many could not join it.
-    pub fn join_all(&mut self, target: Target<'_>, room: &str) -> usize {
-        self.recipients(target).into_iter().filter(|who| self.join(*who, room).is_err()).count()
+    pub fn sockets_join(&mut self, target: Target<'_>, room: &str) -> usize {
+        self.fetch_sockets(target).into_iter().filter(|socket| self.join(*socket, room).is_err()).count()
     }
 
     /// Takes everybody that `target` is out of a room.
-    pub fn leave_all(&mut self, target: Target<'_>, room: &str) {
-        for who in self.recipients(target) {
-            self.leave(who, room);
+    pub fn sockets_leave(&mut self, target: Target<'_>, room: &str) {
+        for socket in self.fetch_sockets(target) {
+            self.leave(socket, room);
         }
     }
 
     /// Takes a socket out of its namespace (`close` false), or closes its client's connection. It happens when this call
     /// of the application returns; [`App::disconnect`](crate::App::disconnect) is called at once after that. Nothing happens
     /// if the socket is gone already, as in the reference.
-    pub fn disconnect(&mut self, who: SocketId, close: bool) {
-        if !self.state.sockets.contains(who) && !self.state.connects.contains(who) {
+    pub fn disconnect(&mut self, socket: SocketId, close: bool) {
+        if !self.state.sockets.contains(socket) && !self.state.connects.contains(socket) {
             return;
         }
         let reason = Reason::ServerNamespaceDisconnect;
         if !close {
-            self.state.put(who, Delivery::Disconnect);
-            self.state.decisions.push_back(Decision::Disconnect(who, reason));
+            self.state.put(socket, Delivery::Disconnect);
+            self.state.decisions.push_back(Decision::Disconnect(socket, reason));
             return;
         }
-        self.state.put(who, Delivery::Close(reason));
-        let everywhere = self.state.sockets.of(who.key).map(|who| Decision::Disconnect(who, reason));
+        self.state.put(socket, Delivery::Close(reason));
+        let everywhere = self.state.sockets.of(socket.key).map(|socket| Decision::Disconnect(socket, reason));
         self.state.decisions.extend(everywhere);
     }
 
     /// The same with everybody that `target` is.
-    pub fn disconnect_all(&mut self, target: Target<'_>, close: bool) {
-        for who in self.recipients(target) {
-            self.disconnect(who, close);
+    pub fn disconnect_sockets(&mut self, target: Target<'_>, close: bool) {
+        for socket in self.fetch_sockets(target) {
+            self.disconnect(socket, close);
         }
     }
 
     /// Says of a socket whose admission was [`Admission::Later`] whether it is let in. Nothing happens if it is gone, or has
     /// been told already.
-    pub fn admit(&mut self, who: SocketId, admission: Admission) {
-        self.state.decisions.push_back(Decision::Connect(who, admission));
+    pub fn decide(&mut self, socket: SocketId, admission: Admission) {
+        self.state.decisions.push_back(Decision::Connect(socket, admission));
     }
 
     /// How many sockets are in a namespace.
@@ -245,14 +245,14 @@ impl<'a> Effects<'a> {
 
     /// The namespace that a socket is in.
     #[must_use]
-    pub fn nsp(&self, who: SocketId) -> Option<&Nsp> {
-        Some(&self.state.sockets.get(who)?.nsp)
+    pub fn nsp(&self, socket: SocketId) -> Option<&Nsp> {
+        Some(&self.state.sockets.get(socket)?.nsp)
     }
 
-    /// A socket's id, as its client knows it; see [`Connect::id`](crate::Connect::id) for who else may.
+    /// A socket's id, as its client knows it; see [`ConnectRequest::id`](crate::ConnectRequest::id) for who else may.
     #[must_use]
-    pub fn id(&self, who: SocketId) -> Option<String> {
-        Some(self.state.sockets.get(who)?.id())
+    pub fn id(&self, socket: SocketId) -> Option<String> {
+        Some(self.state.sockets.get(socket)?.id())
     }
 
     /// The socket of this id.
@@ -263,10 +263,10 @@ impl<'a> Effects<'a> {
 
     /// The rooms that a socket is in, its own not among them.
     #[must_use]
-    pub fn rooms(&self, who: SocketId) -> Vec<&str> {
+    pub fn rooms(&self, socket: SocketId) -> Vec<&str> {
         self.state
             .sockets
-            .get(who)
+            .get(socket)
             .into_iter()
             .flat_map(|entry| &entry.rooms)
             .map(|membership| &*membership.room)
@@ -275,13 +275,13 @@ impl<'a> Effects<'a> {
 
     /// What the application has attached to a socket, as JSON. Comes back with whoever comes back.
     #[must_use]
-    pub fn data(&self, who: SocketId) -> Option<&str> {
-        self.state.sockets.get(who)?.data()
+    pub fn data(&self, socket: SocketId) -> Option<&str> {
+        self.state.sockets.get(socket)?.data()
     }
 
     /// Attaches something to a socket.
-    pub fn set_data(&mut self, who: SocketId, data: &(impl Serialize + ?Sized)) {
-        if let Some(entry) = self.state.sockets.get_mut(who) {
+    pub fn set_data(&mut self, socket: SocketId, data: &(impl Serialize + ?Sized)) {
+        if let Some(entry) = self.state.sockets.get_mut(socket) {
             entry.extra().data = Some(to_json(data).into());
         }
     }
@@ -294,7 +294,7 @@ impl<'a> Effects<'a> {
 
     /// Whether a socket has taken up where an earlier connection of its client broke.
     #[must_use]
-    pub fn was_recovered(&self, who: SocketId) -> bool {
-        self.state.sockets.get(who).is_some_and(|entry| entry.recovered)
+    pub fn was_recovered(&self, socket: SocketId) -> bool {
+        self.state.sockets.get(socket).is_some_and(|entry| entry.recovered)
     }
 }

@@ -16,7 +16,7 @@ pub struct Emit<'a> {
     pub(crate) args: Cow<'a, str>,
     pub(crate) attachments: &'a [Bytes],
     pub(crate) volatile: bool,
-    pub(crate) passing: bool,
+    pub(crate) recoverable: bool,
     pub(crate) compress: bool,
 }
 
@@ -29,7 +29,7 @@ impl<'a> Emit<'a> {
             args: Cow::Borrowed(""),
             attachments: &[],
             volatile: false,
-            passing: false,
+            recoverable: true,
             compress: true,
         }
     }
@@ -43,7 +43,7 @@ impl<'a> Emit<'a> {
     /// The same with more arguments: JSON values with commas between them, in which attachment `n` stands as
     /// `{"_placeholder":true,"num":n}`.
     ///
-    /// They are not checked: it is meant for what [`Received::args_json`](crate::Received::args_json) gave, or serde_json
+    /// They are not checked: it is meant for what [`Event::args_json`](crate::Event::args_json) gave, or serde_json
     /// wrote.
     #[must_use]
     pub fn args_json(self, args: impl Into<Cow<'a, str>>) -> Self {
@@ -81,8 +81,8 @@ impl<'a> Emit<'a> {
     /// The same, but for those who are here now: who comes back later is not told. For what will be out of date then, like
     /// who has come and gone. Without [recovery](crate::Config::recovery) there is no difference.
     #[must_use]
-    pub fn passing(mut self) -> Self {
-        self.passing = true;
+    pub fn not_recoverable(mut self) -> Self {
+        self.recoverable = false;
         self
     }
 

@@ -1,9 +1,9 @@
 //! The hub: takes events of sockets, calls the application, and puts out deliveries. There is one for a whole server, whatever
 //! the number of shards, so that every room has one order of events.
 
-use super::acks::AskId;
-use super::admission::{Admission, Refusal};
-use super::app::{App, Earlier};
+use super::acks::BroadcastAckId;
+use super::admission::{Admission, ConnectError};
+use super::app::{App, PreviousSocket};
 use super::effects::Effects;
 use super::entry::SocketEntry;
 use super::recipients::Recipients;
@@ -13,7 +13,7 @@ use crate::config::{Config, Protocol};
 use crate::engine::Reason;
 use crate::frame::Revision;
 use crate::id::{Sid, SocketId};
-use crate::socket::{Connect, Delivery, Event, Nsp, Received, encode};
+use crate::socket::{ConnectRequest, Delivery, Event, Nsp, SocketEvent, encode};
 use crate::time::Time;
 use alloc::borrow::Cow;
 use alloc::sync::Arc;
@@ -69,19 +69,19 @@ impl<A: App> Hub<A> {
     }
 
     /// Takes an event of a client. Events of one client must come in order.
-    pub fn handle(&mut self, from: SocketId, event: Event, now: Time) {
+    pub fn handle(&mut self, from: SocketId, event: SocketEvent, now: Time) {
         self.now = self.now.max(now);
         match event {
-            Event::Connect(request) => self.connect(from, request),
-            Event::Received(received) => self.received(from, received),
-            Event::Said(said) => {
+            SocketEvent::Connect(request) => self.connect(from, request),
+            SocketEvent::Event(received) => self.received(from, received),
+            SocketEvent::Message(said) => {
                 if self.state.sockets.contains(from) {
                     let (app, mut fx) = self.parts();
                     app.message(from, &said, &mut fx);
                 }
             }
-            Event::Acked { id, answer } => self.acknowledge(from, AskId(id), &answer),
-            Event::Disconnect(reason) => self.disconnect(from, reason),
+            SocketEvent::Ack { id, answer } => self.acknowledge(from, BroadcastAckId(id), &answer),
+            SocketEvent::Disconnect(reason) => self.disconnect(from, reason),
         }
         self.carry_out();
     }
@@ -105,7 +105,7 @@ impl<A: App> Hub<A> {
             let connect = self.state.connects.next_deadline().filter(|(at, _)| *at <= self.now);
             match (acks, connect) {
                 (Some((at, id)), connect) if connect.is_none_or(|(other, _)| at <= other) => self.finish_acks(id),
-                (_, Some((_, socket))) => self.decide(socket, Admission::Refuse(Refusal::new("Timed out"))),
+                (_, Some((_, socket))) => self.decide(socket, Admission::Refuse(ConnectError::new("Timed out"))),
                 (_, None) => break,
             }
         }
@@ -157,7 +157,7 @@ impl<A: App> Hub<A> {
     }
 
     /// A client asks to connect to a namespace.
-    fn connect(&mut self, socket: SocketId, request: Connect) {
+    fn connect(&mut self, socket: SocketId, request: ConnectRequest) {
         let Some(request) = self.recover(socket, request) else { return };
         let (app, mut fx) = self.parts();
         match app.admit(socket, &request, &mut fx) {
@@ -180,7 +180,7 @@ impl<A: App> Hub<A> {
     }
 
     /// Replies to a connect request.
-    fn reply(&mut self, socket: SocketId, request: &Connect, admission: Admission) {
+    fn reply(&mut self, socket: SocketId, request: &ConnectRequest, admission: Admission) {
         let payload = match admission {
             Admission::Accept => {
                 let mut entry = SocketEntry::new(request.nsp.clone(), request.public, request.revision);
@@ -196,7 +196,9 @@ impl<A: App> Hub<A> {
             }
             Admission::Refuse(refusal) => refusal.to_json(request.revision),
             // An object for clients of either revision, other than what an application refuses with.
-            Admission::NoSuchNamespace | Admission::Later => Refusal::new("Invalid namespace").to_json(Revision::V4),
+            Admission::NoSuchNamespace | Admission::Later => {
+                ConnectError::new("Invalid namespace").to_json(Revision::V4)
+            }
         };
         let refusal = encode::connect_error(self.state.config.protocol, &request.nsp, &payload);
         self.state.put(socket, Delivery::Refuse(refusal));
@@ -213,7 +215,7 @@ impl<A: App> Hub<A> {
 
     /// Restores the session that a request asks for, if it exists and all that it missed is known. Otherwise that session is
     /// removed, and the request, which is one for a new socket, is given back.
-    fn recover(&mut self, socket: SocketId, request: Connect) -> Option<Connect> {
+    fn recover(&mut self, socket: SocketId, request: ConnectRequest) -> Option<ConnectRequest> {
         let Some(recovery) = &mut self.state.recovery else { return Some(request) };
         let Ok(wanted) = serde_json::from_str::<RecoveryRequest<'_>>(&request.auth) else { return Some(request) };
         let Some(pid) = Sid::parse(&wanted.pid).filter(|_| request.revision == Revision::V4) else {
@@ -228,7 +230,7 @@ impl<A: App> Hub<A> {
                     self.remove_session(pid);
                     return Some(request);
                 };
-                (Earlier { was, connected: false }, entry, missed)
+                (PreviousSocket { socket: was, connected: false }, entry, missed)
             }
             Some(Recoverable::Connected(was)) => {
                 let was = *was;
@@ -240,7 +242,7 @@ impl<A: App> Hub<A> {
                     return Some(request);
                 };
                 let Some(entry) = self.state.remove(was) else { return Some(request) };
-                (Earlier { was, connected: true }, entry, missed)
+                (PreviousSocket { socket: was, connected: true }, entry, missed)
             }
             Some(Recoverable::Persisted(_)) | None => return Some(request),
         };
@@ -257,7 +259,7 @@ impl<A: App> Hub<A> {
         None
     }
 
-    fn received(&mut self, who: SocketId, mut received: Received) {
+    fn received(&mut self, who: SocketId, mut received: Event) {
         if self.state.sockets.contains(who) {
             let ack = received.take_ack(who);
             let (app, mut fx) = self.parts();
@@ -266,20 +268,20 @@ impl<A: App> Hub<A> {
     }
 
     /// A socket has acknowledged an event. An acknowledgement that nobody waits for is ignored, as in the reference.
-    fn acknowledge(&mut self, socket: SocketId, id: AskId, answer: &Received) {
+    fn acknowledge(&mut self, socket: SocketId, id: BroadcastAckId, answer: &Event) {
         let Some(is_last) = self.state.acks.acknowledge(id, socket) else { return };
         if is_last {
             self.state.decisions.push_back(Decision::AcksDone(id));
         }
         let (app, mut fx) = self.parts();
-        app.answer(id, socket, answer, &mut fx);
+        app.ack(id, socket, answer, &mut fx);
     }
 
     /// No more acknowledgements of an event are waited for.
-    fn finish_acks(&mut self, id: AskId) {
+    fn finish_acks(&mut self, id: BroadcastAckId) {
         let Some(missing) = self.state.acks.remove(id) else { return };
         let (app, mut fx) = self.parts();
-        app.asked(id, &missing, &mut fx);
+        app.acks_done(id, &missing, &mut fx);
     }
 
     fn remove_session(&mut self, pid: Sid) {

@@ -21,12 +21,12 @@ mod sockets;
 mod state;
 mod target;
 
-pub use acks::AskId;
-pub use admission::{Admission, Refusal};
-pub use app::{App, Earlier};
+pub use acks::BroadcastAckId;
+pub use admission::{Admission, ConnectError};
+pub use app::{App, PreviousSocket};
 pub use effects::Effects;
 pub use emit::Emit;
 pub use hub::Hub;
 pub use recipients::Recipients;
 pub use rooms::JoinError;
-pub use target::{Among, Target};
+pub use target::{BroadcastOptions, Target};

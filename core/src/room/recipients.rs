@@ -24,12 +24,12 @@ impl Recipients {
     /// Those in one shard.
     #[must_use]
     pub fn in_shard(&self, shard: u8) -> &[SocketId] {
-        if let Inside::One(who) = &self.0 {
-            return if who.key.shard() == shard { core::slice::from_ref(who) } else { &[] };
+        if let Inside::One(socket) = &self.0 {
+            return if socket.key.shard() == shard { core::slice::from_ref(socket) } else { &[] };
         }
-        let start = self.partition_point(|who| who.key.shard() < shard);
+        let start = self.partition_point(|socket| socket.key.shard() < shard);
         let rest = &self[start..];
-        &rest[..rest.partition_point(|who| who.key.shard() == shard)]
+        &rest[..rest.partition_point(|socket| socket.key.shard() == shard)]
     }
 }
 
@@ -38,15 +38,15 @@ impl Deref for Recipients {
 
     fn deref(&self) -> &[SocketId] {
         match &self.0 {
-            Inside::One(who) => core::slice::from_ref(who),
+            Inside::One(socket) => core::slice::from_ref(socket),
             Inside::Many(list) => list,
         }
     }
 }
 
 impl From<SocketId> for Recipients {
-    fn from(who: SocketId) -> Self {
-        Self(Inside::One(who))
+    fn from(socket: SocketId) -> Self {
+        Self(Inside::One(socket))
     }
 }
 
@@ -54,7 +54,7 @@ impl From<SocketId> for Recipients {
 impl From<Vec<SocketId>> for Recipients {
     fn from(list: Vec<SocketId>) -> Self {
         match list[..] {
-            [who] => who.into(),
+            [socket] => socket.into(),
             _ => Self(Inside::Many(list.into())),
         }
     }

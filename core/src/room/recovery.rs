@@ -83,7 +83,9 @@ impl Recovery {
         self.persisted_bytes += session.cost();
         self.order.insert(session.order, (now, pid));
         self.sessions.insert(pid, Recoverable::Persisted(session));
-        while self.order.len() > self.limits.max_absent || self.persisted_bytes > self.limits.max_absent_bytes {
+        while self.order.len() > self.limits.max_persisted_sessions
+            || self.persisted_bytes > self.limits.max_persisted_bytes
+        {
             let Some((_, (_, pid))) = self.order.pop_first() else { return };
             self.remove(pid);
         }
@@ -122,12 +124,12 @@ impl Recovery {
         const PAUSE: u64 = 1_000;
         let session = self.order.first_key_value().map(|(_, (at, _))| *at);
         let oldest = [session, self.log.oldest()].into_iter().flatten().min();
-        oldest.map_or(Time::NEVER, |at| at.after(self.limits.window.saturating_add(PAUSE)))
+        oldest.map_or(Time::NEVER, |at| at.after(self.limits.max_disconnection_duration.saturating_add(PAUSE)))
     }
 
     /// Removes the sessions and events that are too old.
     pub(crate) fn handle_timeout(&mut self, now: Time) {
-        let max_age = self.limits.window;
+        let max_age = self.limits.max_disconnection_duration;
         while let Some(first) = self.order.first_entry()
             && first.get().0.after(max_age) <= now
         {
@@ -190,7 +192,7 @@ mod tests {
         for (short, kept) in [(0, 2), (1, 1)] {
             let mut recovery = Recovery::new(Limits::default());
             let sessions = [1, 2].map(|n| session(&mut recovery, n, alloc::vec![membership("room", 9)]));
-            recovery.limits.max_absent_bytes = sessions.iter().map(|session| session.cost()).sum::<usize>() - short;
+            recovery.limits.max_persisted_bytes = sessions.iter().map(|session| session.cost()).sum::<usize>() - short;
             for session in sessions {
                 recovery.persist(session, Time::default());
             }

@@ -2,7 +2,7 @@
 //! the same for every run, and the fastest to deliver in. Knows nothing of what is said in a room.
 
 use super::recipients::Recipients;
-use super::target::Among;
+use super::target::BroadcastOptions;
 use crate::id::{Sid, SocketId};
 use crate::socket::Nsp;
 use alloc::boxed::Box;
@@ -51,14 +51,14 @@ struct Members {
 }
 
 impl Members {
-    fn insert(&mut self, who: SocketId) -> bool {
+    fn insert(&mut self, socket: SocketId) -> bool {
         self.list = None;
-        self.sockets.insert(who)
+        self.sockets.insert(socket)
     }
 
-    fn remove(&mut self, who: SocketId) -> bool {
+    fn remove(&mut self, socket: SocketId) -> bool {
         self.list = None;
-        self.sockets.remove(&who)
+        self.sockets.remove(&socket)
     }
 
     fn recipients(&mut self) -> Recipients {
@@ -74,24 +74,25 @@ impl Namespace {
         self.ids.get(&Sid::parse(bare)?).copied()
     }
 
-    fn is_in(&self, nsp: &Nsp, room: &str, who: SocketId) -> bool {
-        self.rooms.get(room).is_some_and(|members| members.sockets.contains(&who)) || self.by_id(nsp, room) == Some(who)
+    fn is_in(&self, nsp: &Nsp, room: &str, socket: SocketId) -> bool {
+        self.rooms.get(room).is_some_and(|members| members.sockets.contains(&socket))
+            || self.by_id(nsp, room) == Some(socket)
     }
 }
 
 impl Rooms {
-    pub(crate) fn enter(&mut self, nsp: &Nsp, public: Sid, who: SocketId) {
+    pub(crate) fn enter(&mut self, nsp: &Nsp, public: Sid, socket: SocketId) {
         let namespace = self.0.entry(nsp.clone()).or_default();
-        namespace.everybody.insert(who);
-        namespace.ids.insert(public, who);
+        namespace.everybody.insert(socket);
+        namespace.ids.insert(public, socket);
     }
 
     /// Leaves the namespace. The rooms must have been left before.
-    pub(crate) fn exit(&mut self, nsp: &Nsp, public: Sid, who: SocketId) {
+    pub(crate) fn exit(&mut self, nsp: &Nsp, public: Sid, socket: SocketId) {
         if let Some(namespace) = self.0.get_mut(nsp) {
-            namespace.everybody.remove(who);
+            namespace.everybody.remove(socket);
             // Somebody may have come back with it before this one was found to be gone.
-            if namespace.ids.get(&public) == Some(&who) {
+            if namespace.ids.get(&public) == Some(&socket) {
                 namespace.ids.remove(&public);
             }
             if namespace.everybody.sockets.is_empty() {
@@ -101,19 +102,19 @@ impl Rooms {
     }
 
     /// Whether the socket was not in the room before.
-    pub(crate) fn join(&mut self, nsp: &Nsp, room: &str, who: SocketId) -> bool {
+    pub(crate) fn join(&mut self, nsp: &Nsp, room: &str, socket: SocketId) -> bool {
         let rooms = &mut self.0.entry(nsp.clone()).or_default().rooms;
         if let Some(members) = rooms.get_mut(room) {
-            return members.insert(who);
+            return members.insert(socket);
         }
-        rooms.entry(room.into()).or_default().insert(who)
+        rooms.entry(room.into()).or_default().insert(socket)
     }
 
     /// Whether the socket was in the room.
-    pub(crate) fn leave(&mut self, nsp: &Nsp, room: &str, who: SocketId) -> bool {
+    pub(crate) fn leave(&mut self, nsp: &Nsp, room: &str, socket: SocketId) -> bool {
         let Some(namespace) = self.0.get_mut(nsp) else { return false };
         let Some(members) = namespace.rooms.get_mut(room) else { return false };
-        let was_in = members.remove(who);
+        let was_in = members.remove(socket);
         if members.sockets.is_empty() {
             namespace.rooms.remove(room);
         }
@@ -135,7 +136,7 @@ impl Rooms {
         let Some(namespace) = self.0.get_mut(nsp) else { return Recipients::none() };
         let owner = namespace.by_id(nsp, room);
         match (namespace.rooms.get_mut(room), owner) {
-            (Some(_), Some(_)) => self.among(&Among { rooms: &[room], ..Among::of(nsp) }).into(),
+            (Some(_), Some(_)) => self.among(&BroadcastOptions { rooms: &[room], ..BroadcastOptions::of(nsp) }).into(),
             (Some(members), None) => members.recipients(),
             (None, Some(owner)) => owner.into(),
             (None, None) => Recipients::none(),
@@ -147,9 +148,9 @@ impl Rooms {
     }
 
     /// Everybody among some, once, in the order of their keys.
-    pub(crate) fn among(&self, among: &Among<'_>) -> Vec<SocketId> {
+    pub(crate) fn among(&self, among: &BroadcastOptions<'_>) -> Vec<SocketId> {
         let Some(namespace) = self.0.get(among.nsp) else { return Vec::new() };
-        let mut who: Vec<SocketId> = if among.rooms.is_empty() {
+        let mut socket: Vec<SocketId> = if among.rooms.is_empty() {
             namespace.everybody.sockets.iter().copied().collect()
         } else {
             let mut union: BTreeSet<SocketId> = BTreeSet::new();
@@ -159,10 +160,11 @@ impl Rooms {
             }
             union.into_iter().collect()
         };
-        who.retain(|who| {
-            !among.except.contains(who) && !among.except_rooms.iter().any(|room| namespace.is_in(among.nsp, room, *who))
+        socket.retain(|socket| {
+            !among.except.contains(socket)
+                && !among.except_rooms.iter().any(|room| namespace.is_in(among.nsp, room, *socket))
         });
-        who
+        socket
     }
 
     /// The names of the namespaces that somebody is in.

@@ -1,6 +1,6 @@
 //! The hub's tables together, and what concerns more than one of them.
 
-use super::acks::{AskId, PendingAcks};
+use super::acks::{BroadcastAckId, PendingAcks};
 use super::admission::Admission;
 use super::connects::PendingConnects;
 use super::entry::{Extra, SocketEntry};
@@ -50,7 +50,7 @@ pub(crate) enum Decision {
     /// A socket is disconnected.
     Disconnect(SocketId, Reason),
     /// No more acknowledgements of an event are waited for.
-    AcksDone(AskId),
+    AcksDone(BroadcastAckId),
 }
 
 impl State {
@@ -157,7 +157,7 @@ impl State {
                 except_rooms: Box::default(),
                 except: Box::default(),
             },
-            Target::Among(among) => Scope::Rooms {
+            Target::Broadcast(among) => Scope::Rooms {
                 nsp: among.nsp.clone(),
                 rooms: boxed(among.rooms),
                 except_rooms: boxed(among.except_rooms),

@@ -13,12 +13,12 @@ pub enum Target<'a> {
     /// Everybody in a room of a namespace. A socket's id is a room that only this socket is in, as in the reference.
     Room(&'a Nsp, &'a str),
     /// Everybody in one of several rooms, but for some.
-    Among(Among<'a>),
+    Broadcast(BroadcastOptions<'a>),
 }
 
 /// Everybody in one of several rooms of a namespace, but for some.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Among<'a> {
+pub struct BroadcastOptions<'a> {
     /// The namespace.
     pub nsp: &'a Nsp,
     /// The rooms, or ids of sockets. Without any, everybody in the namespace.
@@ -29,7 +29,7 @@ pub struct Among<'a> {
     pub except: &'a [SocketId],
 }
 
-impl<'a> Among<'a> {
+impl<'a> BroadcastOptions<'a> {
     /// Everybody in a namespace, to begin with.
     #[must_use]
     pub fn of(nsp: &'a Nsp) -> Self {

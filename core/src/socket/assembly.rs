@@ -1,6 +1,6 @@
 //! A packet whose attachments are still on their way, and the byte budget for them. Knows no limits but those it is given.
 
-use super::event::Received;
+use super::event::Event;
 use crate::config::Config;
 
 /// A packet with attachments owed.
@@ -8,7 +8,7 @@ use crate::config::Config;
 pub(crate) struct Assembly {
     pub(crate) serial: u32,
     pub(crate) purpose: Purpose,
-    pub(crate) received: Received,
+    pub(crate) received: Event,
     owed: usize,
     bytes: usize,
 }
@@ -22,7 +22,7 @@ pub(crate) enum Purpose {
 }
 
 impl Assembly {
-    pub(crate) fn new(serial: u32, purpose: Purpose, received: Received, owed: usize) -> Self {
+    pub(crate) fn new(serial: u32, purpose: Purpose, received: Event, owed: usize) -> Self {
         Self { serial, purpose, received, owed, bytes: 0 }
     }
 

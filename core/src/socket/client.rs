@@ -3,7 +3,7 @@
 
 use super::assembly::{Assembly, Purpose};
 use super::encode;
-use super::event::{Connect, Delivery, Event, Received, Said};
+use super::event::{ConnectRequest, Delivery, Event, Message, SocketEvent};
 use super::incoming::{DecodeError, Incoming, Packets};
 use super::nsp::Nsp;
 use super::packet::{Kind, Packet, SocketMessage};
@@ -11,7 +11,7 @@ use crate::config::Protocol;
 use crate::engine::output as engine;
 use crate::engine::session::Session;
 use crate::engine::timer::Timer;
-use crate::engine::{Handshake, Message, NewSession, Opening, Reason, Response, Transport, WsEnd};
+use crate::engine::{Handshake, NewSession, Opening, PacketData, Reason, Response, Transport, WsEnd};
 use crate::frame::{Frame, Revision, WsMessage};
 use crate::id::{RequestId, Sid, SocketId};
 use crate::time::Time;
@@ -49,7 +49,7 @@ pub enum Input<'a> {
 /// What clients did, for the hub: shared by a whole shard.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
-    pub(crate) queue: VecDeque<(SocketId, Event)>,
+    pub(crate) queue: VecDeque<(SocketId, SocketEvent)>,
     pub(crate) bytes: usize,
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
-    fn event(&mut self, serial: u32, event: Event) {
+    fn event(&mut self, serial: u32, event: SocketEvent) {
         self.events.bytes += event.cost();
         self.events.queue.push_back((SocketId { key: self.engine.key, serial }, event));
     }
@@ -118,7 +118,9 @@ impl Client {
         };
         match (revision, cx.engine.config.protocol) {
             // A client of this revision is in `/` without asking; where Engine.IO is alone, everybody is.
-            (Revision::V3, _) | (_, Protocol::EngineIo) => client.knock(Nsp::ROOT, "{}".into(), Vec::new(), cx),
+            (Revision::V3, _) | (_, Protocol::EngineIo) => {
+                client.request_connect(Nsp::ROOT, "{}".into(), Vec::new(), cx);
+            }
             (Revision::V4, _) => {
                 // Its CONNECT is heard of.
                 client.heard = true;
@@ -307,13 +309,13 @@ impl Client {
     }
 
     /// What came where Engine.IO is alone. Before the socket is let in nobody listens, as in the reference.
-    fn handle_raw(&mut self, message: Message<'_>, cx: &mut Context<'_>) {
+    fn handle_raw(&mut self, message: PacketData<'_>, cx: &mut Context<'_>) {
         let Some(socket) = self.sockets.first() else { return };
         let said = match message {
-            Message::Text(text) => Said::Text(text.into()),
-            Message::Binary(data) => Said::Binary(Bytes::copy_from_slice(&data)),
+            PacketData::Text(text) => Message::Text(text.into()),
+            PacketData::Binary(data) => Message::Binary(Bytes::copy_from_slice(&data)),
         };
-        cx.event(socket.serial, Event::Said(said));
+        cx.event(socket.serial, SocketEvent::Message(said));
     }
 
     /// `attachments` are those that came with it.
@@ -336,16 +338,16 @@ impl Client {
         let serial = self.sockets[index].serial;
         match packet.kind {
             Kind::Event { id, args, name, attachments: owed } => {
-                let received = Received::event(args.into(), name, id, attachments);
+                let received = Event::new(args.into(), name, id, attachments);
                 self.receive(serial, Purpose::Event, received, owed, cx);
             }
             Kind::Ack { id, args, attachments: owed } => {
-                let answer = Received::answer(args.into(), attachments);
+                let answer = Event::acknowledgement(args.into(), attachments);
                 self.receive(serial, Purpose::Answer(id), answer, owed, cx);
             }
             Kind::Disconnect => {
                 self.sockets.swap_remove(index);
-                cx.event(serial, Event::Disconnect(Reason::ClientNamespaceDisconnect));
+                cx.event(serial, SocketEvent::Disconnect(Reason::ClientNamespaceDisconnect));
             }
             Kind::Connect { .. } | Kind::ConnectError => return Err(Illegal),
         }
@@ -367,7 +369,7 @@ impl Client {
                 let refusal = encode::connect_error(protocol, &Nsp::new(name), payload);
                 self.session.send(refusal, &mut cx.engine);
             }
-            None => self.knock(Nsp::new(name), auth.into(), attachments, cx),
+            None => self.request_connect(Nsp::new(name), auth.into(), attachments, cx),
         }
         Ok(())
     }
@@ -390,7 +392,7 @@ impl Client {
     }
 
     /// Hands a packet up, or keeps it until all that it is `owed` is there.
-    fn receive(&mut self, serial: u32, purpose: Purpose, received: Received, owed: usize, cx: &mut Context<'_>) {
+    fn receive(&mut self, serial: u32, purpose: Purpose, received: Event, owed: usize, cx: &mut Context<'_>) {
         if received.attachments().len() < owed {
             self.wait_for_attachment(Box::new(Assembly::new(serial, purpose, received, owed)), cx);
         } else {
@@ -404,7 +406,7 @@ impl Client {
     }
 
     /// Asks the hub to let the client into a namespace.
-    fn knock(&mut self, nsp: Nsp, auth: Box<str>, attachments: Vec<Bytes>, cx: &mut Context<'_>) {
+    fn request_connect(&mut self, nsp: Nsp, auth: Box<str>, attachments: Vec<Bytes>, cx: &mut Context<'_>) {
         let serial = self.next_serial;
         self.next_serial = self.next_serial.wrapping_add(1);
         let revision = self.session.revision();
@@ -418,7 +420,10 @@ impl Client {
         // Most clients are in one namespace.
         self.sockets.reserve_exact(1);
         self.sockets.push(Socket { nsp: nsp.clone(), serial, accepted: false });
-        cx.event(serial, Event::Connect(Connect { nsp, auth, attachments, revision, handshake, public, private }));
+        cx.event(
+            serial,
+            SocketEvent::Connect(ConnectRequest { nsp, auth, attachments, revision, handshake, public, private }),
+        );
     }
 
     fn position(&self, nsp: &str) -> Option<usize> {
@@ -430,16 +435,16 @@ impl Client {
         if let Some(reason) = self.session.end() {
             self.assembly = None;
             for socket in self.sockets.drain(..) {
-                cx.event(socket.serial, Event::Disconnect(reason));
+                cx.event(socket.serial, SocketEvent::Disconnect(reason));
             }
         }
     }
 }
 
-fn hand_up(serial: u32, purpose: Purpose, received: Received, cx: &mut Context<'_>) {
+fn hand_up(serial: u32, purpose: Purpose, received: Event, cx: &mut Context<'_>) {
     match purpose {
-        Purpose::Event => cx.event(serial, Event::Received(received)),
-        Purpose::Answer(Some(id)) => cx.event(serial, Event::Acked { id, answer: received }),
+        Purpose::Event => cx.event(serial, SocketEvent::Event(received)),
+        Purpose::Answer(Some(id)) => cx.event(serial, SocketEvent::Ack { id, answer: received }),
         Purpose::Answer(None) => {}
     }
 }

@@ -19,34 +19,34 @@ use serde_json::value::RawValue;
 
 /// Something a client did, told to the hub.
 #[derive(Clone, Debug)]
-pub enum Event {
+pub enum SocketEvent {
     /// It wants into a namespace.
-    Connect(Connect),
+    Connect(ConnectRequest),
     /// It sent an event.
-    Received(Received),
+    Event(Event),
     /// It sent a message that is no packet: [`Protocol::EngineIo`](crate::Protocol::EngineIo).
-    Said(Said),
+    Message(Message),
     /// It answered an event that asked for an ack.
-    Acked {
+    Ack {
         /// The event's id.
         id: u64,
         /// The answer.
-        answer: Received,
+        answer: Event,
     },
     /// It is out of the namespace, for whatever reason.
     Disconnect(Reason),
 }
 
-impl Event {
+impl SocketEvent {
     /// About how many bytes it holds.
     #[must_use]
     pub fn cost(&self) -> usize {
         size_of::<Self>()
             + match self {
                 Self::Connect(connect) => connect.auth.len() + attached(&connect.attachments),
-                Self::Received(received) | Self::Acked { answer: received, .. } => received.cost(),
-                Self::Said(Said::Text(text)) => text.len(),
-                Self::Said(Said::Binary(data)) => data.len(),
+                Self::Event(received) | Self::Ack { answer: received, .. } => received.cost(),
+                Self::Message(Message::Text(text)) => text.len(),
+                Self::Message(Message::Binary(data)) => data.len(),
                 Self::Disconnect(_) => 0,
             }
     }
@@ -54,7 +54,7 @@ impl Event {
 
 /// A client at a namespace's door.
 #[derive(Clone, Debug)]
-pub struct Connect {
+pub struct ConnectRequest {
     /// Which namespace.
     pub nsp: Nsp,
     /// The client's credentials, a JSON object. EIO=3 clients send them as a query after the namespace's name, and none for
@@ -72,7 +72,7 @@ pub struct Connect {
     pub(crate) private: Sid,
 }
 
-impl Connect {
+impl ConnectRequest {
     /// The socket's id, which the client knows too. EIO=4: public. EIO=3, and Engine.IO alone: made of the session's id, as
     /// those clients do, and whoever knows that can speak for the client; it is not to be shown to others.
     #[must_use]
@@ -91,7 +91,7 @@ pub(crate) fn public_id(revision: Revision, nsp: &Nsp, public: Sid) -> String {
 
 /// A message of Engine.IO alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum Message {
     /// Text.
     Text(Box<str>),
     /// Bytes.
@@ -101,7 +101,7 @@ pub enum Said {
 /// An event of a client, or its answer to one of ours. The arguments are the JSON text that the client sent, checked, not
 /// rebuilt; attachments stand in it as `{"_placeholder":true,"num":n}`.
 #[derive(Clone, Debug)]
-pub struct Received {
+pub struct Event {
     /// The JSON array.
     json: Box<str>,
     /// Where the event's name is in it; nowhere in an answer.
@@ -132,13 +132,13 @@ impl AckId {
     }
 }
 
-impl Received {
+impl Event {
     /// `name` is the part of `json` that decoding has found to be the name.
-    pub(crate) fn event(json: Box<str>, name: Range<usize>, ack: Option<u64>, attachments: Vec<Bytes>) -> Self {
+    pub(crate) fn new(json: Box<str>, name: Range<usize>, ack: Option<u64>, attachments: Vec<Bytes>) -> Self {
         Self { json, name, attachments, ack }
     }
 
-    pub(crate) fn answer(json: Box<str>, attachments: Vec<Bytes>) -> Self {
+    pub(crate) fn acknowledgement(json: Box<str>, attachments: Vec<Bytes>) -> Self {
         Self { json, name: 0..0, attachments, ack: None }
     }
 

@@ -3,7 +3,7 @@
 
 use super::packet::{self, Kind, Packet, PacketError, SocketMessage};
 use crate::config::{Config, Protocol};
-use crate::engine::packet::{Message, decode_binary, decode_text};
+use crate::engine::packet::{PacketData, decode_binary, decode_text};
 use crate::engine::{self, BodyKind, PayloadError, decode_payload};
 use crate::frame::Revision;
 use alloc::borrow::Cow;
@@ -89,23 +89,23 @@ pub fn decode_message<'a>(
 /// Decodes the message in a packet. One that is no Socket.IO packet still is an Engine.IO message: the session takes it, and
 /// closes because of it once what is queued has gone out.
 #[inline]
-fn further<'a>(revision: Revision, packet: engine::Packet<Message<'a>>, config: &Config) -> Incoming<'a> {
+fn further<'a>(revision: Revision, packet: engine::Packet<PacketData<'a>>, config: &Config) -> Incoming<'a> {
     packet.map(|message| match (config.protocol, message) {
         (Protocol::EngineIo, message) => SocketMessage::Raw(message),
-        (Protocol::SocketIo, Message::Binary(bytes)) => SocketMessage::Attachment(bytes),
-        (Protocol::SocketIo, Message::Text(text)) => match packet::decode(text, config) {
+        (Protocol::SocketIo, PacketData::Binary(bytes)) => SocketMessage::Attachment(bytes),
+        (Protocol::SocketIo, PacketData::Text(text)) => match packet::decode(text, config) {
             Ok(packet) if revision == Revision::V3 => SocketMessage::Packet(without_query(packet)),
             Ok(packet) => SocketMessage::Packet(packet),
             Err(error) => SocketMessage::Malformed(error),
         },
-        (Protocol::SocketIoMsgPack, Message::Binary(bytes)) => match packet::decode_msgpack(&bytes, config) {
+        (Protocol::SocketIoMsgPack, PacketData::Binary(bytes)) => match packet::decode_msgpack(&bytes, config) {
             Ok((packet, attachments)) if revision == Revision::V3 => {
                 SocketMessage::Whole(without_query(packet), attachments)
             }
             Ok((packet, attachments)) => SocketMessage::Whole(packet, attachments),
             Err(error) => SocketMessage::Malformed(error),
         },
-        (Protocol::SocketIoMsgPack, Message::Text(_)) => SocketMessage::Malformed(PacketError::Data),
+        (Protocol::SocketIoMsgPack, PacketData::Text(_)) => SocketMessage::Malformed(PacketError::Data),
     })
 }
 

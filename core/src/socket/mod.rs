@@ -16,7 +16,7 @@ pub(crate) mod packet;
 mod write;
 
 pub use client::Input;
-pub use event::{AckId, Connect, Delivery, Event, Received, Said};
+pub use event::{AckId, ConnectRequest, Delivery, Event, Message, SocketEvent};
 pub use incoming::{DecodeError, Incoming, Packets, RawMessage, decode_body, decode_message};
 pub use nsp::Nsp;
 pub use packet::{Kind, Packet, PacketError, SocketMessage, decode as decode_socket_packet};

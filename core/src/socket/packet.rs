@@ -6,7 +6,7 @@ use super::check::{self, Fault, First};
 use super::json;
 use super::msgpack::{self, Decoded};
 use crate::config::Config;
-use crate::engine::packet::Message;
+use crate::engine::packet::PacketData;
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -66,7 +66,7 @@ pub enum SocketMessage<'a> {
     /// A packet with its attachments: [`Protocol::SocketIoMsgPack`](crate::Protocol::SocketIoMsgPack).
     Whole(Packet<'a>, Vec<Bytes>),
     /// No packet, but what the application wants as it is: [`Protocol::EngineIo`](crate::Protocol::EngineIo).
-    Raw(Message<'a>),
+    Raw(PacketData<'a>),
     /// Something that is no packet.
     Malformed(PacketError),
 }

@@ -1,7 +1,7 @@
 //! A server with an application that floods whoever asks for it, and remembers who left and why.
 
 use async_std::task::{spawn, spawn_blocking};
-use sanket::{AckId, App, Config, Connect, Effects, Emit, Nsp, Reason, Received, SocketId, Target};
+use sanket::{AckId, App, Config, ConnectRequest, Effects, Emit, Nsp, Reason, Event, SocketId, Target};
 use sanket_async_std::{Options, Origins, Server, Setup, setup};
 use std::net::SocketAddr;
 use std::sync::mpsc;
@@ -22,11 +22,11 @@ impl Floods {
 }
 
 impl App for Floods {
-    fn connect(&mut self, who: SocketId, _: &Connect, fx: &mut Effects<'_>) {
+    fn connect(&mut self, who: SocketId, _: &ConnectRequest, fx: &mut Effects<'_>) {
         fx.emit(Target::Socket(who), "welcome", &1);
     }
 
-    fn event(&mut self, _: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
+    fn event(&mut self, _: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
         match &*event.name() {
             "flood" => {
                 let (_, count, bytes): (&str, usize, usize) = event.parse().expect("a count and a size");

@@ -5,7 +5,7 @@ use crate::client::{Client, request};
 use async_std::future::timeout;
 use async_std::task::{block_on, spawn};
 use async_tungstenite::tungstenite::Error;
-use sanket::{Admission, App, Connect, Effects, Nsp, Reason, RequestError, SocketId, Target};
+use sanket::{Admission, App, ConnectRequest, Effects, Nsp, Reason, RequestError, SocketId, Target};
 use sanket_async_std::{AllowAsync as _, Denial, Ended, Options, Server, Setup, Welcome, setup};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,12 +20,12 @@ struct Door {
 }
 
 impl App for Door {
-    fn admit(&mut self, who: SocketId, _: &Connect, _: &mut Effects<'_>) -> Admission {
+    fn admit(&mut self, who: SocketId, _: &ConnectRequest, _: &mut Effects<'_>) -> Admission {
         self.at_the_door.push(who);
         Admission::Later
     }
 
-    fn connect(&mut self, who: SocketId, _: &Connect, fx: &mut Effects<'_>) {
+    fn connect(&mut self, who: SocketId, _: &ConnectRequest, fx: &mut Effects<'_>) {
         fx.emit(Target::Socket(who), "welcome", &1);
     }
 
@@ -54,7 +54,7 @@ fn a_task_outside_lets_clients_in_and_speaks_to_them() {
         let who = timeout(SOON, waiting).await.expect("somebody knocks");
         let count = |fx: &mut Effects<'_>| fx.count(&Nsp::ROOT);
         assert_eq!(server.apply(move |_, fx| count(fx)).await, Ok(0), "it is not in yet");
-        assert_eq!(server.apply(move |_, fx| fx.admit(who, Admission::Accept)).await, Ok(()));
+        assert_eq!(server.apply(move |_, fx| fx.decide(who, Admission::Accept)).await, Ok(()));
         let mut client = joining.await;
         assert_eq!(server.apply(move |_, fx| count(fx)).await, Ok(1));
         let news = server.apply(|_, fx| fx.emit(Target::Namespace(&Nsp::ROOT), "news", "from outside")).await;

@@ -233,7 +233,7 @@ impl Inner {
 
     /// Writes what there is, as far as the socket takes it. Returns whether it took something.
     fn write(&self, state: &mut State, turn: &mut Turn<'_>) -> bool {
-        let mut wrote = false;
+        let (mut wrote, mut has_told) = (false, false);
         while !state.is_blocked {
             let bytes = state.connection.transmit();
             if bytes.is_empty() {
@@ -248,6 +248,11 @@ impl Inner {
                     state.is_blocked = n < bytes.len() && n == 0;
                     state.connection.transmitted(n, turn.now);
                     wrote = true;
+                }
+                // It may take more before the driver knows that this is waited for: so it is asked once more when it does.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && !has_told => {
+                    has_told = true;
+                    self.interest.fetch_or(Interest { write: true, ..Interest::default() }.to_bits(), Ordering::SeqCst);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => state.is_blocked = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
