@@ -5,7 +5,7 @@
 //! `cargo run --release -p sanket-async-std --example load_peer` prints where it listens.
 
 use async_std::task::block_on;
-use sanket::{AckId, App, ConnectRequest, Effects, Emit, Nsp, Reason, Event, SocketId, Target, Time};
+use sanket::{AckId, App, ConnectRequest, Effects, Emit, Event, Nsp, Reason, SocketId, Target, Time};
 use sanket_async_std::{HttpConfig, Server, Setup, setup};
 use serde_json::json;
 

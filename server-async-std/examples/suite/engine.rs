@@ -1,6 +1,6 @@
 //! Engine.IO alone: the official suites, and the test folder of engine.io-client 6.
 
-use sanket::{App, ConnectRequest, Effects, Handshake, Reason, Message, SocketId, Target};
+use sanket::{App, ConnectRequest, Effects, Handshake, Message, Reason, SocketId, Target};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 

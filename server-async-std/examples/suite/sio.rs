@@ -1,6 +1,8 @@
 //! The official Socket.IO suite: what is said comes back, as an event or as an ack.
 
-use sanket::{AckId, Admission, App, BroadcastAckId, ConnectRequest, Effects, Emit, Nsp, Reason, Event, SocketId, Target};
+use sanket::{
+    AckId, Admission, App, BroadcastAckId, ConnectRequest, Effects, Emit, Event, Nsp, Reason, SocketId, Target,
+};
 
 /// How long answers are waited for.
 const PATIENCE: u64 = 10_000;

@@ -1,7 +1,7 @@
 //! A server with an application that floods whoever asks for it, and remembers who left and why.
 
 use async_std::task::{spawn, spawn_blocking};
-use sanket::{AckId, App, Config, ConnectRequest, Effects, Emit, Nsp, Reason, Event, SocketId, Target};
+use sanket::{AckId, App, Config, ConnectRequest, Effects, Emit, Event, Nsp, Reason, SocketId, Target};
 use sanket_async_std::{Options, Origins, Server, Setup, setup};
 use std::net::SocketAddr;
 use std::sync::mpsc;

@@ -2,7 +2,7 @@
 use crate::client::Client;
 use async_std::io::{ReadExt, WriteExt};
 use async_std::task::{self, JoinHandle};
-use sanket::{App, Connect, Effects, Reason, SocketId};
+use sanket::{App, ConnectRequest, Effects, Reason, SocketId};
 use sanket_async_std::{HttpConfig, Listen, Server, Setup, setup};
 use std::io;
 use std::net::SocketAddr;
@@ -118,7 +118,7 @@ fn app(seen: Arc<Seen>) -> tide::Server<Arc<Seen>> {
 pub(crate) struct Nobody;
 
 impl App for Nobody {
-    fn connect(&mut self, _: SocketId, _: &Connect, _: &mut Effects<'_>) {}
+    fn connect(&mut self, _: SocketId, _: &ConnectRequest, _: &mut Effects<'_>) {}
 
     fn disconnect(&mut self, _: SocketId, _: Reason, _: &mut Effects<'_>) {}
 }

@@ -194,7 +194,7 @@ impl Inner {
                 let line = Arc::new(Line::borrowed(turn.shared.clone(), self.clone()));
                 turn.push(Work::Request(Box::new(application::Request {
                     head: *head,
-                    peer: self.peer.clone(),
+                    peer: self.peer,
                     body: Body { line: line.clone(), ticket },
                     responder: Responder { line, ticket, is_used: false },
                 })));

@@ -329,12 +329,12 @@ impl Connection {
 
     /// Ends the connection at once.
     fn break_off(&mut self) {
-        self.gone = Self::tunnel_ticket(&self.state);
         match std::mem::replace(&mut self.state, State::Over) {
             State::Exchange(exchange) if exchange.refusal.is_none() => self.gone = Some(exchange.ticket),
             State::WebSocket(_) => self.closed = Some(WsEnd::Closed),
             State::Exchange(_) | State::Head { .. } | State::Discard { .. } | State::Linger { .. } => {}
-            State::Tunnel(_) | State::Ending | State::Over => {}
+            State::Tunnel(tunnel) => self.gone = Some(tunnel.ticket()),
+            State::Ending | State::Over => {}
         }
         self.received.clear();
         self.output.clear();

@@ -16,6 +16,12 @@ pub(super) struct Tunnel {
     awaits_room: bool,
 }
 
+impl Tunnel {
+    pub(super) fn ticket(&self) -> Ticket {
+        self.ticket
+    }
+}
+
 impl Connection {
     /// Sends `response` with the status 101, after which the connection is the application's: what is received is read with
     /// [`read_body`](Self::read_body), up to the end of the stream, and what is handed to
@@ -84,9 +90,5 @@ impl Connection {
     /// Whether this is the ticket of a tunnel.
     pub(super) fn is_tunnel(&self, ticket: Ticket) -> bool {
         matches!(&self.state, State::Tunnel(tunnel) if tunnel.ticket == ticket)
-    }
-
-    pub(super) fn tunnel_ticket(state: &State) -> Option<Ticket> {
-        if let State::Tunnel(tunnel) = state { Some(tunnel.ticket) } else { None }
     }
 }
