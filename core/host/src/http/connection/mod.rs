@@ -124,6 +124,18 @@ impl Connection {
         }
     }
 
+    /// A connection that is not served, because there are too many: the response to `refusal` is all that is sent on it, and it
+    /// is over within the time that the client takes to read that.
+    #[must_use]
+    pub fn refused(config: Arc<HttpConfig>, refusal: Refusal, now: Time) -> Self {
+        let mut connection = Self::new(config, now);
+        let shape = Shape { close: true, ..Shape::default() };
+        refusal.response().encode(shape, now, connection.output.buffer());
+        connection.wrote(now);
+        connection.linger(now);
+        connection
+    }
+
     /// A connection that another HTTP server has upgraded: it speaks WebSocket from here on. `max_message` is as in
     /// [`switch`](Self::switch), `early` are the bytes that were received behind the request.
     #[must_use]
