@@ -187,15 +187,16 @@ impl<A> Host<A> {
     pub fn accept(&self, peer: Peer, socket: Arc<dyn Socket>) -> Option<Line> {
         let shared = &self.shared;
         let permit = shared.limiter.admit(peer.address)?;
-        let is_refused = matches!(permit, Permit::Refused);
-        let connection = Connection::new(shared.http.clone(), shared.driver.now());
-        let line = shared.line(peer, socket, permit, connection);
-        let refuses = is_refused || shared.draining.load(Ordering::Acquire);
-        line.enter(|state, _| {
-            if refuses {
-                state.connection.reject(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many connections"));
+        let refuses = matches!(permit, Permit::Refused) || shared.draining.load(Ordering::Acquire);
+        let (http, now) = (shared.http.clone(), shared.driver.now());
+        let connection = match refuses {
+            true => {
+                Connection::refused(http, Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many connections"), now)
             }
-        });
+            false => Connection::new(http, now),
+        };
+        let line = shared.line(peer, socket, permit, connection);
+        line.enter(|_, _| ());
         Some(line)
     }
 

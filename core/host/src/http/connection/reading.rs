@@ -170,12 +170,6 @@ impl Connection {
         }
     }
 
-    /// Refuses whatever the client wants, before it has said that: an [`Event::Refused`] follows. For connections that are beyond
-    /// a limit.
-    pub fn reject(&mut self, refusal: Refusal) {
-        self.refuse(refusal, Shape::default(), Known::default());
-    }
-
     /// Refuses the head that lies in the buffer.
     pub(super) fn refuse_head(&mut self, refusal: Refusal) {
         let known = scan(self.received.unread());
