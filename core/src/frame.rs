@@ -149,7 +149,7 @@ impl Frame {
     /// The packet with its Engine.IO type digit. Empty if there is only a binary message.
     #[must_use]
     pub fn text(&self, revision: Revision) -> &str {
-        // // It was made from a string, and does not change.
+        // It was made from a string, and does not change.
         core::str::from_utf8(self.text_bytes(revision)).unwrap_or_default()
     }
 
@@ -190,7 +190,7 @@ impl Frame {
             let attached: usize = attachments.iter().map(|data| size_of::<Bytes>() + SHARED + data.len()).sum();
             let v3 = v3.as_ref().map_or(0, |v3| match (v3.text.is_empty(), v3.held()) {
                 (true, held) => held,
-                // // Its attachments are shared with this frame.
+                // Its attachments are shared with this frame.
                 (false, held) => {
                     held - v3.more.iter().flat_map(|more| &more.attachments).map(Bytes::len).sum::<usize>()
                 }

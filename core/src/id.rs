@@ -52,7 +52,7 @@ impl Sid {
     /// The printed form.
     pub(crate) fn text(self) -> SidText {
         let mut text = [0; Self::LEN];
-        // // 16 bytes always give 22 characters. Otherwise the id would print as a text that matches no session.
+        // 16 bytes always give 22 characters. Otherwise the id would print as a text that matches no session.
         let _ = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text);
         SidText(text)
     }

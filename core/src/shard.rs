@@ -124,7 +124,7 @@ impl Shard {
         }
         let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot { generation: 0, armed: Time::NEVER, unjoined: false, client: None });
-            // // There are at most `MAX_SLOTS` slots, which is less than `u32::MAX`.
+            // There are at most `MAX_SLOTS` slots, which is less than `u32::MAX`.
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         });
         let generation = self.slots[index as usize].generation;
@@ -151,7 +151,7 @@ impl Shard {
         let client = self.client(key).ok_or(RequestError::UnknownSid)?;
         let fits = match ask {
             Ask::Poll | Ask::Post => client.transport() == Transport::Polling,
-            // // If there is no upgrade, the WebSocket is opened and closed at once, as in the reference.
+            // If there is no upgrade, the WebSocket is opened and closed at once, as in the reference.
             Ask::Upgrade => true,
             Ask::Nonsense => false,
         };
@@ -193,7 +193,7 @@ impl Shard {
     /// Hands a delivery of the hub to sockets of this shard. Unknown sockets are ignored.
     pub fn deliver(&mut self, to: &[SocketId], delivery: Delivery, now: Time) {
         self.advance(now);
-        // // The last recipient gets the delivery itself. Usually there is only one.
+        // The last recipient gets the delivery itself. Usually there is only one.
         let Some((last, others)) = to.split_last() else { return };
         match delivery {
             Delivery::Emit(frame) => {
@@ -232,7 +232,7 @@ impl Shard {
         self.advance(now);
         let Some((client, mut cx)) = self.reach(key) else { return false };
         let more = client.transmit(id, max, into, &mut cx);
-        // // It can end a session that is closing, but sets no timer.
+        // It can end a session that is closing, but sets no timer.
         if client.is_closed() {
             self.settle(key);
         }
@@ -366,7 +366,7 @@ impl Shard {
             slot.generation = slot.generation.wrapping_add(1);
             self.free.push(key.slot());
         } else if let Some((at, _)) = client.poll_timeout()
-            // // A deadline that is far away has the wheel's last tick as its entry. It needs only one.
+            // A deadline that is far away has the wheel's last tick as its entry. It needs only one.
             && self.wheel.look(at) < slot.armed
         {
             slot.armed = self.wheel.arm(key.slot(), at);

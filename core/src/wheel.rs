@@ -97,7 +97,7 @@ impl Wheel {
         let tick = self.cursor / TICK;
         let start = Self::index(tick);
         let (first, bit) = (start / 64, start % 64);
-        // // The cursor's word without the ticks before the cursor, then the words after it in a circle, then the
+        // The cursor's word without the ticks before the cursor, then the words after it in a circle, then the
         // cursor's word again.
         let (index, word) = match self.filled[first] & (!0 << bit) {
             0 if self.words == 0 => return Time::NEVER,
@@ -176,7 +176,7 @@ mod tests {
             (0..).zip(&wanted).map(|(slot, at)| wheel.arm(slot, Time::from_millis(*at))).collect();
         let mut fired = Vec::new();
         while wheel.next() != Time::NEVER {
-            // // A driver is sometimes in time, and sometimes late.
+            // A driver is sometimes in time, and sometimes late.
             let now = wheel.next().after(rng.u64(0..20));
             let mut due = Vec::new();
             wheel.advance(now, &mut due);

@@ -1,18 +1,18 @@
-//! What a `chat message` must be, and what its sender is told when it is not. The text stays the JSON that was sent:
-//! browsers can put lone surrogates into a string, and get them back.
+//! Reads the argument of a `chat message`, and has the errors for its sender. The text stays JSON as it was sent,
+//! because strings in browsers may contain lone surrogates.
 
 use super::config::ChatConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// A message that may be passed on.
+/// A message that is to be sent to all.
 #[derive(Debug)]
 pub(crate) struct ValidMessage<'a> {
     /// A JSON string.
     pub(crate) text: &'a RawValue,
 }
 
-/// Why a message is not passed on.
+/// Why a message is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MessageError {
     NotAnObject,
@@ -23,13 +23,13 @@ pub(crate) enum MessageError {
     NotHere,
 }
 
-/// A refusal as the sender gets it.
+/// The error, as the sender gets it.
 #[derive(Debug, Serialize)]
 pub(crate) struct ErrorReply {
     ok: bool,
     code: &'static str,
     message: &'static str,
-    /// For `too_long`: characters.
+    /// For `too_long`: the limit in UTF-16 code units.
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<usize>,
     /// For `too_fast`: milliseconds.
@@ -57,15 +57,15 @@ impl MessageError {
 struct Claimed<'a> {
     #[serde(borrow)]
     description: Option<&'a RawValue>,
-    /// Binary data stands as an object with this in it.
+    /// Binary data is an object with this member.
     #[serde(rename = "_placeholder")]
     placeholder: Option<&'a RawValue>,
 }
 
-/// Reads the argument of a `chat message`, which may be missing.
+/// Reads the argument of a `chat message`. It may be missing.
 pub(crate) fn read(argument: Option<&str>, max_text: usize) -> Result<ValidMessage<'_>, MessageError> {
     let argument = argument.filter(|json| json.starts_with('{')).ok_or(MessageError::NotAnObject)?;
-    // A key given twice is the only way for a JSON object to fail here.
+    // A JSON object fails here only if it has a key twice.
     let claimed: Claimed<'_> = serde_json::from_str(argument).map_err(|_| MessageError::NotAnObject)?;
     if claimed.placeholder.is_some() {
         return Err(MessageError::NotAnObject);
@@ -81,7 +81,7 @@ pub(crate) fn read(argument: Option<&str>, max_text: usize) -> Result<ValidMessa
     }
 }
 
-/// The length of a JSON string in UTF-16 code units, and whether there is nothing but white space in it.
+/// The length of a JSON string in UTF-16 code units, and whether it is only white space.
 fn measure(json: &str) -> (usize, bool) {
     let inner = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(json);
     let (mut units, mut blank) = (0, true);
@@ -92,7 +92,7 @@ fn measure(json: &str) -> (usize, bool) {
                 Some('u') => {
                     let digits = chars.as_str().get(..4).unwrap_or_default();
                     chars = chars.as_str().get(4..).unwrap_or_default().chars();
-                    // A surrogate is one unit and no white space.
+                    // A surrogate is one unit, and not white space.
                     u32::from_str_radix(digits, 16).ok().and_then(char::from_u32).unwrap_or('\u{fffd}')
                 }
                 Some('n' | 'r' | 't' | 'f') => ' ',

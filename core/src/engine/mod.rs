@@ -1,7 +1,7 @@
-//! Engine.IO: one session over HTTP long-polling, WebSocket, or the one upgraded to the other.
+//! Engine.IO: one session over HTTP long-polling, over WebSocket, or upgraded from the one to the other.
 //!
-//! `request`, `packet` and `payload` are functions that remember nothing; `table`, `queue` and `timer` are the parts
-//! of `session`, the machine, which never parses.
+//! `request`, `packet` and `payload` have no state. `session` is the state machine, which does not parse; `table`,
+//! `outbox`, `queue` and `timer` are its parts.
 
 pub(crate) mod handshake;
 pub mod jsonp;

@@ -1,5 +1,5 @@
-//! What a session sends: the queue, and the two ways out of it, the poll that waits and the WebSocket. Knows no state: `session`
-//! says when what is sent.
+//! What a session sends: the queue, and the two ways to the client, a waiting poll and a WebSocket. `session` decides
+//! when what is sent.
 
 use super::output::{Context, Output, Response};
 use super::payload::{Batch, polled_size};
@@ -12,11 +12,11 @@ use bytes::Bytes;
 #[derive(Debug)]
 pub(crate) struct Outbox {
     revision: Revision,
-    /// Answers to polls must be text.
+    /// Responses to polls must be text.
     base64: bool,
-    /// The driver knows that there is something to transmit on the WebSocket.
+    /// The driver has been told that there is something to transmit on the WebSocket.
     signalled: bool,
-    /// The GET that waits for something to be sent. The queue is empty while there is one.
+    /// The GET that waits for a packet. The queue is empty while there is one.
     poll: Option<RequestId>,
     ws: Option<RequestId>,
     queue: Queue,
@@ -31,7 +31,7 @@ impl Outbox {
         self.revision
     }
 
-    /// Whether answers to polls must be text.
+    /// Whether responses to polls must be text.
     pub(crate) fn base64(&self) -> bool {
         self.base64
     }
@@ -51,8 +51,8 @@ impl Outbox {
         self.queue.ends_in_pong()
     }
 
-    /// Queues a packet. If there is no room for it, volatile ones are dropped; `false` if there is still none. A packet that is
-    /// alone has room whatever its size: a large one could never be sent otherwise.
+    /// Queues a packet. If it does not fit, volatile packets are dropped. Returns `false` if it still does not fit. A
+    /// packet that is alone always fits, or a large one could never be sent.
     pub(crate) fn push(&mut self, packet: Outgoing, max: usize) -> bool {
         let fits = |queue: &Queue| queue.is_empty() || queue.bytes() + packet.cost() <= max;
         if !fits(&self.queue) {
@@ -79,18 +79,18 @@ impl Outbox {
         self.ws.is_some()
     }
 
-    /// Lets a poll wait, and answers it at once if something is queued.
+    /// Makes a poll wait, or answers it at once if there are queued packets.
     pub(crate) fn park(&mut self, id: RequestId, cx: &mut Context<'_>) {
         self.poll = Some(id);
         self.flush(cx);
     }
 
-    /// The poll that waits has gone. Whether it was this one.
+    /// The connection of a poll is gone. Returns whether it was the waiting one.
     pub(crate) fn poll_gone(&mut self, id: RequestId) -> bool {
         self.poll.take_if(|poll| *poll == id).is_some()
     }
 
-    /// Answers the poll that waits with what is queued, if there are both.
+    /// Answers the waiting poll with the queued packets, if there are both.
     pub(crate) fn flush(&mut self, cx: &mut Context<'_>) {
         if !self.queue.is_empty()
             && let Some(id) = self.poll.take()
@@ -100,7 +100,7 @@ impl Outbox {
         }
     }
 
-    /// Answers the poll that waits with this packet alone. Whether there was one.
+    /// Answers the waiting poll with this packet alone. Returns whether there was a poll.
     pub(crate) fn answer_poll(&mut self, packet: Outgoing, cx: &mut Context<'_>) -> bool {
         let poll = self.poll.take();
         if let Some(id) = poll {
@@ -109,7 +109,7 @@ impl Outbox {
         poll.is_some()
     }
 
-    /// The answer to a poll.
+    /// The packets of the response to a poll.
     pub(crate) fn batch(&self, packets: Vec<Outgoing>) -> Batch {
         Batch::new(packets, self.revision, self.base64)
     }
@@ -119,12 +119,12 @@ impl Outbox {
         self.ws == Some(id)
     }
 
-    /// Takes a WebSocket, beside polling at first.
+    /// Sets the session's WebSocket. Until an upgrade is complete it is open beside polling.
     pub(crate) fn set_ws(&mut self, id: RequestId) {
         self.ws = Some(id);
     }
 
-    /// Tells the driver that there is something to transmit, if it does not know yet.
+    /// Tells the driver that there is something to transmit, unless it has been told.
     pub(crate) fn signal(&mut self, cx: &mut Context<'_>) {
         if let (Some(id), false) = (self.ws, self.signalled) {
             self.signalled = true;
@@ -132,7 +132,7 @@ impl Outbox {
         }
     }
 
-    /// Has the driver close the WebSocket, if there is one.
+    /// Tells the driver to close the WebSocket, if there is one.
     pub(crate) fn close_ws(&mut self, cx: &mut Context<'_>) {
         self.signalled = false;
         if let Some(id) = self.ws.take() {
@@ -140,14 +140,14 @@ impl Outbox {
         }
     }
 
-    /// Hands out `3probe`, which has a signal of its own: the queue is polling's until the upgrade.
+    /// Hands out `3probe`. It is not queued, because the queue belongs to polling until the upgrade is complete.
     pub(crate) fn transmit_probe(&mut self, into: &mut Vec<WsMessage>) {
         if core::mem::take(&mut self.signalled) {
             into.push(WsMessage::Text(Bytes::from_static(b"3probe")));
         }
     }
 
-    /// Hands out queued packets for the WebSocket, at least one if there is any, and up to about `max` bytes.
+    /// Hands out queued packets for the WebSocket: about `max` bytes, and at least one packet if there is any.
     pub(crate) fn transmit(&mut self, max: usize, into: &mut Vec<WsMessage>) {
         self.queue.drain(max, |packet| packet.into_messages(self.revision, into));
         if self.queue.is_empty() {

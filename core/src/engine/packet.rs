@@ -1,5 +1,4 @@
-//! One Engine.IO packet: a type digit and what follows. Knows both revisions, holds nothing, copies only what base64
-//! forces it to.
+//! Decodes one Engine.IO packet of either revision: a type digit and data. Has no state, and copies only base64.
 
 use crate::frame::Revision;
 use alloc::borrow::Cow;
@@ -7,14 +6,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use core::fmt;
 
-/// An Engine.IO packet, with whatever a `message` packet has been decoded to.
+/// An Engine.IO packet. `M` is the decoded data of a `message` packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Packet<M> {
-    /// `0`: the handshake. Only servers send it.
+    /// `0`: the handshake. Only sent by servers.
     Open,
-    /// `1`: the transport is to be closed.
+    /// `1`: closes the transport.
     Close,
-    /// `2`, or `2probe` when a WebSocket is tried out before an upgrade.
+    /// `2`, or `2probe` when the client tests a WebSocket before an upgrade.
     Ping {
         /// Whether the packet's data is `probe`.
         probe: bool,
@@ -25,12 +24,12 @@ pub enum Packet<M> {
     Message(M),
     /// `5`: the client has moved to this transport.
     Upgrade,
-    /// `6`: nothing, used to end a poll.
+    /// `6`: no operation; ends a poll.
     Noop,
 }
 
 impl<M> Packet<M> {
-    /// The same packet with its message decoded further.
+    /// Decodes the data of a `message` packet further.
     #[inline]
     pub fn map<N>(self, decode: impl FnOnce(M) -> N) -> Packet<N> {
         match self {
@@ -45,7 +44,7 @@ impl<M> Packet<M> {
     }
 }
 
-/// What a `message` packet carries.
+/// The data of a `message` packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PacketData<'a> {
     /// Text.
@@ -54,17 +53,17 @@ pub enum PacketData<'a> {
     Binary(Cow<'a, [u8]>),
 }
 
-/// Why bytes are not a packet. The client sent them.
+/// Why bytes are not a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PacketError {
-    /// No bytes at all.
+    /// There are no bytes.
     Empty,
-    /// The first character is no type digit.
+    /// The first character is not a type digit.
     UnknownType,
     /// A binary packet of a type other than `message` (EIO=3).
     BinaryType,
-    /// Bad base64.
+    /// Malformed base64.
     Base64,
 }
 
@@ -81,9 +80,8 @@ impl fmt::Display for PacketError {
 
 impl core::error::Error for PacketError {}
 
-/// Decodes a text packet. One that begins with `b` is a binary message in base64: in payloads, and in the text frames of
-/// clients that are told to send no others (`forceBase64`). EIO=3 has the type digit behind the `b`, `4` for everything that
-/// can be binary.
+/// Decodes a text packet. A packet that begins with `b` is a binary message in base64: in payloads, and in text frames
+/// of clients with `forceBase64`. In EIO=3 a type digit follows the `b`, which must be `4`.
 ///
 /// # Errors
 ///
@@ -97,7 +95,7 @@ pub fn decode_text(revision: Revision, text: &str) -> Result<Packet<PacketData<'
         });
     }
     let kind = text.as_bytes().first().ok_or(PacketError::Empty)?;
-    // What begins with something else than ASCII is of no type.
+    // A first character that is not ASCII is not a type digit.
     let data = text.get(1..).ok_or(PacketError::UnknownType)?;
     Ok(match kind {
         b'0' => Packet::Open,
@@ -116,8 +114,8 @@ fn decode_base64<'a>(text: &str) -> Result<Packet<PacketData<'a>>, PacketError> 
     Ok(Packet::Message(PacketData::Binary(Cow::Owned(bytes))))
 }
 
-/// Decodes a binary packet, which can only be a message: EIO=4 sends the bytes as they are, EIO=3 with the type `0x04`
-/// before them.
+/// Decodes a binary packet, which is always a message. EIO=4 sends the bytes as they are, EIO=3 with the type byte
+/// `0x04` before them.
 ///
 /// # Errors
 ///

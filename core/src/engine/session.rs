@@ -1,5 +1,5 @@
-//! One Engine.IO session: does what `table` says, with a queue and a few deadlines. Parses nothing, and knows of messages
-//! only that they are to be handed up.
+//! The state machine of one Engine.IO session: does what `table` says, with an outbox and timers. Does not parse; the
+//! content of messages is for `socket`.
 
 use super::open::open_packet;
 use super::outbox::Outbox;
@@ -18,23 +18,23 @@ use alloc::vec::Vec;
 pub(crate) struct Session {
     sid: Sid,
     state: State,
-    /// The last ping has been answered by something else than a pong already.
+    /// The timeout of the last ping has been extended once, because of another packet than a pong.
     reprieved: bool,
-    /// The client has closed the session by polling, and no poll waited to be answered.
+    /// The client has closed the session by polling while no poll was waiting.
     closed_unpolled: bool,
-    /// Set once, when the session begins to end.
+    /// Why the session ends. Set once.
     reason: Option<Reason>,
-    /// A POST whose body is still to come.
+    /// A POST whose body has not arrived yet.
     post: Option<RequestId>,
     out: Outbox,
     timers: TimerTable,
 }
 
-/// Pings of one interval go out at so many moments, those of many clients together: a process that sleeps is woken as often,
-/// however many clients it has.
+/// The pings of all sessions fall on as many moments of an interval, so that the process wakes up at most so often,
+/// however many clients there are.
 const PING_MOMENTS: u64 = 256;
 
-/// When to ping, so long from now or a little later.
+/// The moment of a ping that is due in `millis`: then, or a little later.
 fn ping_after(millis: u64, cx: &Context<'_>) -> Time {
     let at = cx.now.after(millis).as_millis();
     let apart = (cx.config.ping_interval / PING_MOMENTS).max(1);
@@ -68,7 +68,7 @@ impl Session {
                     .set(Timer::Silence, cx.now.after(cx.config.ping_interval.saturating_add(cx.config.ping_timeout)));
             }
             Revision::V4 => {
-                // A part of half an interval, as large a part as the id's bits are of all such bits.
+                // A part of half an interval: the id's 32 bits as a fraction.
                 let early = (u128::from(cx.config.ping_interval / 2) * u128::from(sid.spread())) >> u32::BITS;
                 let early = u64::try_from(early).unwrap_or_default();
                 session.timers.set(Timer::Ping, ping_after(cx.config.ping_interval - early, cx));
@@ -86,7 +86,7 @@ impl Session {
         self.out.revision()
     }
 
-    /// The transport that a request without an upgrade must name.
+    /// The transport that requests without an upgrade must name.
     pub(crate) fn transport(&self) -> Transport {
         match self.state {
             State::Polling | State::Probing | State::Probed | State::PollClosing | State::Closed => Transport::Polling,
@@ -98,12 +98,12 @@ impl Session {
         self.state == State::Closed
     }
 
-    /// Whether the client has closed the session by polling, and the poll that it sent before has not come.
+    /// Whether the client has closed the session by polling while no poll was waiting.
     pub(crate) fn closed_unpolled(&self) -> bool {
         self.closed_unpolled
     }
 
-    /// Whether the answers to its polls must be text.
+    /// Whether responses to polls must be text.
     pub(crate) fn base64(&self) -> bool {
         self.out.base64()
     }
@@ -112,7 +112,7 @@ impl Session {
         self.out.bytes()
     }
 
-    /// Why the session began to end, if it has. Nothing more comes up from it.
+    /// Why the session ends, if it does. It delivers no more messages then.
     pub(crate) fn end(&self) -> Option<Reason> {
         self.reason
     }
@@ -129,7 +129,7 @@ impl Session {
         self.timers.stop(timer);
     }
 
-    /// A timer that is due and is not the session's own business; the session's own have been seen to.
+    /// Handles the session's timers that are due. Returns a timer that is due and belongs to `socket`, if there is one.
     pub(crate) fn handle_timeout(&mut self, cx: &mut Context<'_>) -> Option<Timer> {
         while let Some(timer) = self.timers.expire(cx.now) {
             let cause = match timer {
@@ -156,7 +156,7 @@ impl Session {
             Act::ParkOrNoop => {
                 self.out.park(id, cx);
                 if !self.timers.is_set(Timer::Noop) {
-                    self.let_poll_go(cx);
+                    self.release_poll(cx);
                 }
             }
             Act::AnswerLast => {
@@ -172,7 +172,7 @@ impl Session {
         }
     }
 
-    /// A POST has begun. If its body is not to be read, it is answered at once.
+    /// A POST has begun. It gets its response at once if its body is not to be read.
     pub(crate) fn handle_post_begins(&mut self, id: RequestId, cx: &mut Context<'_>) {
         let cause = if self.post.is_some() { Cause::SecondPost } else { Cause::PostBegins };
         match self.step(cause, cx) {
@@ -186,13 +186,13 @@ impl Session {
         }
     }
 
-    /// A POST that was larger than it may be: it is refused, and the session lives, as in the reference.
+    /// A POST is too large. It is refused, and the session goes on, as in the reference.
     pub(crate) fn handle_post_too_large(&mut self, id: RequestId, cx: &mut Context<'_>) {
         self.post.take_if(|post| *post == id);
         cx.respond(id, Response::TooLarge);
     }
 
-    /// Whether a POST's packets are to be taken; if not, it has been answered.
+    /// The body of a POST. Returns whether its packets are to be handled; if not, it has got its response.
     pub(crate) fn handle_post(&mut self, id: RequestId, cx: &mut Context<'_>) -> bool {
         self.post.take_if(|post| *post == id);
         match self.step(Cause::Post, cx) {
@@ -235,8 +235,8 @@ impl Session {
         }
     }
 
-    /// Takes one packet: from a POST where `ws` is `None`. `None` stands for something that is no packet. Whether it is a
-    /// message that is to be handed up.
+    /// Handles a packet, from a POST if `ws` is `None`. `None` stands for a malformed packet. Returns whether it is a
+    /// message to be delivered.
     pub(crate) fn handle_packet<M>(
         &mut self,
         ws: Option<RequestId>,
@@ -244,7 +244,7 @@ impl Session {
         cx: &mut Context<'_>,
     ) -> bool {
         if ws.is_some_and(|id| !self.out.is_ws(id)) {
-            // From a WebSocket that has been told to close.
+            // From a WebSocket that has been closed by the server.
             return false;
         }
         let via = if ws.is_some() { Via::WebSocket } else { Via::Polling };
@@ -264,7 +264,7 @@ impl Session {
         self.step(cause, cx) == Act::Deliver
     }
 
-    /// Queues a packet for the client, if the session still is open.
+    /// Queues a packet for the client, if the session is open.
     pub(crate) fn send(&mut self, frame: Frame, cx: &mut Context<'_>) {
         if self.step(Cause::Send, cx) != Act::Queue {
             return;
@@ -275,7 +275,7 @@ impl Session {
         self.enqueue(Outgoing::Frame(frame), cx);
     }
 
-    /// Closes from the server's side: what is queued goes out first.
+    /// Closes the session from the server's side. The queued packets are sent first.
     pub(crate) fn shut(&mut self, reason: Reason, cx: &mut Context<'_>) {
         let was = self.state;
         if self.step(Cause::Shut, cx) != Act::BeginClose {
@@ -293,13 +293,13 @@ impl Session {
         }
     }
 
-    /// Closes from the server's side where nobody is there to hear of it: what is queued is dropped.
+    /// Closes the session from the server's side. The queued packets are dropped: the client has another connection.
     pub(crate) fn abandon(&mut self, cx: &mut Context<'_>) {
         self.step(Cause::Abandon, cx);
     }
 
-    /// Hands out what is queued for the WebSocket, at least one packet if there is any, and up to about `max` bytes.
-    /// Whether there is more.
+    /// Hands out queued packets for the WebSocket: about `max` bytes, and at least one packet if there is any. Returns
+    /// whether there are more.
     pub(crate) fn transmit(
         &mut self,
         id: RequestId,
@@ -325,14 +325,14 @@ impl Session {
         more
     }
 
-    /// Goes to the next state and does what needs no more than the session itself; what needs the request or the packet
-    /// is left to the caller.
+    /// Goes to the next state and carries out the act, unless the act needs the request or the packet: then the caller
+    /// carries it out.
     fn step(&mut self, cause: Cause, cx: &mut Context<'_>) -> Act {
         let (act, next) = row(self.state, cause);
         self.state = next;
         match act {
             Act::Close(reason) => self.close(reason, Outgoing::Close, cx),
-            // The reference answers the poll that is waiting with a noop here, and with a close packet elsewhere.
+            // In this case the reference answers the waiting poll with a noop, in the others with a close packet.
             Act::ClientClose => {
                 // A client that is upgrading has paused its polls: none is on its way.
                 self.closed_unpolled = !self.out.has_poll() && !self.out.has_websocket();
@@ -347,14 +347,14 @@ impl Session {
             }
             Act::AnswerProbe => {
                 self.out.signal(cx);
-                self.let_poll_go(cx);
+                self.release_poll(cx);
             }
-            Act::Noop => self.let_poll_go(cx),
+            Act::Noop => self.release_poll(cx),
             Act::Switch => {
                 self.timers.stop(Timer::Upgrade);
                 self.timers.stop(Timer::Noop);
                 self.out.answer_poll(Outgoing::Noop, cx);
-                // A `3probe` that was never fetched is not needed any more, but its signal stands.
+                // A `3probe` that has not been transmitted is not needed any more, but its signal is still valid.
                 if !self.out.is_empty() {
                     self.out.signal(cx);
                 }
@@ -397,11 +397,11 @@ impl Session {
         }
     }
 
-    /// Any packet is a sign of life. In EIO=4 it buys a pong that is late behind a long message one more timeout, as in
-    /// the reference since 6.6.
+    /// Any packet shows that the peer is alive. In EIO=4 it extends the timeout of a ping once, because the pong may
+    /// follow a long message, as in the reference since 6.6.
     fn postpone_silence(&mut self, cx: &Context<'_>) {
         match self.revision() {
-            // A session that is closing does not mind how long the peer is silent.
+            // The timer has no effect in a session that is closing.
             Revision::V3 => self
                 .timers
                 .set(Timer::Silence, cx.now.after(cx.config.ping_interval.saturating_add(cx.config.ping_timeout))),
@@ -433,9 +433,9 @@ impl Session {
         }
     }
 
-    /// Answers the waiting poll `6`, so that the client can move to its WebSocket. At most once in a while, or a client whose
-    /// `3probe` got lost would poll as fast as it can.
-    fn let_poll_go(&mut self, cx: &mut Context<'_>) {
+    /// Answers the waiting poll with `6`, so that the client can complete the upgrade. At most every 100 ms, because a
+    /// client whose `3probe` was lost would poll without a pause.
+    fn release_poll(&mut self, cx: &mut Context<'_>) {
         /// Milliseconds, as in the reference.
         const PAUSE: u64 = 100;
         if self.out.answer_poll(Outgoing::Noop, cx) {
@@ -443,21 +443,21 @@ impl Session {
         }
     }
 
-    fn close(&mut self, reason: Reason, farewell: Outgoing, cx: &mut Context<'_>) {
+    fn close(&mut self, reason: Reason, last: Outgoing, cx: &mut Context<'_>) {
         self.reason.get_or_insert(reason);
-        self.out.answer_poll(farewell, cx);
+        self.out.answer_poll(last, cx);
         self.finish(cx);
     }
 
     fn finish(&mut self, cx: &mut Context<'_>) {
         if let Some(id) = self.post.take() {
-            // Nobody wants its body any more; the reference breaks the request off.
+            // The reference breaks the request off.
             cx.respond(id, Response::Refused(RequestError::UnknownSid));
         }
         self.out.close_ws(cx);
         self.timers.stop_all();
         self.out.clear();
-        // Every way here leads through `shut` or `close`, which set it.
+        // The reason has been set by `shut` or `close`, which are the only ways to this point.
         cx.push(Output::Closed(self.reason.unwrap_or(Reason::ForcedServerClose)));
     }
 }
@@ -469,7 +469,7 @@ mod tests {
     use crate::id::Key;
     use alloc::collections::VecDeque;
 
-    /// A shard lets go of a session that is over; should it still be asked, there is no such session.
+    /// A shard drops a session that has ended. If it were still called, it would be like one that does not exist.
     #[test]
     fn a_session_that_is_over_is_as_one_that_never_was() {
         let (config, mut outputs, sid) = (Config::default(), VecDeque::new(), Sid::from_bytes([7; 16]));

@@ -1,4 +1,4 @@
-//! Events that the application sent with a request for acknowledgement, and who has not acknowledged yet.
+//! Acknowledgements of the application's events that have not arrived yet.
 
 use crate::id::SocketId;
 use crate::time::Time;
@@ -6,19 +6,20 @@ use alloc::collections::btree_map::Entry;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-/// Names an event that the application has asked to be acked, whoever it was sent to.
+/// The id of an event that the application sent by [`Effects::emit_with_ack`](crate::Effects::emit_with_ack), to one
+/// socket or many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BroadcastAckId(pub(crate) u64);
 
-/// Milliseconds that acknowledgements are waited for at least, also if nobody is asked: an application that sends another such
-/// event when the acknowledgements of one are complete would otherwise never be left.
+/// The least time to wait for acknowledgements, in milliseconds, also if there is no socket to wait for. Without it, an
+/// application that sends the next such event whenever one is done would never return.
 const SOON: u64 = 1;
 
 /// The events that are not completely acknowledged.
 #[derive(Debug, Default)]
 pub(crate) struct PendingAcks {
     broadcasts: BTreeMap<BroadcastAckId, Broadcast>,
-    /// The events that each socket has not acknowledged yet; none without one.
+    /// The events that each socket still has to acknowledge. Sockets without any have no entry.
     by_socket: BTreeMap<SocketId, Vec<BroadcastAckId>>,
     deadlines: BTreeSet<(Time, BroadcastAckId)>,
     next: u64,
@@ -26,16 +27,16 @@ pub(crate) struct PendingAcks {
 
 #[derive(Debug)]
 struct Broadcast {
-    /// Who is waited for.
+    /// The sockets that have not acknowledged yet.
     waiting: BTreeSet<SocketId>,
-    /// Who is not waited for, and has not acknowledged.
+    /// The sockets that will not acknowledge.
     missing: Vec<SocketId>,
     deadline: Time,
 }
 
 impl PendingAcks {
-    /// Adds an event for `sockets`, which has to be acknowledged within `timeout` milliseconds. Returns its id, and the
-    /// sockets that it is to be sent to: all but those that have `max` events to acknowledge already.
+    /// Adds an event for `sockets`, to be acknowledged within `timeout` milliseconds. Returns its id, and the sockets
+    /// that it is to be sent to: those that have fewer than `max` events to acknowledge.
     pub(crate) fn insert(
         &mut self,
         sockets: impl Iterator<Item = SocketId>,
@@ -60,7 +61,8 @@ impl PendingAcks {
         (id, asked)
     }
 
-    /// A socket has acknowledged an event. Whether it was the last that was waited for; `None` if it was not waited for.
+    /// A socket has acknowledged an event. Returns whether it was the last that was waited for; `None` if it was not
+    /// waited for.
     pub(crate) fn acknowledge(&mut self, id: BroadcastAckId, socket: SocketId) -> Option<bool> {
         let broadcast = self.broadcasts.get_mut(&id)?;
         if !broadcast.waiting.remove(&socket) {
@@ -71,7 +73,7 @@ impl PendingAcks {
         Some(is_last)
     }
 
-    /// A socket is gone. Returns the events for which nobody is waited for any more because of that.
+    /// A socket is disconnected. Returns the events for which no other socket was waited for.
     pub(crate) fn remove_socket(&mut self, socket: SocketId) -> Vec<BroadcastAckId> {
         let mut pending = self.by_socket.remove(&socket).unwrap_or_default();
         pending.retain(|id| {
@@ -85,7 +87,7 @@ impl PendingAcks {
         pending
     }
 
-    /// Removes an event. Returns who has not acknowledged it.
+    /// Removes an event. Returns the sockets that have not acknowledged it.
     pub(crate) fn remove(&mut self, id: BroadcastAckId) -> Option<Vec<SocketId>> {
         let Broadcast { waiting, mut missing, deadline } = self.broadcasts.remove(&id)?;
         self.deadlines.remove(&(deadline, id));
@@ -96,12 +98,12 @@ impl PendingAcks {
         Some(missing)
     }
 
-    /// The earliest deadline, and the event that it is of.
+    /// The earliest deadline, and its event.
     pub(crate) fn next_deadline(&self) -> Option<(Time, BroadcastAckId)> {
         self.deadlines.first().copied()
     }
 
-    /// A socket does not owe this acknowledgement any more.
+    /// Removes an event from those that a socket has to acknowledge.
     fn settle(&mut self, id: BroadcastAckId, socket: SocketId) {
         if let Entry::Occupied(mut pending) = self.by_socket.entry(socket) {
             pending.get_mut().retain(|pending| *pending != id);

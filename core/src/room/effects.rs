@@ -1,6 +1,5 @@
-//! All that an application can do, as data: emit, ask, ack, join, leave, disconnect, and be woken. Each effect is applied at
-//! once to the hub's tables and queues, but for those that end in another call of the application; they wait until this
-//! call returns. Nothing here waits or fails because of a client.
+//! What an application can do. Effects are applied at once to the hub's tables and queues. Those that lead to another
+//! call of the application wait until the current call has returned. None waits for a client, or fails because of one.
 
 use super::acks::BroadcastAckId;
 use super::admission::Admission;
@@ -14,7 +13,7 @@ use crate::config::Protocol;
 use crate::engine::Reason;
 use crate::frame::Frame;
 use crate::id::SocketId;
-use crate::socket::encode::{self, Manner};
+use crate::socket::encode::{self, EncodeOptions};
 use crate::socket::{AckId, Delivery, Nsp, to_json};
 use crate::time::Time;
 use alloc::string::String;
@@ -22,7 +21,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use serde::Serialize;
 
-/// An application's hands. Valid during one call of the application.
+/// The effects that an application can have. Valid during one call of the application.
 #[derive(Debug)]
 pub struct Effects<'a> {
     state: &'a mut State,
@@ -34,23 +33,23 @@ impl<'a> Effects<'a> {
         Self { state, now }
     }
 
-    /// The moment of the driver's call.
+    /// The time of the current call.
     #[must_use]
     pub fn now(&self) -> Time {
         self.now
     }
 
-    /// Asks for a call of [`App::wake`](crate::App::wake) at `at`, if none is due earlier.
+    /// Asks for a call of [`App::wake`](crate::App::wake) at `at`. Only the earliest of several times counts.
     pub fn wake_at(&mut self, at: Time) {
         self.state.wake = self.state.wake.min(at);
     }
 
-    /// Sends the event `name` with one argument: [`Effects::send`] in short.
+    /// Sends the event `name` with one argument. Short for [`Effects::send`].
     pub fn emit(&mut self, to: Target<'_>, name: &str, argument: &(impl Serialize + ?Sized)) {
         self.send(to, &Emit::new(name).arg(argument));
     }
 
-    /// Sends an event. It is encoded once, however many get it.
+    /// Sends an event. It is encoded once for all recipients.
     pub fn send(&mut self, to: Target<'_>, event: &Emit<'_>) {
         let kept = !event.volatile && event.recoverable;
         let scope = if kept && self.state.recovery.is_some() { self.state.scope_of(to) } else { None };
@@ -58,8 +57,9 @@ impl<'a> Effects<'a> {
         if scope.is_none() && recipients.is_empty() {
             return;
         }
-        // What is passing says how far the client has got all the same, where it could take the last argument for that. What
-        // is volatile does not, as in the reference.
+        // A client takes the last argument of any event for an offset, if it is a string. So an event that is not kept
+        // has an offset too if it ends in a string: that of the last kept event. A volatile one has none, as in the
+        // reference.
         let told = kept || (!event.volatile && event.ends_in_string());
         let offset = self.state.recovery.as_mut().filter(|_| told).map(|recovery| {
             let number = recovery.log.next();
@@ -72,11 +72,12 @@ impl<'a> Effects<'a> {
         self.deliver(recipients, frame);
     }
 
-    /// Sends an event that is to be acked, and waits for the answers for `timeout` milliseconds. Each comes by
-    /// [`App::ack`](crate::App::ack); [`App::acks_done`](crate::App::acks_done) says when there will be no more. Whoever owes
-    /// [`Config::max_pending_acks`](crate::Config::max_pending_acks) answers already is not asked, and counts as silent.
+    /// Sends an event that is to be acknowledged within `timeout` milliseconds. Each acknowledgement comes by
+    /// [`App::ack`](crate::App::ack); [`App::acks_done`](crate::App::acks_done) is called when there will be no more. A
+    /// socket that has [`Config::max_pending_acks`](crate::Config::max_pending_acks) events to acknowledge does not get
+    /// it, and counts as missing.
     ///
-    /// Such an event is not kept for those who come back.
+    /// Such an event is not sent again after recovery.
     pub fn emit_with_ack(&mut self, to: Target<'_>, event: &Emit<'_>, timeout: u64) -> BroadcastAckId {
         let audience = self.audience(to);
         let sockets = audience.iter().flat_map(|(_, recipients)| recipients.iter().copied());
@@ -89,20 +90,20 @@ impl<'a> Effects<'a> {
         id
     }
 
-    /// Sends text, where Engine.IO is alone.
+    /// Sends a text message, with Engine.IO alone.
     pub fn send_text(&mut self, to: Target<'_>, text: &str) {
         let Some((_, recipients)) = self.audience(to) else { return };
         self.deliver(recipients, Frame::new(["4", text].concat(), &[]));
     }
 
-    /// Sends bytes, where Engine.IO is alone.
+    /// Sends a binary message, with Engine.IO alone.
     pub fn send_binary(&mut self, to: Target<'_>, data: Bytes) {
         let Some((_, recipients)) = self.audience(to) else { return };
         self.deliver(recipients, Frame::binary(data));
     }
 
     fn frame(&self, nsp: &Nsp, event: &Emit<'_>, id: Option<u64>, offset: Option<&str>, kept: bool) -> Frame {
-        event.encode(self.protocol(), nsp, Manner { id, offset, for_v3: self.state.sockets.has_v3(), kept })
+        event.encode(self.protocol(), nsp, EncodeOptions { id, offset, for_v3: self.state.sockets.has_v3(), kept })
     }
 
     fn protocol(&self) -> Protocol {
@@ -115,7 +116,7 @@ impl<'a> Effects<'a> {
         }
     }
 
-    /// Everybody that a target is, and in which namespace. Nothing for a socket that is not there.
+    /// The namespace and the sockets of a target. `None` if the target is a socket that is not connected.
     fn audience(&mut self, target: Target<'_>) -> Option<(Nsp, Recipients)> {
         let State { rooms, sockets, .. } = &mut *self.state;
         Some(match target {
@@ -126,7 +127,7 @@ impl<'a> Effects<'a> {
         })
     }
 
-    /// The sockets that a target is, each once, in the order of their keys.
+    /// The sockets of a target, each once, in the order of their keys.
     #[must_use]
     pub fn fetch_sockets(&self, target: Target<'_>) -> Vec<SocketId> {
         let rooms = &self.state.rooms;
@@ -138,12 +139,13 @@ impl<'a> Effects<'a> {
         }
     }
 
-    /// Acknowledges an event with one argument. Nothing happens if the socket is gone.
+    /// Acknowledges an event with one argument. Nothing happens if the socket is disconnected.
     pub fn ack(&mut self, ack: AckId, argument: &(impl Serialize + ?Sized)) {
         self.ack_json(ack, &to_json(argument), &[]);
     }
 
-    /// Acknowledges an event with `args`, JSON values with commas between them, and attachments, as [`Emit::args_json`].
+    /// Acknowledges an event with `args`, JSON values with commas between them, and attachments, as
+    /// [`Emit::args_json`].
     pub fn ack_json(&mut self, ack: AckId, args: &str, attachments: &[Bytes]) {
         if let Some(entry) = self.state.sockets.get(ack.socket()) {
             let frame = encode::ack(self.protocol(), &entry.nsp, ack.id(), args, attachments);
@@ -151,7 +153,7 @@ impl<'a> Effects<'a> {
         }
     }
 
-    /// Puts a socket into a room of its namespace. Whether it was not in it before.
+    /// Adds a socket to a room of its namespace. Returns whether it was not in the room before.
     ///
     /// # Errors
     ///
@@ -175,7 +177,7 @@ impl<'a> Effects<'a> {
         Ok(state.rooms.join(&entry.nsp, room, socket))
     }
 
-    /// Takes a socket out of a room. Whether it was in it.
+    /// Removes a socket from a room. Returns whether it was in the room.
     pub fn leave(&mut self, socket: SocketId, room: &str) -> bool {
         let state = &mut *self.state;
         let Some(entry) = state.sockets.get_mut(socket) else { return false };
@@ -188,21 +190,21 @@ impl<'a> Effects<'a> {
         state.rooms.leave(&entry.nsp, room, socket)
     }
 
-    /// Puts everybody that `target` is into a room. How many could not join it.
+    /// Adds the sockets of `target` to a room. Returns how many could not join it.
     pub fn sockets_join(&mut self, target: Target<'_>, room: &str) -> usize {
         self.fetch_sockets(target).into_iter().filter(|socket| self.join(*socket, room).is_err()).count()
     }
 
-    /// Takes everybody that `target` is out of a room.
+    /// Removes the sockets of `target` from a room.
     pub fn sockets_leave(&mut self, target: Target<'_>, room: &str) {
         for socket in self.fetch_sockets(target) {
             self.leave(socket, room);
         }
     }
 
-    /// Takes a socket out of its namespace (`close` false), or closes its client's connection. It happens when this call
-    /// of the application returns; [`App::disconnect`](crate::App::disconnect) is called at once after that. Nothing happens
-    /// if the socket is gone already, as in the reference.
+    /// Disconnects a socket from its namespace, or closes its client's connection if `close` is set. This happens when
+    /// the current call of the application has returned; then [`App::disconnect`](crate::App::disconnect) is called.
+    /// Nothing happens if the socket is already disconnected, as in the reference.
     pub fn disconnect(&mut self, socket: SocketId, close: bool) {
         if !self.state.sockets.contains(socket) && !self.state.connects.contains(socket) {
             return;
@@ -218,50 +220,51 @@ impl<'a> Effects<'a> {
         self.state.decisions.extend(everywhere);
     }
 
-    /// The same with everybody that `target` is.
+    /// Disconnects the sockets of `target`, as [`Effects::disconnect`].
     pub fn disconnect_sockets(&mut self, target: Target<'_>, close: bool) {
         for socket in self.fetch_sockets(target) {
             self.disconnect(socket, close);
         }
     }
 
-    /// Says of a socket whose admission was [`Admission::Later`] whether it is let in. Nothing happens if it is gone, or has
-    /// been told already.
+    /// Decides on a connect request whose [`Admission`] was [`Admission::Later`]. Nothing happens if the client is
+    /// gone, or the request has been decided on.
     pub fn decide(&mut self, socket: SocketId, admission: Admission) {
         self.state.decisions.push_back(Decision::Connect(socket, admission));
     }
 
-    /// How many sockets are in a namespace.
+    /// The number of sockets in a namespace.
     #[must_use]
     pub fn count(&self, nsp: &Nsp) -> usize {
         self.state.rooms.count(nsp)
     }
 
-    /// The namespaces that somebody is in. What nobody is in does not exist.
+    /// The namespaces that have sockets.
     #[must_use]
     pub fn namespaces(&self) -> Vec<&Nsp> {
         self.state.rooms.namespaces().collect()
     }
 
-    /// The namespace that a socket is in.
+    /// The namespace of a socket.
     #[must_use]
     pub fn nsp(&self, socket: SocketId) -> Option<&Nsp> {
         Some(&self.state.sockets.get(socket)?.nsp)
     }
 
-    /// A socket's id, as its client knows it; see [`ConnectRequest::id`](crate::ConnectRequest::id) for who else may.
+    /// A socket's id, as its client knows it. [`ConnectRequest::id`](crate::ConnectRequest::id) says to whom it may be
+    /// shown.
     #[must_use]
     pub fn id(&self, socket: SocketId) -> Option<String> {
         Some(self.state.sockets.get(socket)?.id())
     }
 
-    /// The socket of this id.
+    /// The socket with this id.
     #[must_use]
     pub fn find(&self, nsp: &Nsp, id: &str) -> Option<SocketId> {
         self.state.rooms.by_id(nsp, id)
     }
 
-    /// The rooms that a socket is in, its own not among them.
+    /// The rooms of a socket, without the one that has its id as its name.
     #[must_use]
     pub fn rooms(&self, socket: SocketId) -> Vec<&str> {
         self.state
@@ -273,26 +276,26 @@ impl<'a> Effects<'a> {
             .collect()
     }
 
-    /// What the application has attached to a socket, as JSON. Comes back with whoever comes back.
+    /// The data that the application has attached to a socket, as JSON. It is kept through recovery.
     #[must_use]
     pub fn data(&self, socket: SocketId) -> Option<&str> {
         self.state.sockets.get(socket)?.data()
     }
 
-    /// Attaches something to a socket.
+    /// Attaches data to a socket.
     pub fn set_data(&mut self, socket: SocketId, data: &(impl Serialize + ?Sized)) {
         if let Some(entry) = self.state.sockets.get_mut(socket) {
             entry.extra().data = Some(to_json(data).into());
         }
     }
 
-    /// Whether sockets can come back at all: there is [`Config::recovery`](crate::Config::recovery).
+    /// Whether [`Config::recovery`](crate::Config::recovery) is on.
     #[must_use]
     pub fn can_recover(&self) -> bool {
         self.state.recovery.is_some()
     }
 
-    /// Whether a socket has taken up where an earlier connection of its client broke.
+    /// Whether the session of a socket was restored, as the reference's `socket.recovered`.
     #[must_use]
     pub fn was_recovered(&self, socket: SocketId) -> bool {
         self.state.sockets.get(socket).is_some_and(|entry| entry.recovered)

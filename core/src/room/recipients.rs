@@ -1,12 +1,11 @@
-//! Whom a delivery is for: one socket, or a list that is made once, shared by all that is said to the same people, and never
-//! copied. Knows no rooms.
+//! The recipients of a delivery: one socket, or a list that is made once and shared.
 
 use crate::id::SocketId;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Deref;
 
-/// Sockets, each once, in the order of their keys: those of one shard stand together.
+/// Sockets, each once, in the order of their keys. Those of one shard are next to each other.
 #[derive(Clone, Debug)]
 pub struct Recipients(Inside);
 
@@ -21,7 +20,7 @@ impl Recipients {
         Vec::new().into()
     }
 
-    /// Those in one shard.
+    /// The recipients in one shard.
     #[must_use]
     pub fn in_shard(&self, shard: u8) -> &[SocketId] {
         if let Inside::One(socket) = &self.0 {
@@ -50,7 +49,7 @@ impl From<SocketId> for Recipients {
     }
 }
 
-/// The list must be in order.
+/// The list must be in the order of keys.
 impl From<Vec<SocketId>> for Recipients {
     fn from(list: Vec<SocketId>) -> Self {
         match list[..] {

@@ -1,5 +1,5 @@
-//! Namespaces, rooms and their members. Members are kept in the order of their keys, which is the order of shards and slots:
-//! the same for every run, and the fastest to deliver in. Knows nothing of what is said in a room.
+//! Namespaces, rooms, and the sockets in them. Members are in the order of their keys, which is that of shards and
+//! slots: the same in every run, and the fastest for delivering.
 
 use super::recipients::Recipients;
 use super::target::BroadcastOptions;
@@ -10,13 +10,13 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::fmt;
 
-/// Why a socket can not join a room.
+/// Why a socket cannot join a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// It is in as many rooms as it may be: [`Config::max_rooms`](crate::Config::max_rooms).
+    /// It is in [`Config::max_rooms`](crate::Config::max_rooms) rooms.
     TooMany,
-    /// The name is too long: [`Config::max_room_name`](crate::Config::max_room_name).
+    /// The name is longer than [`Config::max_room_name`](crate::Config::max_room_name).
     Name,
 }
 
@@ -31,7 +31,7 @@ impl fmt::Display for JoinError {
 
 impl core::error::Error for JoinError {}
 
-/// The members of every namespace and of its rooms. What nobody is in does not exist.
+/// The namespaces and their rooms. Only those with sockets exist.
 #[derive(Debug, Default)]
 pub(crate) struct Rooms(BTreeMap<Nsp, Namespace>);
 
@@ -42,11 +42,11 @@ struct Namespace {
     ids: BTreeMap<Sid, SocketId>,
 }
 
-/// Who is in a room. Most rooms are spoken in more often than somebody comes or goes.
+/// The sockets in a room. Most rooms get more events than their members change.
 #[derive(Debug, Default)]
 struct Members {
     sockets: BTreeSet<SocketId>,
-    /// The same as a list, since they were last spoken to and until the next one comes or goes.
+    /// The sockets as a list. Made when it is needed, and dropped when the members change.
     list: Option<Recipients>,
 }
 
@@ -68,7 +68,7 @@ impl Members {
 }
 
 impl Namespace {
-    /// Whoever has this public id. EIO=3 clients put the namespace before it.
+    /// The socket with this public id. EIO=3 clients put the namespace before it.
     fn by_id(&self, nsp: &Nsp, id: &str) -> Option<SocketId> {
         let bare = id.strip_prefix(nsp.as_str()).and_then(|id| id.strip_prefix('#')).unwrap_or(id);
         self.ids.get(&Sid::parse(bare)?).copied()
@@ -87,11 +87,11 @@ impl Rooms {
         namespace.ids.insert(public, socket);
     }
 
-    /// Leaves the namespace. The rooms must have been left before.
+    /// Removes a socket from a namespace. It must have left its rooms.
     pub(crate) fn exit(&mut self, nsp: &Nsp, public: Sid, socket: SocketId) {
         if let Some(namespace) = self.0.get_mut(nsp) {
             namespace.everybody.remove(socket);
-            // Somebody may have come back with it before this one was found to be gone.
+            // A restored socket has the public id of the previous one, which may be removed after it.
             if namespace.ids.get(&public) == Some(&socket) {
                 namespace.ids.remove(&public);
             }
@@ -101,7 +101,7 @@ impl Rooms {
         }
     }
 
-    /// Whether the socket was not in the room before.
+    /// Adds a socket to a room. Returns whether it was not in the room before.
     pub(crate) fn join(&mut self, nsp: &Nsp, room: &str, socket: SocketId) -> bool {
         let rooms = &mut self.0.entry(nsp.clone()).or_default().rooms;
         if let Some(members) = rooms.get_mut(room) {
@@ -110,7 +110,7 @@ impl Rooms {
         rooms.entry(room.into()).or_default().insert(socket)
     }
 
-    /// Whether the socket was in the room.
+    /// Removes a socket from a room. Returns whether it was in the room.
     pub(crate) fn leave(&mut self, nsp: &Nsp, room: &str, socket: SocketId) -> bool {
         let Some(namespace) = self.0.get_mut(nsp) else { return false };
         let Some(members) = namespace.rooms.get_mut(room) else { return false };
@@ -121,17 +121,17 @@ impl Rooms {
         was_in
     }
 
-    /// How many are in a namespace.
+    /// The number of sockets in a namespace.
     pub(crate) fn count(&self, nsp: &Nsp) -> usize {
         self.0.get(nsp).map_or(0, |namespace| namespace.everybody.sockets.len())
     }
 
-    /// Everybody in a namespace.
+    /// The sockets in a namespace.
     pub(crate) fn everybody(&mut self, nsp: &Nsp) -> Recipients {
         self.0.get_mut(nsp).map_or_else(Recipients::none, |namespace| namespace.everybody.recipients())
     }
 
-    /// Everybody in a room, which is somebody's id or a name, and seldom both.
+    /// The sockets in a room. The name can also be a socket's id, seldom both.
     pub(crate) fn members(&mut self, nsp: &Nsp, room: &str) -> Recipients {
         let Some(namespace) = self.0.get_mut(nsp) else { return Recipients::none() };
         let owner = namespace.by_id(nsp, room);
@@ -147,7 +147,7 @@ impl Rooms {
         self.0.get(nsp)?.by_id(nsp, id)
     }
 
-    /// Everybody among some, once, in the order of their keys.
+    /// The sockets that options select, each once, in the order of their keys.
     pub(crate) fn among(&self, among: &BroadcastOptions<'_>) -> Vec<SocketId> {
         let Some(namespace) = self.0.get(among.nsp) else { return Vec::new() };
         let mut socket: Vec<SocketId> = if among.rooms.is_empty() {
@@ -167,7 +167,7 @@ impl Rooms {
         socket
     }
 
-    /// The names of the namespaces that somebody is in.
+    /// The namespaces that have sockets.
     pub(crate) fn namespaces(&self) -> impl Iterator<Item = &Nsp> {
         self.0.keys()
     }

@@ -1,7 +1,7 @@
 //! Socket.IO on top of an Engine.IO session: namespaces, events, acks, attachments.
 //!
-//! `packet`, `encode` and `incoming` are functions that remember nothing; `assembly` collects the attachments that are still
-//! owed; `client` is the machine that a shard holds one of for each session.
+//! `packet`, `encode` and `incoming` have no state. `client` is the state machine: a shard has one for each session.
+//! `assembly` collects the attachments of a packet.
 
 pub(crate) mod assembly;
 mod check;
