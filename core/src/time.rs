@@ -21,6 +21,12 @@ impl Time {
         Self(millis)
     }
 
+    /// The moment `elapsed` after the driver's zero: of a millisecond that has begun, nothing counts.
+    #[must_use]
+    pub fn from_elapsed(elapsed: Duration) -> Self {
+        Self(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
+    }
+
     /// Milliseconds since the driver's zero.
     #[must_use]
     pub const fn as_millis(self) -> u64 {
