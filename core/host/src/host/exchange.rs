@@ -139,8 +139,7 @@ impl Inner {
                 }
                 Event::Request(begun) => self.begin(state, turn, begun),
                 Event::Refused { ticket, refusal, origin, host, .. } => {
-                    let policy =
-                        ResponsePolicy::for_refusal(origin.as_deref(), host.as_deref(), &turn.shared.options);
+                    let policy = ResponsePolicy::for_refusal(origin.as_deref(), host.as_deref(), &turn.shared.options);
                     let mut response = refusal.response();
                     policy.apply(&mut response);
                     log::debug!("{:?}: {} {}", self.peer.address, refusal.status, refusal.message);
@@ -366,15 +365,13 @@ impl Inner {
         let shared = turn.shared;
         let waiter = Waiter::Line(self.clone());
         match transport {
-            OpenTransport::Polling { base64 } => {
-                match shared.open_polling(turn, waiter, revision, base64, handshake) {
-                    Ok(Opened { sid, key, id }) => {
-                        let greeting = Some(Box::new((sid, welcome)));
-                        state.exchange = Exchange::Waiting(Waiting { ticket, key, id, policy, greeting });
-                    }
-                    Err(error) => self.refuse(state, turn, ticket, error, &policy, url),
+            OpenTransport::Polling { base64 } => match shared.open_polling(turn, waiter, revision, base64, handshake) {
+                Ok(Opened { sid, key, id }) => {
+                    let greeting = Some(Box::new((sid, welcome)));
+                    state.exchange = Exchange::Waiting(Waiting { ticket, key, id, policy, greeting });
                 }
-            }
+                Err(error) => self.refuse(state, turn, ticket, error, &policy, url),
+            },
             OpenTransport::WebSocket(accept) => {
                 self.open_websocket(state, turn, ticket, accept, (revision, handshake), welcome, policy, url);
             }

@@ -6,7 +6,7 @@ use super::Shared;
 use super::combining::Combining;
 use super::turn::Turn;
 use crate::sync::lock;
-use sanket::{App, Delivery, Effects, Hub, Recipients, Event as SocketEvent, SocketId, Time};
+use sanket::{App, Delivery, Effects, Event as SocketEvent, Hub, Recipients, SocketId, Time};
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};

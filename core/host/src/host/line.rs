@@ -154,7 +154,9 @@ impl Drop for Line {
         self.inner.is_gone.store(true, Ordering::Release);
         self.inner.enter(&mut turn, false, |state, turn| state.connection.end_of_stream(turn.now));
         self.shared.forget_line(&self.inner);
-        self.inner.state.with(|state| self.shared.limiter.release(&std::mem::replace(&mut state.permit, Permit::Foreign)));
+        self.inner
+            .state
+            .with(|state| self.shared.limiter.release(&std::mem::replace(&mut state.permit, Permit::Foreign)));
     }
 }
 
