@@ -16,8 +16,8 @@ use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tide::http::{Method, headers};
 use tide::http::upgrade::Connection;
+use tide::http::{Method, headers};
 use tide::{Request, Response, StatusCode};
 
 /// How long the connection of an answered upgrade may take to be handed over.

@@ -101,7 +101,12 @@ impl Reactor {
         Ok((Self { workers: all.into(), next: AtomicUsize::new(0) }, polls))
     }
 
-    pub(crate) fn start<A: 'static + Send>(self: &Arc<Self>, polls: Vec<Poll>, host: &Host<A>, driver: &Driver) -> io::Result<()> {
+    pub(crate) fn start<A: 'static + Send>(
+        self: &Arc<Self>,
+        polls: Vec<Poll>,
+        host: &Host<A>,
+        driver: &Driver,
+    ) -> io::Result<()> {
         for (number, poll) in polls.into_iter().enumerate() {
             let thread = Thread {
                 reactor: self.clone(),
@@ -353,7 +358,8 @@ impl<A> Thread<A> {
 
     /// After a turn: what the connection wants now.
     fn look(&mut self, place: usize) {
-        let Some(Entry::Connection { stream, line, is_readable, is_shut_down, .. }) = self.entries.get_mut(place) else {
+        let Some(Entry::Connection { stream, line, is_readable, is_shut_down, .. }) = self.entries.get_mut(place)
+        else {
             return;
         };
         let interest = line.interest();
