@@ -1,6 +1,9 @@
 //! The suites' servers on other runtimes: the examples of `sanket-host`, as they are, with a route for tests.
 
 #[allow(dead_code, reason = "its `main`")]
+#[path = "../../../core/host/examples/smol.rs"]
+mod on_smol;
+#[allow(dead_code, reason = "its `main`")]
 #[path = "../../../core/host/examples/tokio.rs"]
 mod on_tokio;
 
@@ -54,4 +57,18 @@ pub(crate) fn tokio<A: App + Send + 'static>(app: A, setup: Setup, addresses: &[
         on_tokio::serve(host, driver, signals.next()).await;
         Ok(())
     })
+}
+
+pub(crate) fn smol<A: App + Send + 'static>(app: A, setup: Setup, addresses: &[SocketAddr]) -> io::Result<()> {
+    let known = Known::default();
+    let driver = on_smol::Smol::new(application(known.clone()));
+    let host = Host::new(app, setup, driver.clone());
+    let _ = known.set(host.clone());
+    let mut signals = signals()?;
+    for address in addresses {
+        let listener = smol::Async::new(listen(*address)?)?;
+        smol::spawn(on_smol::accept(host.clone(), listener)).detach();
+    }
+    smol::block_on(on_smol::serve(host, driver, signals.next()));
+    Ok(())
 }

@@ -47,6 +47,7 @@ enum Way {
 enum Driver {
     AsyncStd,
     Tokio,
+    Smol,
 }
 
 /// The servers that outside suites talk to
@@ -167,6 +168,7 @@ fn serve(args: &Args, app: impl App + Send + 'static, options: Options) -> std::
     match args.driver {
         Driver::AsyncStd => block_on(on_async_std(app, setup, addresses(port))),
         Driver::Tokio => drivers::tokio(app, setup, &addresses(port)),
+        Driver::Smol => drivers::smol(app, setup, &addresses(port)),
     }
 }
 
