@@ -20,6 +20,12 @@ impl Time {
         Self(millis)
     }
 
+    /// The moment `elapsed` after the origin, rounded down to milliseconds.
+    #[must_use]
+    pub fn from_elapsed(elapsed: Duration) -> Self {
+        Self(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
+    }
+
     /// Milliseconds since the origin.
     #[must_use]
     pub const fn as_millis(self) -> u64 {

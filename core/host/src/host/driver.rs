@@ -3,6 +3,7 @@
 use super::application::Request;
 use sanket::Time;
 use std::io;
+use std::sync::Arc;
 
 /// The write half of one connection, as the host sees it.
 ///
@@ -64,5 +65,24 @@ pub trait Driver: Send + Sync + 'static {
     /// Runs something that takes a few milliseconds, elsewhere if possible. The default runs it here.
     fn run(&self, job: Job) {
         job();
+    }
+}
+
+/// A driver that is shared: with the task that sleeps, for one.
+impl<D: Driver> Driver for Arc<D> {
+    fn now(&self) -> Time {
+        (**self).now()
+    }
+
+    fn wake(&self) {
+        (**self).wake();
+    }
+
+    fn request(&self, request: Request) {
+        (**self).request(request);
+    }
+
+    fn run(&self, job: Job) {
+        (**self).run(job);
     }
 }

@@ -116,6 +116,8 @@ pub(crate) struct Shared {
     alarm: AtomicU64,
     /// A turn has left something to be done.
     left_over: AtomicBool,
+    /// Sessions are closed, and no more are opened.
+    winding_down: AtomicBool,
     /// New connections are not taken.
     draining: AtomicBool,
     /// When connections that speak HTTP are cut, in milliseconds.
@@ -153,6 +155,7 @@ impl<A: App + Send + 'static> Host<A> {
             websockets: AtomicUsize::new(0),
             alarm: AtomicU64::new(u64::MAX),
             left_over: AtomicBool::new(false),
+            winding_down: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             cut_at: AtomicU64::new(u64::MAX),
             ended: AtomicBool::new(false),
@@ -274,6 +277,24 @@ impl<A> Host<A> {
         self.shared.cut_at.store(cut_at.as_millis(), Ordering::Release);
         self.shared.due(cut_at);
         self.shared.all_lines().iter().for_each(|line| line.drain(&mut turn));
+    }
+
+    /// Ends the server a step further, and returns whether it is done. First all sessions are closed; when they are gone, and
+    /// their WebSockets, connections are drained. To be called again and again, every 10 ms or so, for as long as the driver has
+    /// patience. Until it returns, connections are accepted as before: a client that is between two polls has to come in once
+    /// more to hear that its session is closed.
+    #[must_use]
+    pub fn wind_down(&self) -> bool {
+        if !self.shared.winding_down.swap(true, Ordering::AcqRel) {
+            self.close_sessions();
+        }
+        if self.sessions() > 0 || self.websockets() > 0 {
+            return false;
+        }
+        if !self.shared.draining.load(Ordering::Acquire) {
+            self.drain();
+        }
+        self.http_connections() == 0
     }
 
     /// Ends all connections that speak HTTP.
