@@ -5,6 +5,7 @@
 mod chat;
 mod client;
 mod codecs;
+mod connection;
 mod driver;
 mod echo;
 mod hub;
@@ -13,6 +14,7 @@ mod session;
 pub use chat::chat;
 pub use client::client;
 pub use codecs::{engine_packet, jsonp, msgpack, packet, payload_v3, payload_v4, request};
+pub use connection::connection;
 pub use hub::hub;
 pub use session::session;
 
@@ -20,9 +22,10 @@ pub use session::session;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     ("chat", chat),
     ("client", client),
+    ("connection", connection),
     ("engine_packet", engine_packet),
     ("hub", hub),
     ("jsonp", jsonp),
