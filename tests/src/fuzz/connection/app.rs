@@ -112,12 +112,13 @@ impl App {
 
     /// Does what a command says to the request that waits, or to one that is over.
     pub(super) fn command(&mut self, connection: &mut Connection, what: u8, now: Time) {
-        if what >= 100 {
+        if what >= b'h' {
             return self.disturb(connection, what, now);
         }
         if self.pending.is_none() {
             return;
         }
+        let what = if what >= b'a' { what - b'a' + 10 } else { what };
         match what % 14 {
             0 => self.respond(connection, &text("hello"), now),
             1 => {

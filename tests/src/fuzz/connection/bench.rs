@@ -155,7 +155,7 @@ impl Bench {
                 assert!(websocket || self.connection.is_over(), "not cut");
             }
             b'C' => {
-                self.app.is_closing = true;
+                self.app.is_closing |= self.app.is_switched;
                 self.connection.close(now);
             }
             b'm' => {
@@ -309,7 +309,7 @@ impl Bench {
             self.app.command(&mut self.connection, 0, self.now);
             self.turn();
         }
-        let ends = self.shut || self.told_of_end || self.draining || self.app.is_switched || self.app.is_refused();
+        let ends = self.connection.wants_shutdown() || self.told_of_end || self.draining || self.app.is_switched || self.app.is_refused();
         let asked = requests::read_all(&self.sent[..self.received]);
         self.check_requests(&asked);
         if !ends && self.app.pending.is_none() {
