@@ -129,6 +129,12 @@ impl Line {
         Interest::from_bits(self.inner.interest.load(Ordering::Acquire))
     }
 
+    /// How many bytes were received and are not used yet, and how many wait to be written.
+    #[must_use]
+    pub fn buffered(&self) -> (usize, usize) {
+        self.inner.state.with(|state| state.connection.buffered())
+    }
+
     /// Lets `access` have the connection, in a turn of its own, and does what follows.
     pub(super) fn enter<R>(&self, access: impl FnOnce(&mut State, Time) -> R) -> R {
         let mut turn = self.shared.turn();

@@ -207,6 +207,13 @@ impl Connection {
         }
     }
 
+    /// How many bytes were received and are not used yet, and how many wait to be written: what the connection holds, but for
+    /// a message of a WebSocket of which a part has come.
+    #[must_use]
+    pub fn buffered(&self) -> (usize, usize) {
+        (self.received.len(), self.output.len())
+    }
+
     /// Whether nothing will follow [`transmit`](Self::transmit) but the end of the write direction, at once: a driver may use
     /// `MSG_MORE`.
     #[must_use]
