@@ -86,6 +86,22 @@ fn an_unread_body_is_thrown_away_if_it_is_small() {
     exact.post("/ignore", "Transfer-Encoding: chunked", format!("3e8\r\n{}\r\n0\r\n\r\n", "x".repeat(1000)));
     assert_eq!(exact.reply().text(), "ignored");
     assert_eq!(exact.get("/").text(), "hello");
+    let reply = exact.post("/ignore", "Content-Length: 1000", "x".repeat(1000)).reply();
+    assert_eq!((reply.text(), reply.closes()), ("ignored", false));
+    assert_eq!(exact.get("/").text(), "hello");
+}
+
+#[test]
+fn no_more_is_handed_over_than_is_allowed() {
+    let mut bench = small();
+    bench.post("/wait", "Transfer-Encoding: chunked", format!("3c\r\n{0}\r\n3c\r\n{0}\r\n", "x".repeat(60)));
+    let (ticket, now) = (bench.app.waiting().unwrap(), bench.time());
+    let mut into = Vec::new();
+    let read = [(); 2].map(|()| bench.connection.read_body(ticket, &mut into, 1_000, now));
+    assert_eq!((read, into.len()), ([Body::Data(100), Body::Gone], 100));
+    bench.turn();
+    assert_eq!(bench.gone, [ticket]);
+    bench.is_refused(413);
 }
 
 #[test]

@@ -146,6 +146,20 @@ fn the_rest_of_a_body_is_read_or_thrown_away_after_the_response() {
 }
 
 #[test]
+fn a_status_without_a_body_has_no_pieces() {
+    let mut bench = bench();
+    let ticket = asked(&mut bench, "Content-Length: 0", "");
+    let now = bench.time();
+    bench.connection.respond_head(ticket, &Response::new(StatusCode::NO_CONTENT), None, now);
+    bench.connection.respond_body(ticket, b"nothing", now);
+    bench.connection.respond_end(ticket, now);
+    bench.app.take();
+    bench.turn();
+    assert_eq!(bench.reply().header("transfer-encoding"), None);
+    assert_eq!(bench.get("/").text(), "hello");
+}
+
+#[test]
 fn the_client_ends_the_connection() {
     for target in ["/chunks", "/nothing", "/big"] {
         let mut bench = bench();
