@@ -1,5 +1,6 @@
-//! A server with raw clients in virtual time. Plays the driver, and holds the core to what it promises a driver: one
-//! answer to each request, nothing for a WebSocket after its end, events of a socket only between its CONNECT and its end.
+//! A server with raw clients in virtual time. It is the driver, and checks the guarantees of the core: one response to
+//! each request, nothing for a WebSocket after its end, events of a socket only between its connect request and its
+//! end.
 
 use bytes::Bytes;
 use sanket::{

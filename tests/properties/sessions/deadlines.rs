@@ -1,4 +1,4 @@
-//! Deadlines: what is due comes before what happens at the same moment, and a process that stood still closes nobody for it.
+//! Deadlines: they come before the input of the same moment, and a stall of the process ends no session.
 
 use crate::{hear, packets, post, say, socket, world};
 use sanket::{Ask, Config, Reason, RequestError, Revision, SocketEvent, Time, WsEnd};

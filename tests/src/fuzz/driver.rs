@@ -1,5 +1,5 @@
-//! The driver of one client in one shard, without a hub: does to the shard what drivers may do, in any order, and holds it to
-//! what it promises them. What is done, and what the hub says, is the script's; see `session` and `client`.
+//! The driver of one client in one shard, without a hub: makes any calls in any order, and checks the guarantees of the
+//! shard. `session` and `client` choose the calls and the deliveries.
 
 use bytes::Bytes;
 use sanket::{

@@ -1,6 +1,5 @@
-//! Plays the driver, the network and the clock. Holds the server to what it promises a driver: one answer to each request,
-//! nothing for whoever has ended, no more waiting than may; and to what it promises people: every message of their room, once
-//! and in order.
+//! The driver, the network and the clock. Checks the guarantees for drivers (one response to each request, nothing
+//! after an end, no queue beyond its limit) and for people (every message of their room, once and in order).
 
 use super::agenda::{Agenda, Event, Words};
 use super::person::{Person, Way};
