@@ -1,5 +1,5 @@
-//! The core's codecs as a program, for tests in other languages that compare them with other codecs: a line of JSON in, a
-//! line of JSON out. Judges nothing; knows only the core's public API. Bytes are base64 on both sides.
+//! The core's codecs as a program, for tests in other languages that compare codecs: a line of JSON in, a line of JSON
+//! out. Bytes are base64 in both directions.
 //!
 //! | `op` | wants | gives |
 //! |---|---|---|
@@ -10,10 +10,10 @@
 //! | `encode-payload` | `revision`, `base64`, `packets` | `kind`, `data` |
 //! | `exchange` | `revision`, `msgpack`, `messages` | `messages` and `end`, the server's side of a session by WebSocket |
 //!
-//! An Engine.IO packet is `{type, text}`, `{type, binary}` or, of a ping, `{type, probe}`. One that is to be encoded is
-//! `{text, attachments}`, or the name of a packet that the server says of its own accord. The server of `exchange` lets
-//! everybody into every namespace; it acks an event with the event's arguments, and one that wants no ack comes back as the
-//! arguments of `back`, its name the first.
+//! An Engine.IO packet is `{type, text}`, `{type, binary}` or, for a ping, `{type, probe}`. A packet to be encoded is
+//! `{text, attachments}`, or the name of a packet of the server's own. The server of `exchange` accepts all connect
+//! requests. It acknowledges an event with the event's arguments; if the client asks for no acknowledgement, it emits
+//! `back` with the event's name and arguments.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,9 +1,10 @@
-//! Simulates a server with many clients in virtual time, and holds it to everything that it promises:
+//! Simulates a server with many clients in virtual time, and checks everything that the crate guarantees:
 //!
 //! `cargo run --release -p sanket-tests --example simulate -- --clients 1000000 --minutes 10 --seed 1`
 //!
-//! With `--cuts` the network breaks every connection now and then, and everybody is to hear everything all the same. Ends with
-//! figures and a number that stands for all that happened: the same for the same seed, on every machine.
+//! With `--cuts` the network breaks connections now and then. Still, all clients must get all messages. The program
+//! ends with figures and a number that depends on everything that happened: the same for the same seed on every
+//! machine.
 
 use clap::Parser;
 use sanket_tests::simulation::{Cuts, Plan, Simulation};

@@ -1,5 +1,5 @@
-//! The codecs, on generated input: what is encoded is decoded, what is accepted is a fixed point, and the two revisions'
-//! odd ways of counting agree with JavaScript's.
+//! The codecs with generated input: what is encoded can be decoded, what is accepted is a fixed point, and lengths of
+//! both revisions agree with JavaScript's.
 
 use bytes::Bytes;
 use proptest::collection::vec;

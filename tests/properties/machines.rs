@@ -1,5 +1,5 @@
-//! The machines, on generated schedules: clients of both revisions do anything in any order, and everything that the core
-//! promises its driver holds. What is promised, and checked, is in `world.rs` and `script.rs`.
+//! The state machines with generated schedules: clients of both revisions send anything in any order, and the
+//! guarantees of the core hold. `world.rs` and `script.rs` check them.
 
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -1,5 +1,5 @@
-//! What a client costs in memory, counted by the allocator: a million of them are to fit into a gigabyte. That a
-//! broadcast allocates nothing for each who gets it. And what is kept for those who come back, which has a limit in bytes.
+//! The memory of a client, counted by the allocator: a million clients must fit a gigabyte. A broadcast must not
+//! allocate for each recipient. Persisted sessions have a limit in bytes.
 
 use bytes::Bytes;
 use sanket::{

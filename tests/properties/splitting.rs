@@ -1,6 +1,5 @@
-//! What clients say comes to the same, however it is cut: packets in one POST or in several, on a WebSocket with any number of
-//! turns of the driver between them. Knows no I/O; that requests are the same in however many pieces they come is the
-//! server's to show.
+//! The division of packets makes no difference: in one POST or in several, or on a WebSocket with any number of the
+//! driver's turns between them. That the division of a request into pieces makes none is for the tests of the server.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

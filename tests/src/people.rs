@@ -1,5 +1,5 @@
-//! People: clients that remember what `socket.io-client` 4 remembers, and come back with it; and an application that
-//! writes down what it is told. Knows nothing of what ought to happen.
+//! People: clients that remember what `socket.io-client` 4 remembers, and reconnect with it; and an application that
+//! records its calls. Checks nothing.
 
 use crate::world::{Session, World};
 use sanket::{

@@ -1,5 +1,5 @@
-//! Scripts: bytes that are read as what some clients do, in any order and at any time. Any bytes are a script, so that
-//! fuzzers and property tests alike can mutate and shrink them.
+//! Scripts: bytes that are read as actions of clients, in any order and at any time. Any bytes are a script, so that
+//! fuzzers and property tests can mutate and shrink them.
 
 use crate::world::{Everything, Session, World};
 use base64::Engine as _;

@@ -1,5 +1,6 @@
-//! A server with raw clients in virtual time. Plays the driver, and holds the core to what it promises a driver: one
-//! answer to each request, nothing for a WebSocket after its end, events of a socket only between its CONNECT and its end.
+//! A server with raw clients in virtual time. It is the driver, and checks the guarantees of the core: one response to
+//! each request, nothing for a WebSocket after its end, events of a socket only between its connect request and its
+//! end.
 
 use bytes::Bytes;
 use sanket::{
@@ -10,12 +11,12 @@ use sanket::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// An application that does a little of everything. Its events: `echo` acks and emits its arguments back, `all` sends them
-/// to everybody, `join`, `leave` and `room` work on the room that the first argument names, `out` is shown the door,
-/// and `clear` shows it to everybody in the room `1`. `ask` asks everybody, and `still` is said to those who are here. It
-/// refuses `/no` and `/off`, lets everybody at the door of `/l` wait until somebody says `admit` (or refuses them, without
-/// an argument), and knows no namespace with a longer name. Where Engine.IO is alone, it says to everybody what it is told,
-/// and shows the door to who says `out`.
+/// An application that does a little of everything. Its events: `echo` acknowledges with its arguments and emits them back, `all`
+/// emits them to all sockets, `join`, `leave` and `room` are for the room that the first argument names, `out` disconnects the
+/// sender, and `clear` all sockets in the room `1`. `ask` emits an event with acknowledgement to all, and `still` one that is not
+/// recoverable. `/no` and `/off` refuse connect requests; those to `/l` wait until somebody sends `admit`, which accepts them, or
+/// refuses them if it has no argument. A namespace with a longer name does not exist. With Engine.IO alone, messages are sent to
+/// all, and `out` disconnects the sender.
 #[derive(Debug, Default)]
 pub struct Everything {
     waiting: Vec<SocketId>,

@@ -113,6 +113,14 @@ pub struct Event {
 
 /// The right to acknowledge one event of one socket, once. [`Effects::ack`](crate::Effects::ack) consumes it. If it is
 /// dropped, the event is not acknowledged.
+///
+/// It cannot be cloned:
+///
+/// ```compile_fail
+/// fn twice(ack: &sanket::AckId) -> sanket::AckId {
+///     ack.clone()
+/// }
+/// ```
 #[derive(Debug)]
 pub struct AckId {
     socket: SocketId,

@@ -1,5 +1,5 @@
-//! A server with clients and a driver that costs nothing: it does at once what the core wants done, and counts nothing,
-//! checks nothing and keeps nothing.
+//! A server with clients, and a driver that carries out the core's outputs at once. The driver does so little that
+//! nearly all counted instructions are the core's.
 
 use sanket::{
     AckId, Admission, App, Config, ConnectRequest, Effects, Emit, Event, Input, Key, NewSession, Nsp, Opening, Output,

@@ -1,4 +1,4 @@
-//! What is forgotten: people who are gone for too long or are too many, events that are too old or too much.
+//! Limits of recovery: on the age and number of persisted sessions, and on the age and bytes of events.
 
 use crate::{ROOT, calls, come_back, config, say, say_to, with, world};
 use sanket::{Config, Emit, Nsp, Protocol, Reason, Recovery, Revision, Target};

@@ -1,4 +1,4 @@
-//! Coming back in time: after a connection that broke, and while the server still believes in it.
+//! Recovery in time: after a connection that broke, and while the server has not noticed that.
 
 use crate::{BOTH, ROOT, calls, come_back, say, say_to, with, world};
 use sanket::{Emit, Nsp, PreviousSocket, Reason, Revision, Target};

@@ -1,7 +1,6 @@
-//! Anything in any order: people who speak, move between rooms, are cut off with and without the server's knowledge, lose
-//! what was on its way, and come back over either transport. What each has seen is compared with what a model says that
-//! it must have seen: everything that was said to it, once, in order, as long as it came back in time; and who did not
-//! begins anew, hearing nothing of the time between.
+//! Any schedule: people send, move between rooms, lose their connection with and without the server's knowledge, lose
+//! what was on its way, and reconnect over either transport. What each has got is compared with a model: all events for
+//! it, once and in order, if it was recovered; otherwise none from the time of its absence.
 
 use crate::{ROOT, config, with};
 use proptest::collection::vec;

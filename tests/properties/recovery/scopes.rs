@@ -1,4 +1,4 @@
-//! Who missed what: what was said to rooms, ids and everybody but some, while it was said.
+//! Which events were missed: those for rooms, ids, and all but some sockets, by the rooms at the time of sending.
 
 use crate::{ROOT, come_back, say, say_to, with, world};
 use sanket::{BroadcastOptions, Config, Emit, Nsp, Recovery, Target};

@@ -1,4 +1,4 @@
-//! Events that want answers, of one socket or of many.
+//! Events with acknowledgements, from one socket or from many.
 
 use crate::{calls, people, with, world};
 use sanket::{BroadcastAckId, Config, Emit, Nsp, SocketId, Target};

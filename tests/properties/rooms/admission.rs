@@ -1,4 +1,4 @@
-//! Admission: at once, later, or never.
+//! Connect requests that are decided on at once, later, or never.
 
 use crate::{calls, with, world};
 use sanket::{Admission, Config, ConnectError, Nsp, Reason, Revision, SocketId};

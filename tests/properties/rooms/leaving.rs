@@ -1,4 +1,4 @@
-//! Ends of sockets, by either side, of one namespace or of all.
+//! Disconnection by either side, from one namespace or from all.
 
 use crate::{calls, hearers, people, with, world};
 use sanket::{Nsp, Reason, Revision, Target};

@@ -1,4 +1,4 @@
-//! Limits of rooms, and of sessions that have joined nothing yet.
+//! Limits on rooms, on sessions, and on unjoined sessions.
 
 use crate::{people, with};
 use sanket::{

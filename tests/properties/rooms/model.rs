@@ -1,5 +1,5 @@
-//! The hub compared with the obvious slow way to do it: a list of sockets, each with a list of rooms, gone through from
-//! one end to the other for everything.
+//! The hub compared with a simple and slow model: a list of sockets, each with a list of rooms, which is searched from
+//! the beginning for everything.
 
 use proptest::collection::vec;
 use proptest::prelude::*;

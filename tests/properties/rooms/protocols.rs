@@ -1,4 +1,4 @@
-//! The other two things that a server can speak: Engine.IO alone, and Socket.IO in MessagePack.
+//! The other protocols: Engine.IO alone, and Socket.IO with MessagePack.
 
 use crate::{calls, with};
 use bytes::Bytes;

@@ -1,4 +1,4 @@
-//! Targets: who is meant by a room, several rooms, a namespace, an id; and that everybody is meant once.
+//! Targets: the sockets of a room, of several rooms, of a namespace, of an id, each once.
 
 use crate::{calls, hearers, people, with, world};
 use sanket::{BroadcastOptions, Nsp, Revision, Target};

@@ -1,5 +1,5 @@
-//! One client's sockets: packets in any order, such as no decoder would let through among them, and deliveries of a hub that
-//! may be wrong about who is there. What must hold is the driver's to say.
+//! The sockets of one client: packets in any order, also such as no decoder returns, and deliveries that may be for
+//! sockets that are gone. `driver` has the checks.
 
 use super::driver::{self, Driver};
 use super::session::someone;

@@ -1,5 +1,5 @@
-//! The codecs: what a peer sends is taken or refused, never more than it is, and what was taken comes back the same when
-//! it is encoded and decoded again.
+//! The codecs: input is accepted or refused, the output is never larger than it may be, and what was accepted is the
+//! same after encoding and decoding.
 
 use super::echo::{self, through};
 use crate::script::Script;

@@ -1,5 +1,5 @@
-//! A packet's way through a server, in by one client and out again to the same: the only way to the encoders of Socket.IO
-//! packets that an application has.
+//! A packet through a server and back to the same client: the only way to the encoders of Socket.IO packets in the
+//! public API.
 
 use bytes::Bytes;
 use sanket::{

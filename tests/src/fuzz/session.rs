@@ -1,5 +1,5 @@
-//! One client's session: requests, WebSockets and deadlines in any order, some of them twice, late, or for a client that is
-//! gone. What must hold is the driver's to say.
+//! The session of one client: requests, WebSockets and deadlines in any order, also repeated, late, or for a client
+//! that is gone. `driver` has the checks.
 
 use super::driver::{self, Driver, Status};
 use crate::script::Script;

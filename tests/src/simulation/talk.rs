@@ -1,5 +1,5 @@
-//! The application of the simulation: people in rooms of a hundred. Each message is numbered in its room, so that whoever
-//! hears it knows whether one is missing.
+//! The application of the simulation: rooms of a hundred people. Each message has a number in its room, so that a
+//! person that gets it knows whether one is missing.
 
 use sanket::{AckId, App, ConnectRequest, Effects, Emit, Event, Nsp, PreviousSocket, Reason, SocketId, Target};
 use std::collections::BTreeMap;

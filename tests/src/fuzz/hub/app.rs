@@ -1,4 +1,4 @@
-//! What the application is called for, and that it was to be called.
+//! The calls of the application, and the check that each was expected.
 
 use super::book::{Asked, History, Person, State};
 use super::puppet::Puppet;

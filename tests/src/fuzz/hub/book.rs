@@ -1,4 +1,4 @@
-//! The book that the application keeps: who is where, was there, and is owed what. Knows nothing of the hub.
+//! The records of the application: which sockets are connected, were connected, and have to acknowledge which events.
 
 use sanket::{BroadcastOptions, Nsp, SocketId, Target, Time};
 use std::collections::BTreeSet;

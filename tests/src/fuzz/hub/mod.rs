@@ -1,6 +1,6 @@
-//! The hub against a model of it. The application keeps a book of who is where and is owed what, does what the script says,
-//! also while it is called, and compares. Events are made up; a shard that nobody hears from is where CONNECTs come from,
-//! which only a shard can make.
+//! The hub compared with a model. The application records which sockets are connected and what they have to
+//! acknowledge, has the effects that the script chooses, also inside of its calls, and compares. Events are made up.
+//! Connect requests come from a shard whose outputs are ignored, because only a shard can make them.
 
 mod app;
 mod book;

@@ -1,4 +1,4 @@
-//! The application: does what the script says, writes down what must come of it, and compares.
+//! The application: has the effects that the script chooses, records what must follow, and compares.
 
 use super::NAMESPACES;
 use super::app::answer;

@@ -1,4 +1,4 @@
-//! Where CONNECTs come from: a shard that nobody hears from, and that says whatever it is told to say.
+//! The source of connect requests and events: a shard whose outputs are ignored.
 
 use sanket::{
     Config, ConnectRequest, Delivery, Event, Input, Key, Kind, NewSession, Opening, Packet, Protocol, RequestId,
