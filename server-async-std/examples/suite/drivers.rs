@@ -4,6 +4,9 @@
 #[path = "../../../core/host/examples/smol.rs"]
 mod on_smol;
 #[allow(dead_code, reason = "its `main`")]
+#[path = "../../../core/host/examples/threads.rs"]
+mod on_threads;
+#[allow(dead_code, reason = "its `main`")]
 #[path = "../../../core/host/examples/tokio.rs"]
 mod on_tokio;
 
@@ -38,7 +41,6 @@ where
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
     announce(listener.local_addr()?);
     Ok(listener)
 }
@@ -51,7 +53,9 @@ pub(crate) fn tokio<A: App + Send + 'static>(app: A, setup: Setup, addresses: &[
         let _ = known.set(host.clone());
         let mut signals = signals()?;
         for address in addresses {
-            let listener = tokio::net::TcpListener::from_std(listen(*address)?)?;
+            let listener = listen(*address)?;
+            listener.set_nonblocking(true)?;
+            let listener = tokio::net::TcpListener::from_std(listener)?;
             tokio::spawn(on_tokio::accept(host.clone(), listener));
         }
         on_tokio::serve(host, driver, signals.next()).await;
@@ -70,5 +74,19 @@ pub(crate) fn smol<A: App + Send + 'static>(app: A, setup: Setup, addresses: &[S
         smol::spawn(on_smol::accept(host.clone(), listener)).detach();
     }
     smol::block_on(on_smol::serve(host, driver, signals.next()));
+    Ok(())
+}
+
+pub(crate) fn threads<A: App + Send + 'static>(app: A, setup: Setup, addresses: &[SocketAddr]) -> io::Result<()> {
+    let known = Known::default();
+    let driver = on_threads::Threads::new(application(known.clone()));
+    let host = Host::new(app, setup, driver.clone());
+    let _ = known.set(host.clone());
+    let mut signals = signals()?;
+    for address in addresses {
+        let (host, listener) = (host.clone(), listen(*address)?);
+        std::thread::spawn(move || on_threads::accept(&host, &listener));
+    }
+    on_threads::serve(host, driver, || _ = async_std::task::block_on(signals.next()));
     Ok(())
 }

@@ -48,6 +48,7 @@ enum Driver {
     AsyncStd,
     Tokio,
     Smol,
+    Threads,
 }
 
 /// The servers that outside suites talk to
@@ -169,6 +170,7 @@ fn serve(args: &Args, app: impl App + Send + 'static, options: Options) -> std::
         Driver::AsyncStd => block_on(on_async_std(app, setup, addresses(port))),
         Driver::Tokio => drivers::tokio(app, setup, &addresses(port)),
         Driver::Smol => drivers::smol(app, setup, &addresses(port)),
+        Driver::Threads => drivers::threads(app, setup, &addresses(port)),
     }
 }
 
