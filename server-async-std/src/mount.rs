@@ -8,6 +8,7 @@ use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use async_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use async_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use futures_lite::{AsyncReadExt as _, FutureExt as _, StreamExt as _};
+use futures_util::SinkExt;
 use sanket::{RawMessage, WsMessage};
 use sanket_host::host::Host;
 use sanket_host::host::mount::{Messages, Post, Reply, Upgrade, Wait, Waited};
@@ -182,14 +183,22 @@ async fn carry(connection: Connection, mut messages: Messages) {
     (config.max_message_size, config.max_frame_size) = (limit, limit);
     let mut websocket = WebSocketStream::from_raw_socket(connection, Role::Server, Some(config)).await;
     let end = exchange(&mut websocket, &mut messages).await;
-    let frame = match &end {
-        End::Failed(code) => Some(CloseFrame { code: *code, reason: "".into() }),
-        End::Told | End::Closed => None,
+    let frame = match end {
+        End::Failed(code) => {
+            drop(messages);
+            Some(CloseFrame { code, reason: "".into() })
+        }
+        End::Told => {
+            messages.closed();
+            None
+        }
+        End::Closed => {
+            messages.closed();
+            // The answer to the peer's close frame.
+            let flush = async { drop(SinkExt::<Message>::flush(&mut websocket).await) };
+            return flush.or(sleep(CLOSE_TIMEOUT)).await;
+        }
     };
-    match end {
-        End::Failed(_) => drop(messages),
-        End::Told | End::Closed => messages.closed(),
-    }
     let farewell = async {
         if websocket.close(frame).await.is_ok() {
             while let Some(Ok(_)) = websocket.next().await {}

@@ -211,15 +211,16 @@ impl<A> Server<A> {
         self.until(patience, || self.host.sessions() == 0 && self.host.websockets() == 0).await
     }
 
-    /// Stops listening, and closes connections when their requests are answered, or after `patience`; whether they all were.
-    /// WebSockets are left alone: they end with their sessions.
-    pub async fn shut_down(&self, patience: Duration) -> bool {
+    /// Stops listening, and closes connections when their requests are answered, at the latest after
+    /// [`HttpConfig::drain_deadline`](crate::HttpConfig::drain_deadline). WebSockets are left alone: they end with their
+    /// sessions.
+    pub async fn shut_down(&self) {
         self.threads.reactor.unlisten();
         self.host.drain();
-        let in_time = self.until(patience, || self.host.http_connections() == 0).await;
-        self.host.cut();
+        while self.host.http_connections() > 0 {
+            sleep(LOOK).await;
+        }
         self.threads.closed.close();
-        in_time
     }
 
     async fn until(&self, patience: Duration, is_done: impl Fn() -> bool) -> bool {

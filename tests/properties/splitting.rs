@@ -8,8 +8,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use sanket::{
-    AckId, Admission, App, BodyKind, Config, Connect, Effects, Emit, Input, NewSession, Opening, Output, RawMessage,
-    Reason, Received, RequestId, Revision, Server, Sid, SocketId, Target, Time, WsMessage, decode_message,
+    AckId, Admission, App, BodyKind, Config, ConnectRequest, Effects, Emit, Event, Input, NewSession, Opening, Output,
+    RawMessage, Reason, RequestId, Revision, Server, Sid, SocketId, Target, Time, WsMessage, decode_message,
 };
 use sanket_tests::world::World;
 
@@ -20,15 +20,15 @@ struct Witness {
 }
 
 impl App for Witness {
-    fn admit(&mut self, _: SocketId, connect: &Connect, _: &mut Effects<'_>) -> Admission {
+    fn admit(&mut self, _: SocketId, connect: &ConnectRequest, _: &mut Effects<'_>) -> Admission {
         if connect.nsp.as_str() == "/no" { Admission::NoSuchNamespace } else { Admission::Accept }
     }
 
-    fn connect(&mut self, who: SocketId, connect: &Connect, _: &mut Effects<'_>) {
+    fn connect(&mut self, who: SocketId, connect: &ConnectRequest, _: &mut Effects<'_>) {
         self.heard.push(format!("{} in {} with {}", who.serial, connect.nsp, connect.auth));
     }
 
-    fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
+    fn event(&mut self, who: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
         self.heard.push(format!("{}: {} {:?} {ack:?}", who.serial, event.json(), event.attachments()));
         match ack {
             Some(ack) => fx.ack_json(ack, event.args_json(), event.attachments()),

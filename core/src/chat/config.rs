@@ -3,15 +3,16 @@
 /// Limits of the chat room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChatConfig {
-    /// UTF-16 code units of one message's text, as a browser counts them. A longer one is refused as `too_long`.
-    /// Default 2,000.
+    /// UTF-16 code units of a message's text, as a browser counts them. A longer text is refused as `too_long`. Default
+    /// 2,000.
     pub max_text: usize,
-    /// Messages somebody may send at once after having been quiet. Default 10.
+    /// Messages that a person may send at once after a pause. Default 10.
     pub burst: u32,
-    /// Milliseconds until one more may be sent. One sent earlier is refused as `too_fast`. Default 200: five a second.
+    /// Milliseconds until a person may send one more. A message before that is refused as `too_fast`. Default 200: five
+    /// a second.
     pub interval: u64,
-    /// Milliseconds of a tick. The first to come or go after a quiet tick is told at once; what happens within a tick
-    /// after that is told at its end. Default 100.
+    /// Milliseconds of a tick. When somebody joins or leaves after a quiet tick, all are told at once. What happens
+    /// during the next tick is told at its end. Default 100.
     pub tick: u64,
 }
 

@@ -1,56 +1,57 @@
-//! The Engine.IO session's transitions: one table, of which both [`row`] and its documentation are made. Knows no queue, no timer
-//! and no packet; `session` does what a cell says.
+//! The state transitions of an Engine.IO session: one table, from which both [`row`] and its documentation are made.
+//! `session` carries out the acts.
 
 use super::output::Reason;
 
-/// Where a session is.
+/// The state of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     /// On polling.
     Polling,
-    /// On polling, with a WebSocket open beside it that has not yet said `2probe`.
+    /// On polling. A WebSocket is open beside it; `2probe` has not arrived on it.
     Probing,
-    /// The same after `2probe` and `3probe`: polls are cut short so that the client can move.
+    /// On polling. A WebSocket is open beside it; `2probe` has been answered with `3probe`. Polls are answered at once,
+    /// so that the client can complete the upgrade.
     Probed,
     /// On WebSocket.
     WebSocket,
-    /// Closed by the server; what is queued waits for a poll.
+    /// Closed by the server. Queued packets wait for a poll.
     PollClosing,
-    /// Closed by the server; what is queued waits for the WebSocket.
+    /// Closed by the server. Queued packets wait to be transmitted on the WebSocket.
     WsClosing,
-    /// Over.
+    /// Ended.
     Closed,
 }
 
-/// Which way a packet came.
+/// The transport of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Via {
     Polling,
     WebSocket,
 }
 
-/// What can happen to a session.
+/// What happens to a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     /// A GET.
     Poll,
-    /// A GET when nothing is left to be said.
+    /// A GET in the absence of queued packets.
     LastPoll,
     /// A GET while another one waits.
     SecondPoll,
-    /// The waiting GET's connection is gone.
+    /// The connection of the waiting GET is gone.
     PollGone,
-    /// A POST whose body is still to come.
+    /// A POST whose body has not arrived yet.
     PostBegins,
-    /// A POST while the body of another one is still to come.
+    /// A POST while the body of another one has not arrived yet.
     SecondPost,
-    /// A POST's body.
+    /// The body of a POST.
     Post,
-    /// The connection of a POST is gone before its body has come.
+    /// The connection of a POST is gone before its body has arrived.
     PostGone,
-    /// The packet that a live client sends: `3` in EIO=4, `2` in EIO=3.
+    /// The packet with which a client shows that it is alive: `3` in EIO=4, `2` in EIO=3.
     Heartbeat(Via),
-    /// The other one.
+    /// The heartbeat of the other direction: `2` in EIO=4, `3` in EIO=3.
     WrongHeartbeat(Via),
     /// `4`, or a binary message.
     Message(Via),
@@ -58,17 +59,17 @@ pub(crate) enum Cause {
     Close(Via),
     /// `5`.
     Upgrade(Via),
-    /// `0` or `6`, which mean nothing when a client sends them.
+    /// `0` or `6`, which have no meaning from a client.
     Other(Via),
-    /// No packet.
+    /// Not a packet.
     Malformed(Via),
-    /// `2probe` on a WebSocket that is not in use yet.
+    /// `2probe` on the WebSocket of an upgrade.
     Probe,
     /// A WebSocket has been opened for this session.
     WsOpen,
-    /// The session's WebSocket has been closed by the peer.
+    /// The peer has closed the session's WebSocket.
     WsClosed,
-    /// The session's WebSocket broke, or broke its protocol.
+    /// The session's WebSocket broke, or the peer violated its protocol.
     WsFailed,
     /// [`Timer::Ping`](super::timer::Timer::Ping).
     PingDue,
@@ -82,76 +83,76 @@ pub(crate) enum Cause {
     LingerOver,
     /// The server has a packet for the client.
     Send,
-    /// More waits for the client than may.
+    /// The queue would exceed its limit.
     Overfull,
     /// The server closes the session.
     Shut,
-    /// The server closes the session, and what waits in it is for somebody else.
+    /// The server closes the session and drops its queue, because the client has another connection.
     Abandon,
-    /// All that a closing session had to say has been taken.
+    /// All queued packets of a closing session have been taken.
     Drained,
 }
 
-/// What is done about it.
+/// What a session does because of a cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
     /// Nothing.
     Ignore,
-    /// Answer the GET with what is queued, or keep it.
+    /// Answer the GET with queued packets, or make it wait.
     Park,
-    /// Answer the GET with what is queued, or with `6` unless another one was let go just now.
+    /// Answer the GET with queued packets, or with `6`, unless another GET was answered so just now: then make it wait.
     ParkOrNoop,
-    /// Answer the GET `1`.
+    /// Answer the GET with `1`.
     AnswerLast,
-    /// Answer 400, code 3.
+    /// Respond 400, code 3.
     Mismatch,
-    /// Answer 400, code 1.
+    /// Respond 400, code 1.
     Unknown,
-    /// Answer the new GET 400, the waiting one `1`, and close.
+    /// Respond 400 to the new GET, answer the waiting one with `1`, and close.
     Overlap,
-    /// Let the POST's body come.
+    /// Read the body of the POST.
     Read,
-    /// Answer the new POST 400, and close.
+    /// Respond 400 to the new POST, and close.
     OverlapPost,
-    /// Take the POST's packets, one by one.
+    /// Handle the packets of the POST one by one.
     Take,
-    /// The peer lives; EIO=3 is answered `3`.
+    /// The peer is alive. In EIO=3, send `3`.
     Beat,
-    /// Hand the message up.
+    /// Deliver the message to `socket`.
     Deliver,
-    /// Answer the waiting GET `6`, and close.
+    /// Answer the waiting GET with `6`, and close.
     ClientClose,
-    /// Send `3probe` on the new WebSocket and `6` to the waiting GET.
+    /// Send `3probe` on the new WebSocket, and answer the waiting GET with `6`.
     AnswerProbe,
-    /// The WebSocket is the transport now; the waiting GET gets `6`.
+    /// Use the WebSocket as the transport from now on, and answer the waiting GET with `6`.
     Switch,
-    /// Answer the waiting GET `6`.
+    /// Answer the waiting GET with `6`.
     Noop,
-    /// Close the new WebSocket only.
+    /// Close the new WebSocket, and stay on polling.
     DropProbe,
-    /// Take the new WebSocket beside polling.
+    /// Open the WebSocket beside polling.
     StartProbe,
-    /// Close the WebSocket that has just been opened.
+    /// Close the WebSocket that has been opened.
     RefuseWs,
     /// Send `2`.
     SendPing,
-    /// Put the packet into the queue.
+    /// Queue the packet.
     Queue,
-    /// Tell the sockets; then the queue, then the end.
+    /// Disconnect the sockets. End the session after the queued packets have been taken.
     BeginClose,
-    /// Tell the sockets; the waiting GET gets `1`, the WebSocket is closed, the queue is dropped.
+    /// Disconnect the sockets, answer the waiting GET with `1`, close the WebSocket, and drop the queue.
     Close(Reason),
-    /// The same, where the sockets have been told.
+    /// The same, after the sockets have been disconnected.
     Finish,
 }
 
-/// Makes the function, its documentation, and the lists of states and causes of the table below.
+/// Makes [`row`] with its documentation, and the lists of states and causes, from the table below.
 macro_rules! transitions {
     (
         cause : $($state:ident),+ ;
         $($cause:ident $(by $via:ident)? : $($act:ident $(($reason:ident))? $(=> $next:ident)?),+ ;)+
     ) => {
-        /// What is done about a cause in a state, and the state that follows. A cell without a following state leaves it.
+        /// The act and the next state for a cause in a state. A cell without a next state stays in the state.
         ///
         #[doc = concat!("| cause |", $(" ", stringify!($state), " |"),+)]
         #[doc = concat!("|---|", $(transitions!(@rule $state)),+)]
@@ -170,7 +171,7 @@ macro_rules! transitions {
             let column = match state {
                 $(State::$state => State::$state as usize),+
             };
-            // A row has a cell for each state; the type of `STATES` says how many there are.
+            // A row has a cell for each state: the length of `STATES` is the number of columns.
             let cells: &[(Act, Option<State>); STATES.len()] = cells;
             match cells[column] {
                 (act, Some(next)) => (act, next),
@@ -181,7 +182,7 @@ macro_rules! transitions {
         /// The columns, in the order in which the states are declared.
         const STATES: [State; [$(stringify!($state)),+].len()] = [$(State::$state),+];
 
-        /// The rows.
+        /// The causes of all rows.
         #[cfg(test)]
         const CAUSES: &[Cause] = &[$(Cause::$cause $((Via::$via))?),+];
     };
@@ -252,7 +253,7 @@ mod tests {
         }
     }
 
-    /// What closes a session does so from every state in which it does anything.
+    /// The acts that close a session lead to `Closed`, and no others do.
     #[test]
     fn who_ends_a_session_leaves_it_closed() {
         for cause in CAUSES {

@@ -1,4 +1,4 @@
-//! Events that the application sent with a request for acknowledgement, and who has not acknowledged yet.
+//! Acknowledgements of the application's events that have not arrived yet.
 
 use crate::id::SocketId;
 use crate::time::Time;
@@ -6,44 +6,45 @@ use alloc::collections::btree_map::Entry;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-/// Names an event that the application has asked to be acked, whoever it was sent to.
+/// The id of an event that the application sent by [`Effects::emit_with_ack`](crate::Effects::emit_with_ack), to one
+/// socket or many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AskId(pub(crate) u64);
+pub struct BroadcastAckId(pub(crate) u64);
 
-/// Milliseconds that acknowledgements are waited for at least, also if nobody is asked: an application that sends another such
-/// event when the acknowledgements of one are complete would otherwise never be left.
+/// The least time to wait for acknowledgements, in milliseconds, also if there is no socket to wait for. Without it, an
+/// application that sends the next such event whenever one is done would never return.
 const SOON: u64 = 1;
 
 /// The events that are not completely acknowledged.
 #[derive(Debug, Default)]
 pub(crate) struct PendingAcks {
-    broadcasts: BTreeMap<AskId, Broadcast>,
-    /// The events that each socket has not acknowledged yet; none without one.
-    by_socket: BTreeMap<SocketId, Vec<AskId>>,
-    deadlines: BTreeSet<(Time, AskId)>,
+    broadcasts: BTreeMap<BroadcastAckId, Broadcast>,
+    /// The events that each socket still has to acknowledge. Sockets without any have no entry.
+    by_socket: BTreeMap<SocketId, Vec<BroadcastAckId>>,
+    deadlines: BTreeSet<(Time, BroadcastAckId)>,
     next: u64,
 }
 
 #[derive(Debug)]
 struct Broadcast {
-    /// Who is waited for.
+    /// The sockets that have not acknowledged yet.
     waiting: BTreeSet<SocketId>,
-    /// Who is not waited for, and has not acknowledged.
+    /// The sockets that will not acknowledge.
     missing: Vec<SocketId>,
     deadline: Time,
 }
 
 impl PendingAcks {
-    /// Adds an event for `sockets`, which has to be acknowledged within `timeout` milliseconds. Returns its id, and the
-    /// sockets that it is to be sent to: all but those that have `max` events to acknowledge already.
+    /// Adds an event for `sockets`, to be acknowledged within `timeout` milliseconds. Returns its id, and the sockets
+    /// that it is to be sent to: those that have fewer than `max` events to acknowledge.
     pub(crate) fn insert(
         &mut self,
         sockets: impl Iterator<Item = SocketId>,
         max: usize,
         timeout: u64,
         now: Time,
-    ) -> (AskId, Vec<SocketId>) {
-        let id = AskId(self.next);
+    ) -> (BroadcastAckId, Vec<SocketId>) {
+        let id = BroadcastAckId(self.next);
         self.next += 1;
         let (mut asked, mut missing) = (Vec::new(), Vec::new());
         for socket in sockets {
@@ -60,8 +61,9 @@ impl PendingAcks {
         (id, asked)
     }
 
-    /// A socket has acknowledged an event. Whether it was the last that was waited for; `None` if it was not waited for.
-    pub(crate) fn acknowledge(&mut self, id: AskId, socket: SocketId) -> Option<bool> {
+    /// A socket has acknowledged an event. Returns whether it was the last that was waited for; `None` if it was not
+    /// waited for.
+    pub(crate) fn acknowledge(&mut self, id: BroadcastAckId, socket: SocketId) -> Option<bool> {
         let broadcast = self.broadcasts.get_mut(&id)?;
         if !broadcast.waiting.remove(&socket) {
             return None;
@@ -71,8 +73,8 @@ impl PendingAcks {
         Some(is_last)
     }
 
-    /// A socket is gone. Returns the events for which nobody is waited for any more because of that.
-    pub(crate) fn remove_socket(&mut self, socket: SocketId) -> Vec<AskId> {
+    /// A socket is disconnected. Returns the events for which no other socket was waited for.
+    pub(crate) fn remove_socket(&mut self, socket: SocketId) -> Vec<BroadcastAckId> {
         let mut pending = self.by_socket.remove(&socket).unwrap_or_default();
         pending.retain(|id| {
             let Some(broadcast) = self.broadcasts.get_mut(id) else { return false };
@@ -85,8 +87,8 @@ impl PendingAcks {
         pending
     }
 
-    /// Removes an event. Returns who has not acknowledged it.
-    pub(crate) fn remove(&mut self, id: AskId) -> Option<Vec<SocketId>> {
+    /// Removes an event. Returns the sockets that have not acknowledged it.
+    pub(crate) fn remove(&mut self, id: BroadcastAckId) -> Option<Vec<SocketId>> {
         let Broadcast { waiting, mut missing, deadline } = self.broadcasts.remove(&id)?;
         self.deadlines.remove(&(deadline, id));
         for socket in &waiting {
@@ -96,13 +98,13 @@ impl PendingAcks {
         Some(missing)
     }
 
-    /// The earliest deadline, and the event that it is of.
-    pub(crate) fn next_deadline(&self) -> Option<(Time, AskId)> {
+    /// The earliest deadline, and its event.
+    pub(crate) fn next_deadline(&self) -> Option<(Time, BroadcastAckId)> {
         self.deadlines.first().copied()
     }
 
-    /// A socket does not owe this acknowledgement any more.
-    fn settle(&mut self, id: AskId, socket: SocketId) {
+    /// Removes an event from those that a socket has to acknowledge.
+    fn settle(&mut self, id: BroadcastAckId, socket: SocketId) {
         if let Entry::Occupied(mut pending) = self.by_socket.entry(socket) {
             pending.get_mut().retain(|pending| *pending != id);
             if pending.get().is_empty() {

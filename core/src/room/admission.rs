@@ -6,45 +6,45 @@ use alloc::format;
 use alloc::string::{String, ToString as _};
 use serde::Serialize;
 
-/// Whether a client is let into a namespace.
+/// The application's decision on a connect request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Admission {
-    /// It is.
+    /// The socket is connected.
     Accept,
-    /// It is not, for a reason that it is told.
-    Refuse(Refusal),
-    /// There is no such namespace. The client is told "Invalid namespace".
+    /// The socket is not connected. The client gets this error.
+    Refuse(ConnectError),
+    /// There is no such namespace. The client gets the error "Invalid namespace".
     NoSuchNamespace,
-    /// That will be said later, by [`Effects::admit`](crate::Effects::admit). Who has not been told after
-    /// [`Config::connect_timeout`](crate::Config::connect_timeout) is refused; if it is in no other namespace either, its session
-    /// ends, as in the reference.
+    /// The application decides later, by [`Effects::decide`](crate::Effects::decide). If it has not decided within
+    /// [`Config::connect_timeout`](crate::Config::connect_timeout), the request is refused; the session ends if it is
+    /// in no other namespace, as in the reference.
     Later,
 }
 
-/// What a client is told that is not let into a namespace.
+/// Why a socket is not connected, for its client: a CONNECT_ERROR packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ConnectError {
     message: Box<str>,
     data: Option<Box<str>>,
 }
 
-impl Refusal {
-    /// A refusal with a message: the client's `error.message`.
+impl ConnectError {
+    /// An error with this message, the client's `error.message`.
     #[must_use]
     pub fn new(message: &str) -> Self {
         Self { message: message.into(), data: None }
     }
 
-    /// The same with more to say: the client's `error.data`. A value that can not be JSON is left out.
+    /// Adds data, the client's `error.data`. A value that cannot be JSON is left out.
     #[must_use]
     pub fn with_data(mut self, data: &(impl Serialize + ?Sized)) -> Self {
         self.data = serde_json::to_string(data).ok().map(String::into_boxed_str);
         self
     }
 
-    /// An object for clients of EIO=4. Those of EIO=3 get the data, or the message if there is none, as the reference has
-    /// it.
+    /// The packet's data. EIO=4: an object with message and data. EIO=3: the data, or the message if there is no data,
+    /// as in the reference.
     pub(crate) fn to_json(&self, revision: Revision) -> Box<str> {
         let message = serde_json::Value::from(&*self.message);
         match (revision, &self.data) {

@@ -1,4 +1,4 @@
-//! What the hub knows of one socket in its namespace.
+//! What the hub knows of a connected socket.
 
 use super::history::{History, Membership};
 use crate::frame::Revision;
@@ -15,20 +15,20 @@ pub(crate) struct SocketEntry {
     pub(crate) nsp: Nsp,
     pub(crate) public: Sid,
     pub(crate) revision: Revision,
-    /// It has taken up where an earlier socket's connection broke.
+    /// Its session was restored.
     pub(crate) recovered: bool,
     /// The rooms that it is in.
     pub(crate) rooms: Vec<Membership>,
-    /// What most sockets do not have. Boxed, since there may be a million of them.
+    /// What most sockets do not have. Boxed, because there may be a million sockets.
     extra: Option<Box<Extra>>,
 }
 
 /// What most sockets do not have.
 #[derive(Debug, Default)]
 pub(crate) struct Extra {
-    /// What the application has attached, as JSON.
+    /// The application's data, as JSON.
     pub(crate) data: Option<Box<str>>,
-    /// Set where the socket can be recovered.
+    /// Set if the session can be restored.
     pub(crate) history: Option<History>,
 }
 

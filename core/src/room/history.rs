@@ -1,15 +1,15 @@
-//! What recovery knows of one socket: its number in the log, and when it was in which room, counted in events.
+//! What recovery knows of a socket: its number in the log, and when it was in which room, in numbers of events.
 
 use crate::id::Sid;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-/// A socket's history. It outlasts the connection: the socket that takes up where an earlier one broke has the same.
+/// The history of a socket. A restored socket has the history of the previous one.
 #[derive(Clone, Debug)]
 pub(crate) struct History {
     /// The socket's number in the log.
     pub(crate) number: u64,
-    /// The private id: the client's credential for recovery.
+    /// The private id, the credential for recovery.
     pub(crate) pid: Sid,
     /// The first event that was sent after the socket connected.
     pub(crate) since: u64,
@@ -19,7 +19,7 @@ pub(crate) struct History {
     pub(crate) past: Vec<Membership>,
 }
 
-/// A time in a room, counted in events.
+/// A time in a room, in numbers of events.
 #[derive(Clone, Debug)]
 pub(crate) struct Membership {
     pub(crate) room: Box<str>,
@@ -30,7 +30,7 @@ pub(crate) struct Membership {
 }
 
 impl Membership {
-    /// The end of a membership that goes on.
+    /// The end of a membership that has not ended.
     pub(crate) const CURRENT: u64 = u64::MAX;
 
     /// Whether the socket was in the room when this event was sent.
@@ -55,8 +55,9 @@ impl History {
         self.known_since
     }
 
-    /// Adds a membership that has ended. Those that ended before event `first`, the first in the log, are removed. Of more than
-    /// `max` the oldest is removed, and the history is not known for the time before its end.
+    /// Adds a membership that has ended. Memberships that ended before event `first`, the first in the log, are
+    /// removed. If there are more than `max`, the oldest is removed, and the rooms before its end are not known any
+    /// more.
     pub(crate) fn add(&mut self, membership: Membership, first: u64, max: usize) {
         self.past.retain(|membership| membership.until > first);
         if self.past.len() >= max {

@@ -1,9 +1,9 @@
-//! The hub: takes events of sockets, calls the application, and puts out deliveries. There is one for a whole server, whatever
-//! the number of shards, so that every room has one order of events.
+//! The hub: takes events of sockets, calls the application, and returns deliveries. A server has one, whatever the
+//! number of its shards, so that every room has one order of events.
 
-use super::acks::AskId;
-use super::admission::{Admission, Refusal};
-use super::app::{App, Earlier};
+use super::acks::BroadcastAckId;
+use super::admission::{Admission, ConnectError};
+use super::app::{App, PreviousSocket};
 use super::effects::Effects;
 use super::entry::SocketEntry;
 use super::recipients::Recipients;
@@ -13,14 +13,14 @@ use crate::config::{Config, Protocol};
 use crate::engine::Reason;
 use crate::frame::Revision;
 use crate::id::{Sid, SocketId};
-use crate::socket::{Connect, Delivery, Event, Nsp, Received, encode};
+use crate::socket::{ConnectRequest, Delivery, Event, Nsp, SocketEvent, encode};
 use crate::time::Time;
 use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::Deserialize;
 
-/// The hub of a server and its application.
+/// The namespaces and rooms of a server, and its application.
 #[derive(Debug)]
 pub struct Hub<A> {
     app: A,
@@ -28,7 +28,7 @@ pub struct Hub<A> {
     now: Time,
 }
 
-/// What a client sends to be recovered: members of its `auth`.
+/// The members of `auth` with which a client asks for recovery.
 #[derive(Deserialize)]
 struct RecoveryRequest<'a> {
     #[serde(borrow)]
@@ -48,46 +48,46 @@ impl<A: App> Hub<A> {
         &self.app
     }
 
-    /// How many sockets are in namespaces.
+    /// The number of connected sockets.
     pub fn len(&self) -> usize {
         self.state.sockets.len()
     }
 
-    /// Whether no socket is in any namespace.
+    /// Whether there are no connected sockets.
     pub fn is_empty(&self) -> bool {
         self.state.sockets.is_empty()
     }
 
-    /// The rooms of a namespace that somebody is in.
+    /// The rooms of a namespace that have sockets.
     pub fn rooms(&self, nsp: &Nsp) -> Vec<&str> {
         self.state.rooms.names(nsp)
     }
 
-    /// How many sockets whose connection is gone may come back, and how many bytes of events are kept for them.
+    /// The number of persisted sessions, and the bytes of events in the recovery log.
     pub fn kept(&self) -> (usize, usize) {
         self.state.recovery.as_ref().map_or((0, 0), |recovery| (recovery.persisted(), recovery.log.bytes()))
     }
 
-    /// Takes an event of a client. Events of one client must come in order.
-    pub fn handle(&mut self, from: SocketId, event: Event, now: Time) {
+    /// Handles an event of a client. Events of one client must be handed in in order.
+    pub fn handle(&mut self, from: SocketId, event: SocketEvent, now: Time) {
         self.now = self.now.max(now);
         match event {
-            Event::Connect(request) => self.connect(from, request),
-            Event::Received(received) => self.received(from, received),
-            Event::Said(said) => {
+            SocketEvent::Connect(request) => self.connect(from, request),
+            SocketEvent::Event(received) => self.received(from, received),
+            SocketEvent::Message(said) => {
                 if self.state.sockets.contains(from) {
                     let (app, mut fx) = self.parts();
                     app.message(from, &said, &mut fx);
                 }
             }
-            Event::Acked { id, answer } => self.acknowledge(from, AskId(id), &answer),
-            Event::Disconnect(reason) => self.disconnect(from, reason),
+            SocketEvent::Ack { id, answer } => self.acknowledge(from, BroadcastAckId(id), &answer),
+            SocketEvent::Disconnect(reason) => self.disconnect(from, reason),
         }
         self.carry_out();
     }
 
-    /// Lets somebody outside have the application and its effects: a task that has looked something up, another server, an
-    /// operator.
+    /// Gives access to the application and its effects from outside of the application's methods: for the results of
+    /// tasks, for other servers, for operators.
     pub fn apply<R>(&mut self, now: Time, work: impl FnOnce(&mut A, &mut Effects<'_>) -> R) -> R {
         self.now = self.now.max(now);
         let (app, mut fx) = self.parts();
@@ -96,7 +96,7 @@ impl<A: App> Hub<A> {
         result
     }
 
-    /// Sees to everything that is due, and wakes the application if it is time.
+    /// Handles all deadlines that are due at `now`, and wakes the application if it is time.
     pub fn handle_timeout(&mut self, now: Time) {
         self.now = self.now.max(now);
         // In the order of their times. What the application adds meanwhile is due later.
@@ -105,7 +105,7 @@ impl<A: App> Hub<A> {
             let connect = self.state.connects.next_deadline().filter(|(at, _)| *at <= self.now);
             match (acks, connect) {
                 (Some((at, id)), connect) if connect.is_none_or(|(other, _)| at <= other) => self.finish_acks(id),
-                (_, Some((_, socket))) => self.decide(socket, Admission::Refuse(Refusal::new("Timed out"))),
+                (_, Some((_, socket))) => self.decide(socket, Admission::Refuse(ConnectError::new("Timed out"))),
                 (_, None) => break,
             }
         }
@@ -120,23 +120,23 @@ impl<A: App> Hub<A> {
         self.carry_out();
     }
 
-    /// When [`Hub::handle_timeout`] wants to be called next.
+    /// When [`Hub::handle_timeout`] is to be called next; `None` while there is no deadline.
     pub fn poll_timeout(&self) -> Option<Time> {
         Some(self.state.poll_timeout()).filter(|at| *at != Time::NEVER)
     }
 
-    /// What is to be delivered, and to whom, in order.
+    /// The next delivery and its recipients.
     pub fn poll_delivery(&mut self) -> Option<(Recipients, Delivery)> {
         self.state.poll_delivery()
     }
 
-    /// How many deliveries wait to be polled.
+    /// The number of deliveries that have not been polled.
     pub fn deliveries(&self) -> usize {
         self.state.deliveries().0
     }
 
-    /// How many bytes they are, each counted once. A driver that polls when they are many does not let them pile up for
-    /// those who get them.
+    /// The bytes of these deliveries, each counted once. A driver that polls when there are many bytes keeps the queues
+    /// of slow clients short.
     pub fn delivery_bytes(&self) -> usize {
         self.state.deliveries().1
     }
@@ -145,7 +145,7 @@ impl<A: App> Hub<A> {
         (&mut self.app, Effects::new(&mut self.state, self.now))
     }
 
-    /// Does what the application has decided, and what it decides because of that.
+    /// Carries out the application's decisions, and those that follow from them.
     fn carry_out(&mut self) {
         while let Some(decision) = self.state.decisions.pop_front() {
             match decision {
@@ -157,7 +157,7 @@ impl<A: App> Hub<A> {
     }
 
     /// A client asks to connect to a namespace.
-    fn connect(&mut self, socket: SocketId, request: Connect) {
+    fn connect(&mut self, socket: SocketId, request: ConnectRequest) {
         let Some(request) = self.recover(socket, request) else { return };
         let (app, mut fx) = self.parts();
         match app.admit(socket, &request, &mut fx) {
@@ -180,12 +180,12 @@ impl<A: App> Hub<A> {
     }
 
     /// Replies to a connect request.
-    fn reply(&mut self, socket: SocketId, request: &Connect, admission: Admission) {
+    fn reply(&mut self, socket: SocketId, request: &ConnectRequest, admission: Admission) {
         let payload = match admission {
             Admission::Accept => {
                 let mut entry = SocketEntry::new(request.nsp.clone(), request.public, request.revision);
                 let mut pid = None;
-                // EIO=3 clients know no recovery.
+                // EIO=3 has no recovery.
                 if let (Some(recovery), Revision::V4) = (&mut self.state.recovery, request.revision) {
                     entry.extra().history = Some(recovery.register(socket, request.private, request.public));
                     pid = Some(request.private);
@@ -195,14 +195,16 @@ impl<A: App> Hub<A> {
                 return app.connect(socket, request, &mut fx);
             }
             Admission::Refuse(refusal) => refusal.to_json(request.revision),
-            // An object for clients of either revision, other than what an application refuses with.
-            Admission::NoSuchNamespace | Admission::Later => Refusal::new("Invalid namespace").to_json(Revision::V4),
+            // An object for clients of either revision, unlike an application's error.
+            Admission::NoSuchNamespace | Admission::Later => {
+                ConnectError::new("Invalid namespace").to_json(Revision::V4)
+            }
         };
         let refusal = encode::connect_error(self.state.config.protocol, &request.nsp, &payload);
         self.state.put(socket, Delivery::Refuse(refusal));
     }
 
-    /// Connects a socket, and tells its client so. `pid` goes to clients that can be recovered.
+    /// Connects a socket, and sends the connect reply. `pid` is the private id, if the session can be restored.
     fn accept(&mut self, socket: SocketId, entry: SocketEntry, pid: Option<Sid>) {
         let protocol = self.state.config.protocol;
         let reply = (protocol != Protocol::EngineIo)
@@ -211,9 +213,9 @@ impl<A: App> Hub<A> {
         self.state.put(socket, Delivery::Accept(reply));
     }
 
-    /// Restores the session that a request asks for, if it exists and all that it missed is known. Otherwise that session is
-    /// removed, and the request, which is one for a new socket, is given back.
-    fn recover(&mut self, socket: SocketId, request: Connect) -> Option<Connect> {
+    /// Restores the session that a request asks for, if it is known and all missed events are in the log. Otherwise the
+    /// session is removed, and the request is returned: it is for a new socket.
+    fn recover(&mut self, socket: SocketId, request: ConnectRequest) -> Option<ConnectRequest> {
         let Some(recovery) = &mut self.state.recovery else { return Some(request) };
         let Ok(wanted) = serde_json::from_str::<RecoveryRequest<'_>>(&request.auth) else { return Some(request) };
         let Some(pid) = Sid::parse(&wanted.pid).filter(|_| request.revision == Revision::V4) else {
@@ -228,7 +230,7 @@ impl<A: App> Hub<A> {
                     self.remove_session(pid);
                     return Some(request);
                 };
-                (Earlier { was, connected: false }, entry, missed)
+                (PreviousSocket { socket: was, connected: false }, entry, missed)
             }
             Some(Recoverable::Connected(was)) => {
                 let was = *was;
@@ -240,7 +242,7 @@ impl<A: App> Hub<A> {
                     return Some(request);
                 };
                 let Some(entry) = self.state.remove(was) else { return Some(request) };
-                (Earlier { was, connected: true }, entry, missed)
+                (PreviousSocket { socket: was, connected: true }, entry, missed)
             }
             Some(Recoverable::Persisted(_)) | None => return Some(request),
         };
@@ -257,7 +259,7 @@ impl<A: App> Hub<A> {
         None
     }
 
-    fn received(&mut self, who: SocketId, mut received: Received) {
+    fn received(&mut self, who: SocketId, mut received: Event) {
         if self.state.sockets.contains(who) {
             let ack = received.take_ack(who);
             let (app, mut fx) = self.parts();
@@ -265,21 +267,21 @@ impl<A: App> Hub<A> {
         }
     }
 
-    /// A socket has acknowledged an event. An acknowledgement that nobody waits for is ignored, as in the reference.
-    fn acknowledge(&mut self, socket: SocketId, id: AskId, answer: &Received) {
+    /// A socket has acknowledged an event. An acknowledgement that is not waited for is ignored, as in the reference.
+    fn acknowledge(&mut self, socket: SocketId, id: BroadcastAckId, answer: &Event) {
         let Some(is_last) = self.state.acks.acknowledge(id, socket) else { return };
         if is_last {
             self.state.decisions.push_back(Decision::AcksDone(id));
         }
         let (app, mut fx) = self.parts();
-        app.answer(id, socket, answer, &mut fx);
+        app.ack(id, socket, answer, &mut fx);
     }
 
-    /// No more acknowledgements of an event are waited for.
-    fn finish_acks(&mut self, id: AskId) {
+    /// There will be no more acknowledgements of an event.
+    fn finish_acks(&mut self, id: BroadcastAckId) {
         let Some(missing) = self.state.acks.remove(id) else { return };
         let (app, mut fx) = self.parts();
-        app.asked(id, &missing, &mut fx);
+        app.acks_done(id, &missing, &mut fx);
     }
 
     fn remove_session(&mut self, pid: Sid) {
@@ -293,7 +295,7 @@ impl<A: App> Hub<A> {
         self.remove(socket, reason, reason.is_recoverable());
     }
 
-    /// Removes a socket from its namespace, and tells the application.
+    /// Disconnects a socket, and calls the application.
     fn remove(&mut self, socket: SocketId, reason: Reason, recoverable: bool) {
         if !self.state.sockets.contains(socket) {
             return;
@@ -310,7 +312,7 @@ impl<A: App> Hub<A> {
     }
 }
 
-/// The entry of a socket whose session is restored.
+/// The entry of a restored socket.
 fn restored(session: PersistedSession) -> SocketEntry {
     let mut entry = SocketEntry::new(session.nsp, session.public, Revision::V4);
     entry.rooms = session.rooms;

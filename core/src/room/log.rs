@@ -1,8 +1,8 @@
-//! The log of events that recovery sends again: one for all sockets, bounded in bytes and in age.
+//! The log of events for recovery: one for all sockets, with limits on bytes and age.
 //!
-//! Events are numbered. Each goes out with its offset, a string that clients send back when they reconnect: the number, and
-//! the epoch of this log, since a server that was restarted counts from the beginning again. What a socket missed is what the
-//! log has after that number, for the scopes that the socket was in at the time.
+//! Events are numbered. Each is sent with its offset, a string that the client sends back when it reconnects: the epoch
+//! of the log, which is another one after each start of the server, and the number. A socket missed the events after
+//! that number which were for the rooms that it was in at the time.
 
 use super::history::{History, Membership};
 use crate::frame::Frame;
@@ -17,13 +17,13 @@ use core::fmt::Write as _;
 /// The first character of an offset.
 const MARK: &str = "@";
 
-/// Whom an event is for, in terms that outlast a connection.
+/// The recipients of an event, in terms that outlast a connection.
 #[derive(Clone, Debug)]
 pub(crate) enum Scope {
-    /// The socket of this number.
+    /// The socket with this number.
     Socket(u64),
     Namespace(Nsp),
-    /// `except` has the numbers of sockets.
+    /// `except` are numbers of sockets.
     Rooms {
         nsp: Nsp,
         rooms: Box<[Box<str>]>,
@@ -36,7 +36,7 @@ pub(crate) enum Scope {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Member<'a> {
     pub(crate) nsp: &'a Nsp,
-    /// Its public id, which is a room of its own.
+    /// Its public id, which is also the name of its own room.
     pub(crate) id: &'a str,
     /// The rooms that it is in.
     pub(crate) rooms: &'a [Membership],
@@ -54,7 +54,7 @@ struct Entry {
 #[derive(Debug)]
 pub(crate) struct EventLog {
     max_bytes: usize,
-    /// Told apart from that of another run of the server by the time of its first event and by `salt`. 0 before that.
+    /// The epoch: made of the time of the first event and of `salt`. 0 before that.
     epoch: u64,
     salt: u64,
     entries: VecDeque<Entry>,
@@ -78,12 +78,12 @@ impl EventLog {
         self.first + self.entries.len() as u64
     }
 
-    /// How many bytes are in it.
+    /// The bytes of all events.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Random bits for the epoch. The first that are given count.
+    /// Sets random bits for the epoch. Only the first call has an effect.
     pub(crate) fn seed(&mut self, salt: u32) {
         if self.salt == 0 {
             self.salt = salt.into();
@@ -111,14 +111,14 @@ impl EventLog {
         }
     }
 
-    /// The events for `member` after `offset`, or since it connected if there is no offset. `None` if they are not all known, or
-    /// come to more than `max` bytes.
+    /// The events for `member` after `offset`, or after it connected if there is no offset. `None` if they are not all
+    /// known, or have more than `max` bytes.
     pub(crate) fn missed(&self, member: Member<'_>, offset: Option<&str>, max: usize) -> Option<Vec<Frame>> {
         let history = member.history;
         let from = match offset {
             None => history.since,
             Some(offset) => match self.parse(offset)? {
-                // From before the server was restarted.
+                // Of an earlier epoch.
                 None => history.since,
                 Some(last) if last < self.next() => (last + 1).max(history.since),
                 Some(_) => return None,
@@ -142,21 +142,21 @@ impl EventLog {
         Some(missed)
     }
 
-    /// The number in an offset; the inner `None` if it is of another epoch.
+    /// Parses an offset. The inner `None` stands for the number of another epoch.
     fn parse(&self, offset: &str) -> Option<Option<u64>> {
-        // Clients take the last argument of any event for an offset if it is a string. Few look like one.
+        // A client takes the last argument of any event for an offset if it is a string. Few look like one.
         let (epoch, number) = offset.strip_prefix(MARK)?.split_once('.')?;
         let epoch = u64::from_str_radix(epoch, 16).ok()?;
         let number = u64::from_str_radix(number, 16).ok()?;
         Some((epoch == self.epoch).then_some(number))
     }
 
-    /// When the first event was sent.
+    /// The time of the first event.
     pub(crate) fn oldest(&self) -> Option<Time> {
         self.entries.front().map(|entry| entry.at)
     }
 
-    /// Removes events that are `max_age` milliseconds old.
+    /// Removes the events that are `max_age` milliseconds old.
     pub(crate) fn expire(&mut self, max_age: u64, now: Time) {
         while self.oldest().is_some_and(|at| at.after(max_age) <= now) {
             self.drop_first();
@@ -172,7 +172,7 @@ impl EventLog {
 }
 
 impl Entry {
-    /// Bytes that it counts for.
+    /// The bytes that it counts for.
     fn cost(&self) -> usize {
         size_of::<Self>()
             + self.frame.held()

@@ -1,8 +1,8 @@
-//! Namespaces, rooms, the sockets in them, and the application. Knows no transport: sockets are names, and what happens to
-//! them goes out as deliveries.
+//! Namespaces, rooms, sockets, and the application. Knows no transports: sockets are ids, and what happens to them is
+//! returned as deliveries.
 //!
-//! `sockets`, `rooms`, `acks`, `connects`, `recovery` and `log` are tables, each with one concern. `state` holds them together,
-//! `effects` is what an application can do with them, `hub` calls the application. Imports go in this order, never back.
+//! `sockets`, `rooms`, `acks`, `connects`, `recovery` and `log` are tables. `state` has all of them, `effects` changes
+//! them for the application, and `hub` calls the application. Imports follow this order.
 
 mod acks;
 mod admission;
@@ -21,12 +21,12 @@ mod sockets;
 mod state;
 mod target;
 
-pub use acks::AskId;
-pub use admission::{Admission, Refusal};
-pub use app::{App, Earlier};
+pub use acks::BroadcastAckId;
+pub use admission::{Admission, ConnectError};
+pub use app::{App, PreviousSocket};
 pub use effects::Effects;
 pub use emit::Emit;
 pub use hub::Hub;
 pub use recipients::Recipients;
 pub use rooms::JoinError;
-pub use target::{Among, Target};
+pub use target::{BroadcastOptions, Target};

@@ -1,8 +1,8 @@
-//! Connection state recovery: which sockets can be restored, by the private id that their client sends, and the log of the
-//! events that they missed.
+//! Connection state recovery: the sessions that can be restored, by their private ids, and the log of the events that
+//! they missed.
 //!
-//! What is kept of a socket whose connection was lost is its *persisted session*: public id, rooms, data and history. It is
-//! bounded in number, bytes and time.
+//! A *persisted session* is what is kept of a socket whose connection was lost: public id, rooms, data and history. The
+//! number of persisted sessions, their bytes and their age are limited.
 
 use super::history::{History, Membership};
 use super::log::EventLog;
@@ -14,10 +14,10 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-/// A socket whose connection was lost.
+/// The session of a socket whose connection was lost.
 #[derive(Debug)]
 pub(crate) struct PersistedSession {
-    /// The socket that it was.
+    /// The id of the socket.
     pub(crate) socket: SocketId,
     pub(crate) nsp: Nsp,
     pub(crate) public: Sid,
@@ -42,11 +42,11 @@ pub(crate) enum Recoverable {
 pub(crate) struct Recovery {
     limits: Limits,
     pub(crate) log: EventLog,
-    /// The number of the socket that was registered last.
+    /// The number of the last registered socket.
     last_number: u64,
-    /// By their private ids.
+    /// All sessions, by their private ids.
     sessions: BTreeMap<Sid, Recoverable>,
-    /// The persisted sessions in the order in which they were persisted, with the time of that.
+    /// The time of each persisted session and its private id, in the order in which they were persisted.
     order: BTreeMap<u64, (Time, Sid)>,
     last_order: u64,
     /// Bytes of all persisted sessions.
@@ -66,10 +66,10 @@ impl Recovery {
         }
     }
 
-    /// Registers a socket that has just connected. Returns its history, which is empty.
+    /// Registers a socket that has just connected. Returns its history.
     pub(crate) fn register(&mut self, socket: SocketId, pid: Sid, public: Sid) -> History {
         self.log.seed(public.spread());
-        // If a driver draws the same private id twice, the session that had it first is lost, but the counts stay right.
+        // If a driver draws a private id twice, the first session with it is lost, but the counts stay right.
         self.restore(pid, socket);
         self.last_number += 1;
         History::new(self.last_number, pid, self.log.next())
@@ -83,7 +83,9 @@ impl Recovery {
         self.persisted_bytes += session.cost();
         self.order.insert(session.order, (now, pid));
         self.sessions.insert(pid, Recoverable::Persisted(session));
-        while self.order.len() > self.limits.max_absent || self.persisted_bytes > self.limits.max_absent_bytes {
+        while self.order.len() > self.limits.max_persisted_sessions
+            || self.persisted_bytes > self.limits.max_persisted_bytes
+        {
             let Some((_, (_, pid))) = self.order.pop_first() else { return };
             self.remove(pid);
         }
@@ -94,7 +96,7 @@ impl Recovery {
         self.sessions.get(&pid)
     }
 
-    /// Makes `socket` the connected socket of this private id. Returns the persisted session, if there was one.
+    /// Sets the connected socket of this private id. Returns the persisted session, if there was one.
     pub(crate) fn restore(&mut self, pid: Sid, socket: SocketId) -> Option<Box<PersistedSession>> {
         match self.sessions.insert(pid, Recoverable::Connected(socket)) {
             Some(Recoverable::Persisted(session)) => {
@@ -105,7 +107,7 @@ impl Recovery {
         }
     }
 
-    /// Removes the session of this private id: it can not be restored any more.
+    /// Removes the session with this private id. It cannot be restored any more.
     pub(crate) fn remove(&mut self, pid: Sid) {
         if let Some(Recoverable::Persisted(session)) = self.sessions.remove(&pid) {
             self.uncount(&session);
@@ -117,17 +119,17 @@ impl Recovery {
         self.persisted_bytes -= session.cost();
     }
 
-    /// When [`Recovery::handle_timeout`] has something to remove. A second late, so that it removes many at a time.
+    /// When [`Recovery::handle_timeout`] is to be called. A second late, so that it removes many at once.
     pub(crate) fn poll_timeout(&self) -> Time {
         const PAUSE: u64 = 1_000;
         let session = self.order.first_key_value().map(|(_, (at, _))| *at);
         let oldest = [session, self.log.oldest()].into_iter().flatten().min();
-        oldest.map_or(Time::NEVER, |at| at.after(self.limits.window.saturating_add(PAUSE)))
+        oldest.map_or(Time::NEVER, |at| at.after(self.limits.max_disconnection_duration.saturating_add(PAUSE)))
     }
 
     /// Removes the sessions and events that are too old.
     pub(crate) fn handle_timeout(&mut self, now: Time) {
-        let max_age = self.limits.window;
+        let max_age = self.limits.max_disconnection_duration;
         while let Some(first) = self.order.first_entry()
             && first.get().0.after(max_age) <= now
         {
@@ -137,7 +139,7 @@ impl Recovery {
         self.log.expire(max_age, now);
     }
 
-    /// How many sessions are persisted.
+    /// The number of persisted sessions.
     pub(crate) fn persisted(&self) -> usize {
         self.order.len()
     }
@@ -148,7 +150,7 @@ impl PersistedSession {
         Self { socket, nsp, public, rooms, data: None, history, order: 0 }
     }
 
-    /// Bytes that it counts for. They do not change while it is persisted.
+    /// The bytes that it counts for. They do not change while it is persisted.
     fn cost(&self) -> usize {
         let memberships = self.rooms.iter().chain(&self.history.past);
         let rooms: usize = memberships.map(Membership::cost).sum();
@@ -190,7 +192,7 @@ mod tests {
         for (short, kept) in [(0, 2), (1, 1)] {
             let mut recovery = Recovery::new(Limits::default());
             let sessions = [1, 2].map(|n| session(&mut recovery, n, alloc::vec![membership("room", 9)]));
-            recovery.limits.max_absent_bytes = sessions.iter().map(|session| session.cost()).sum::<usize>() - short;
+            recovery.limits.max_persisted_bytes = sessions.iter().map(|session| session.cost()).sum::<usize>() - short;
             for session in sessions {
                 recovery.persist(session, Time::default());
             }

@@ -1,5 +1,5 @@
-//! The table of connected sockets. Its layout is that of the shards, so that a socket's key says where its entry is, and
-//! nothing is searched for however many there are.
+//! The table of connected sockets. Its layout is that of the shards: a socket's key says where its entry is, so that
+//! nothing is searched.
 
 use super::entry::SocketEntry;
 use crate::frame::Revision;
@@ -9,10 +9,10 @@ use alloc::vec::Vec;
 /// All connected sockets.
 #[derive(Debug, Default)]
 pub(crate) struct Sockets {
-    /// For each shard, for each of its slots, the sockets of the client in it, in the order of their ids. Mostly there is one.
+    /// For each shard and each of its slots, the sockets of the client in it, ordered by id. Usually there is one.
     shards: Vec<Vec<Vec<(SocketId, SocketEntry)>>>,
     len: usize,
-    /// How many of them are EIO=3 clients'.
+    /// The number of sockets of EIO=3 clients.
     v3: usize,
 }
 
@@ -81,7 +81,7 @@ impl Sockets {
     }
 }
 
-/// The element at this index; the list is filled up to it with empty ones.
+/// The element at this index. The list is filled up to it with empty elements.
 fn at<T: Default>(list: &mut Vec<T>, index: usize) -> &mut T {
     if list.len() <= index {
         list.resize_with(index + 1, T::default);

@@ -1,6 +1,6 @@
-//! The hub's tables together, and what concerns more than one of them.
+//! The hub's tables together, and the operations on several of them.
 
-use super::acks::{AskId, PendingAcks};
+use super::acks::{BroadcastAckId, PendingAcks};
 use super::admission::Admission;
 use super::connects::PendingConnects;
 use super::entry::{Extra, SocketEntry};
@@ -30,33 +30,33 @@ pub(crate) struct State {
     pub(crate) connects: PendingConnects,
     pub(crate) acks: PendingAcks,
     pub(crate) recovery: Option<Recovery>,
-    /// The socket that the application is told the end of, and its number in the log: it has no entry any more, but an event can
-    /// be sent to all but it.
+    /// A socket that has just been removed, and its number in the log. While
+    /// [`App::disconnect`](crate::App::disconnect) is called for it, an event may be sent to all sockets except it.
     pub(crate) leaving: Option<(SocketId, u64)>,
-    /// When the application is to be woken.
+    /// When the application is to be woken; [`Time::NEVER`] if it is not.
     pub(crate) wake: Time,
-    /// What the application has decided, to be done when its call returns.
+    /// The application's decisions that are carried out when its call has returned.
     pub(crate) decisions: VecDeque<Decision>,
     deliveries: VecDeque<(Recipients, Delivery)>,
-    /// Bytes of the deliveries.
+    /// The bytes of all deliveries.
     delivery_bytes: usize,
 }
 
-/// What leads to another call of the application.
+/// A decision that leads to another call of the application.
 #[derive(Debug)]
 pub(crate) enum Decision {
-    /// On a connect request.
+    /// A decision on a connect request.
     Connect(SocketId, Admission),
-    /// A socket is disconnected.
+    /// A socket is to be disconnected.
     Disconnect(SocketId, Reason),
-    /// No more acknowledgements of an event are waited for.
-    AcksDone(AskId),
+    /// There will be no more acknowledgements of an event.
+    AcksDone(BroadcastAckId),
 }
 
 impl State {
     pub(crate) fn new(config: Arc<Config>) -> Self {
         Self {
-            // Without Socket.IO, clients have no way to ask for recovery.
+            // Recovery needs Socket.IO's CONNECT packet.
             recovery: config.recovery.clone().filter(|_| config.protocol != Protocol::EngineIo).map(Recovery::new),
             config,
             sockets: Sockets::default(),
@@ -71,7 +71,7 @@ impl State {
         }
     }
 
-    /// The earliest of all deadlines; [`Time::NEVER`] if there is none.
+    /// The earliest deadline; [`Time::NEVER`] if there is none.
     pub(crate) fn poll_timeout(&self) -> Time {
         let acks = self.acks.next_deadline().map_or(Time::NEVER, |(at, _)| at);
         let connects = self.connects.next_deadline().map_or(Time::NEVER, |(at, _)| at);
@@ -92,12 +92,12 @@ impl State {
         Some((to, delivery))
     }
 
-    /// How many deliveries there are, and how many bytes.
+    /// The number of deliveries, and their bytes.
     pub(crate) fn deliveries(&self) -> (usize, usize) {
         (self.deliveries.len(), self.delivery_bytes)
     }
 
-    /// Adds a socket, and puts it into its rooms.
+    /// Adds a socket to its namespace and its rooms.
     pub(crate) fn insert(&mut self, socket: SocketId, entry: SocketEntry) {
         self.rooms.enter(&entry.nsp, entry.public, socket);
         for membership in &entry.rooms {
@@ -117,7 +117,7 @@ impl State {
         Some(entry)
     }
 
-    /// Persists the session of a socket that was removed, or removes it for good if it is not `recoverable`.
+    /// Persists the session of a removed socket if it is `recoverable`; otherwise it cannot be restored any more.
     pub(crate) fn persist(&mut self, socket: SocketId, mut entry: SocketEntry, recoverable: bool, now: Time) {
         let Some(recovery) = &mut self.recovery else { return };
         let Extra { data, history: Some(history) } = entry.take_extra() else { return };
@@ -130,9 +130,9 @@ impl State {
         }
     }
 
-    /// The events that a socket has missed since `offset`. `None` if they are not all known, or do not fit half of the client's
-    /// queue: together with what else is sent before the client has read them, they could close it for being slow, again and
-    /// again.
+    /// The events that a socket has missed since `offset`. `None` if they are not all known, or have more than half the
+    /// bytes of a client's queue. With more, the queue could overflow before the client has read them, and the client
+    /// would be closed and would reconnect again and again.
     pub(crate) fn missed(&self, entry: &SocketEntry, offset: Option<&str>) -> Option<Vec<Frame>> {
         let (recovery, history) = (self.recovery.as_ref()?, entry.history()?);
         let member = Member { nsp: &entry.nsp, id: &entry.id(), rooms: &entry.rooms, history };
@@ -145,7 +145,7 @@ impl State {
         connected.or_else(|| self.leaving.filter(|(leaving, _)| *leaving == socket).map(|(_, number)| number))
     }
 
-    /// A target in terms of the recovery log. `None` for a socket that can not be recovered.
+    /// A target in the terms of the recovery log. `None` if it is a socket that cannot be restored.
     pub(crate) fn scope_of(&self, target: Target<'_>) -> Option<Scope> {
         let boxed = |names: &[&str]| names.iter().map(|name| Box::from(*name)).collect();
         Some(match target {
@@ -157,7 +157,7 @@ impl State {
                 except_rooms: Box::default(),
                 except: Box::default(),
             },
-            Target::Among(among) => Scope::Rooms {
+            Target::Broadcast(among) => Scope::Rooms {
                 nsp: among.nsp.clone(),
                 rooms: boxed(among.rooms),
                 except_rooms: boxed(among.except_rooms),

@@ -1,36 +1,38 @@
-//! Which sockets an effect is for.
+//! The sockets that an effect is for.
 
 use crate::id::SocketId;
 use crate::socket::Nsp;
 
-/// Who is to get an event, to join a room, to be disconnected. Each socket counts once, in however many of the rooms it is.
+/// The sockets that get an event, join or leave a room, or are disconnected. Each counts once, in however many of the
+/// rooms it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target<'a> {
     /// One socket.
     Socket(SocketId),
-    /// Everybody in a namespace.
+    /// All sockets in a namespace.
     Namespace(&'a Nsp),
-    /// Everybody in a room of a namespace. A socket's id is a room that only this socket is in, as in the reference.
+    /// All sockets in a room of a namespace. Every socket is in a room that has the socket's id as its name, as in the
+    /// reference.
     Room(&'a Nsp, &'a str),
-    /// Everybody in one of several rooms, but for some.
-    Among(Among<'a>),
+    /// Sockets selected by several rooms and exceptions.
+    Broadcast(BroadcastOptions<'a>),
 }
 
-/// Everybody in one of several rooms of a namespace, but for some.
+/// Selects sockets of a namespace by rooms and exceptions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Among<'a> {
+pub struct BroadcastOptions<'a> {
     /// The namespace.
     pub nsp: &'a Nsp,
-    /// The rooms, or ids of sockets. Without any, everybody in the namespace.
+    /// Names of rooms, or ids of sockets. If there are none, all sockets in the namespace are selected.
     pub rooms: &'a [&'a str],
-    /// Nobody in one of these rooms, ids of sockets again among them.
+    /// Names of rooms, or ids of sockets, whose members are not selected.
     pub except_rooms: &'a [&'a str],
-    /// None of these.
+    /// Sockets that are not selected.
     pub except: &'a [SocketId],
 }
 
-impl<'a> Among<'a> {
-    /// Everybody in a namespace, to begin with.
+impl<'a> BroadcastOptions<'a> {
+    /// Selects all sockets in a namespace.
     #[must_use]
     pub fn of(nsp: &'a Nsp) -> Self {
         Self { nsp, rooms: &[], except_rooms: &[], except: &[] }

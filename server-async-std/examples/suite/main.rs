@@ -16,7 +16,9 @@ use async_std::task::{block_on, sleep};
 use clap::{Parser, ValueEnum};
 use futures_lite::StreamExt as _;
 use sanket::{App, Config, Handshake, Protocol, Recovery};
-use sanket_async_std::{AllowAsync as _, Cookie, Denial, Options, Origin, Origins, Server, Setup, Welcome, setup};
+use sanket_async_std::{
+    AllowAsync as _, Cookie, Denial, HttpConfig, Options, Origin, Origins, Server, Setup, Welcome, setup,
+};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -164,7 +166,9 @@ fn serve(args: &Args, app: impl App + Send + 'static, options: Options) -> std::
         options = options.cookie(Cookie::new(name));
     }
     let options = options.path(if is_engine { "/engine.io" } else { "/socket.io" });
-    let setup = Setup { config, options, ..setup() };
+    // How long requests under way may take when it ends.
+    let http = HttpConfig { drain_deadline: 2_000, ..HttpConfig::default() };
+    let setup = Setup { config, http, options, ..setup() };
     let port = args.port.unwrap_or(if args.kind == Kind::SioClient { 3_210 } else { 3_000 });
     match args.driver {
         Driver::AsyncStd => block_on(on_async_std(app, setup, addresses(port))),
@@ -243,7 +247,7 @@ where
     signals.next().await;
     // Sessions first: whoever is between two polls has to come in once more to hear of it.
     server.close(PATIENCE).await;
-    server.shut_down(PATIENCE).await;
+    server.shut_down().await;
     drop(accepting);
     Ok(())
 }

@@ -137,7 +137,7 @@ fn what_is_said_while_somebody_leaves_reaches_the_others() {
             _ => {}
         });
     });
-    with(&mut world, |fx| fx.join_all(Target::Namespace(ROOT), "r"));
+    with(&mut world, |fx| fx.sockets_join(Target::Namespace(ROOT), "r"));
     people[0].say(&mut world, "41");
     for person in &mut people {
         person.listen(&mut world);

@@ -1,7 +1,7 @@
 //! Deadlines: what is due comes before what happens at the same moment, and a process that stood still closes nobody for it.
 
 use crate::{hear, packets, post, say, socket, world};
-use sanket::{Ask, Config, Event, Reason, RequestError, Revision, Time, WsEnd};
+use sanket::{Ask, Config, Reason, RequestError, Revision, SocketEvent, Time, WsEnd};
 use sanket_tests::world::{Everything, Session, World};
 
 /// A session of EIO=3 on polling that is silent up to the millisecond before its deadline; the driver's timer for that has
@@ -65,7 +65,9 @@ fn an_end_comes_before_what_others_do_at_the_same_moment() {
     let shard = &mut world.server.shard;
     shard.handle(other.key, sanket::Input::WsMessage(ws, message), now);
     let events: Vec<_> = std::iter::from_fn(|| shard.poll_event()).collect();
-    let [(first, Event::Disconnect(Reason::PingTimeout)), (second, _)] = &events[..] else { panic!("{events:?}") };
+    let [(first, SocketEvent::Disconnect(Reason::PingTimeout)), (second, _)] = &events[..] else {
+        panic!("{events:?}")
+    };
     assert_eq!((first.key, second.key), (silent.key, other.key));
 }
 

@@ -106,7 +106,7 @@ fn message(script: &mut Script<'_>, what: usize) -> SocketMessage<'static> {
         _ => match n {
             0 => packet(Kind::Disconnect),
             1 => packet(Kind::ConnectError),
-            2 => SocketMessage::Raw(sanket::Message::Text("raw")),
+            2 => SocketMessage::Raw(sanket::PacketData::Text("raw")),
             _ => SocketMessage::Malformed(SocketPacketError::Data),
         },
     }

@@ -3,9 +3,9 @@
 
 use bytes::Bytes;
 use sanket::{
-    Ask, BodyKind, Config, Delivery, Emit, Event, Frame, Hub, Incoming, Input, Key, Message, NewSession, Opening,
-    Output, Packet, Packets, Protocol, Reason, Received, RequestError, RequestId, Response, Revision, Shard, Sid,
-    SocketId, Target, Time, WsEnd, WsMessage, decode_binary, decode_payload, decode_text,
+    Ask, BodyKind, Config, Delivery, Emit, Event, Frame, Hub, Incoming, Input, Key, NewSession, Opening, Output,
+    Packet, PacketData, Packets, Protocol, Reason, RequestError, RequestId, Response, Revision, Shard, Sid,
+    SocketEvent, SocketId, Target, Time, WsEnd, WsMessage, decode_binary, decode_payload, decode_text,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, OnceLock};
@@ -85,14 +85,14 @@ struct Owed {
 #[derive(Debug)]
 pub(super) struct Socket {
     pub(super) nsp: String,
-    pub(super) door: Door,
+    pub(super) status: Status,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Door {
-    Knocking,
-    In,
-    Out,
+pub(super) enum Status {
+    Requested,
+    Connected,
+    Disconnected,
 }
 
 impl Driver {
@@ -315,8 +315,8 @@ impl Driver {
             && let Some(socket) = self.sockets.get_mut(&to)
         {
             match &delivery {
-                Delivery::Accept(_) if socket.door == Door::Knocking => socket.door = Door::In,
-                Delivery::Refuse(_) | Delivery::Disconnect | Delivery::Detach => socket.door = Door::Out,
+                Delivery::Accept(_) if socket.status == Status::Requested => socket.status = Status::Connected,
+                Delivery::Refuse(_) | Delivery::Disconnect | Delivery::Detach => socket.status = Status::Disconnected,
                 Delivery::Accept(_) | Delivery::Emit(_) | Delivery::Close(_) => {}
             }
         }
@@ -333,7 +333,7 @@ impl Driver {
         let text = || format!("42[\"n\",{number},\"{}\"]", "x".repeat(size));
         let frame = if volatile { volatile_frame() } else { Frame::new(text(), &data) };
         self.largest = self.largest.max(16 + frame.cost());
-        let is_in = self.sockets.get(&to).is_some_and(|socket| socket.door == Door::In);
+        let is_in = self.sockets.get(&to).is_some_and(|socket| socket.status == Status::Connected);
         if self.live && is_in {
             self.owed.push_back(Owed { number: if volatile { 0 } else { number }, attachments: data, volatile });
         }
@@ -387,7 +387,11 @@ impl Driver {
             }
         }
         if let Some(reason) = closed {
-            assert!(self.sockets.values().all(|socket| socket.door == Door::Out), "{:?} at {reason}", self.sockets);
+            assert!(
+                self.sockets.values().all(|socket| socket.status == Status::Disconnected),
+                "{:?} at {reason}",
+                self.sockets
+            );
         }
         self.check();
     }
@@ -416,31 +420,31 @@ impl Driver {
         assert!(!on_websocket || queued == 0 || ready, "{queued} bytes that nobody knows of");
     }
 
-    fn take_event(&mut self, from: SocketId, event: &Event) {
+    fn take_event(&mut self, from: SocketId, event: &SocketEvent) {
         assert!(self.live && Some(from.key) == self.key(0), "{event:?} of a stranger");
-        if let Event::Connect(connect) = event {
-            let alone = self.sockets.values().filter(|socket| socket.door != Door::Out);
+        if let SocketEvent::Connect(connect) = event {
+            let alone = self.sockets.values().filter(|socket| socket.status != Status::Disconnected);
             assert!(alone.clone().all(|socket| socket.nsp != connect.nsp.as_str()), "{connect:?} again");
             assert!(alone.count() < self.config.max_namespaces);
-            let socket = Socket { nsp: connect.nsp.as_str().to_owned(), door: Door::Knocking };
+            let socket = Socket { nsp: connect.nsp.as_str().to_owned(), status: Status::Requested };
             assert!(self.sockets.insert(from, socket).is_none(), "{from:?} connected twice");
             return;
         }
         let socket = self.sockets.get_mut(&from).unwrap_or_else(|| panic!("{event:?} of nobody"));
         match event {
-            Event::Received(received) | Event::Acked { answer: received, .. } => {
-                assert_eq!(socket.door, Door::In, "{event:?}");
+            SocketEvent::Event(received) | SocketEvent::Ack { answer: received, .. } => {
+                assert_eq!(socket.status, Status::Connected, "{event:?}");
                 if self.counts {
                     check_attachments(received);
                 }
             }
             // Where Engine.IO is alone there is no CONNECT that a client could wait for.
-            Event::Said(_) => assert_ne!(socket.door, Door::Out, "{event:?}"),
-            Event::Disconnect(_) => {
-                assert_ne!(socket.door, Door::Out, "{event:?}");
-                socket.door = Door::Out;
+            SocketEvent::Message(_) => assert_ne!(socket.status, Status::Disconnected, "{event:?}"),
+            SocketEvent::Disconnect(_) => {
+                assert_ne!(socket.status, Status::Disconnected, "{event:?}");
+                socket.status = Status::Disconnected;
             }
-            Event::Connect(_) => {}
+            SocketEvent::Connect(_) => {}
         }
     }
 
@@ -459,15 +463,15 @@ impl Driver {
     }
 
     /// What the client hears is what it is owed: nothing is lost, doubled, or out of order.
-    fn hear(&mut self, packet: Packet<Message<'_>>) {
+    fn hear(&mut self, packet: Packet<PacketData<'_>>) {
         match packet {
-            Packet::Message(Message::Text(text)) => {
+            Packet::Message(PacketData::Text(text)) => {
                 assert!(self.following.is_empty(), "{text} among attachments");
                 let Some(rest) = text.strip_prefix("2[\"n\",") else { return };
                 let number = rest.split_once(',').and_then(|(number, _)| number.parse().ok()).expect("a number");
                 self.hear_number(number);
             }
-            Packet::Message(Message::Binary(data)) => {
+            Packet::Message(PacketData::Binary(data)) => {
                 if let Some(wanted) = self.following.pop_front() {
                     assert_eq!(wanted, *data);
                 }
@@ -499,7 +503,7 @@ impl Driver {
 }
 
 /// The last argument says how many attachments there must be.
-fn check_attachments(received: &Received) {
+fn check_attachments(received: &Event) {
     let args = received.args();
     assert_eq!(args.last().and_then(|n| n.parse().ok()), Some(received.attachments().len()), "{received:?}");
 }
@@ -514,7 +518,7 @@ fn volatile_frame() -> Frame {
 fn frame_of(event: &Emit<'_>) -> Frame {
     struct Anybody;
     impl sanket::App for Anybody {
-        fn connect(&mut self, _: SocketId, _: &sanket::Connect, _: &mut sanket::Effects<'_>) {}
+        fn connect(&mut self, _: SocketId, _: &sanket::ConnectRequest, _: &mut sanket::Effects<'_>) {}
         fn disconnect(&mut self, _: SocketId, _: Reason, _: &mut sanket::Effects<'_>) {}
     }
     let config = Arc::new(Config::default());

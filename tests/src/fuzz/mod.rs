@@ -5,14 +5,18 @@
 mod chat;
 mod client;
 mod codecs;
+mod connection;
 mod driver;
 mod echo;
+mod host;
 mod hub;
 mod session;
 
 pub use chat::chat;
 pub use client::client;
 pub use codecs::{engine_packet, jsonp, msgpack, packet, payload_v3, payload_v4, request};
+pub use connection::connection;
+pub use host::host;
 pub use hub::hub;
 pub use session::session;
 
@@ -20,10 +24,12 @@ pub use session::session;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 14] = [
     ("chat", chat),
     ("client", client),
+    ("connection", connection),
     ("engine_packet", engine_packet),
+    ("host", host),
     ("hub", hub),
     ("jsonp", jsonp),
     ("msgpack", msgpack),

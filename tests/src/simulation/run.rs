@@ -249,7 +249,7 @@ impl Simulation {
             Event::Cut => self.cut(who),
             Event::Closed(ws) => {
                 if self.person(who).ws == Some(ws) {
-                    self.come_back(who);
+                    self.reconnect(who);
                 }
             }
         }
@@ -383,13 +383,13 @@ impl Simulation {
         self.trace(u64::from(status), who);
         let person = self.person(who);
         if person.post.take_if(|post| *post == id).is_some() {
-            return if status == 200 { self.switch(who) } else { self.come_back(who) };
+            return if status == 200 { self.switch(who) } else { self.reconnect(who) };
         }
         person.poll.take_if(|poll| *poll == id);
         if status != 200 {
             // Refused because it has a WebSocket by now, or because the session is over.
             if self.person(who).ws.is_none() || self.person(who).way == Way::Polling {
-                self.come_back(who);
+                self.reconnect(who);
             }
             return;
         }
@@ -451,7 +451,7 @@ impl Simulation {
         self.figures.doubled += u64::from(reaction.doubled);
         self.figures.not_recovered += u64::from(reaction.fresh);
         if reaction.over {
-            self.come_back(who);
+            self.reconnect(who);
         } else if let Some(words) = reaction.say {
             self.say(who, words);
         }
@@ -547,7 +547,7 @@ impl Simulation {
         if self.rng.u8(0..100) >= silent {
             self.hang_up(who);
         }
-        self.come_back(who);
+        self.reconnect(who);
     }
 
     /// The server hears that somebody's connections are gone.
@@ -563,7 +563,7 @@ impl Simulation {
     }
 
     /// Somebody has no connection any more, and makes another one in a while.
-    fn come_back(&mut self, who: u32) {
+    fn reconnect(&mut self, who: u32) {
         let away = self.plan.cuts.map_or(RUSH, |cuts| cuts.away * 1_000);
         self.person(who).lose();
         let at = self.now.after(self.rng.u64(50..away.max(51)));
@@ -580,7 +580,7 @@ impl Simulation {
             if self.person(who).key.is_some() {
                 self.figures.cuts += 1;
                 self.hang_up(who);
-                self.come_back(who);
+                self.reconnect(who);
             }
         }
     }

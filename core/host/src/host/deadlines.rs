@@ -8,29 +8,33 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 
 #[derive(Debug, Default)]
-pub(crate) struct Deadlines {
+pub(crate) struct Deadlines(Mutex<Table>);
+
+#[derive(Debug, Default)]
+struct Table {
     /// By time, and by a number, since several may want the same moment.
-    table: Mutex<(BTreeMap<(Time, u64), Weak<Inner>>, u64)>,
+    looks: BTreeMap<(Time, u64), Weak<Inner>>,
+    number: u64,
 }
 
 impl Deadlines {
     /// Asks for a look at `line` at `at`.
     pub(crate) fn arm(&self, at: Time, line: &Arc<Inner>) {
-        let mut table = lock(&self.table);
-        let (table, number) = &mut *table;
-        *number += 1;
-        table.insert((at, *number), Arc::downgrade(line));
+        let mut table = lock(&self.0);
+        table.number += 1;
+        let key = (at, table.number);
+        table.looks.insert(key, Arc::downgrade(line));
     }
 
     /// When there is something to look at next.
     pub(crate) fn next(&self) -> Option<Time> {
-        lock(&self.table).0.first_key_value().map(|((at, _), _)| *at)
+        lock(&self.0).looks.first_key_value().map(|((at, _), _)| *at)
     }
 
     /// A connection that is to be looked at by `now`.
     pub(crate) fn take(&self, now: Time) -> Option<Option<Arc<Inner>>> {
-        let mut table = lock(&self.table);
-        let first = table.0.first_entry()?;
+        let mut table = lock(&self.0);
+        let first = table.looks.first_entry()?;
         (first.key().0 <= now).then(|| first.remove().upgrade())
     }
 }

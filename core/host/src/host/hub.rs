@@ -7,7 +7,7 @@ use super::combining::Combining;
 use super::shards::Cell;
 use super::turn::Turn;
 use crate::sync::lock;
-use sanket::{App, Delivery, Effects, Event as SocketEvent, Hub, Recipients, SocketId, Time};
+use sanket::{App, Delivery, Effects, Hub, Recipients, SocketEvent, SocketId, Time};
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};

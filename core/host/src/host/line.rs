@@ -129,6 +129,12 @@ impl Line {
         Interest::from_bits(self.inner.interest.load(Ordering::Acquire))
     }
 
+    /// How many bytes were received and are not used yet, and how many wait to be written.
+    #[must_use]
+    pub fn buffered(&self) -> (usize, usize) {
+        self.inner.state.with(|state| state.connection.buffered())
+    }
+
     /// Lets `access` have the connection, in a turn of its own, and does what follows.
     pub(super) fn enter<R>(&self, access: impl FnOnce(&mut State, Time) -> R) -> R {
         let mut turn = self.shared.turn();
@@ -219,20 +225,21 @@ impl Inner {
     /// Advances the connection and writes, again and again while that makes a difference.
     fn go_on(self: &Arc<Self>, state: &mut State, turn: &mut Turn<'_>, wakes: bool) {
         for _ in 0..ADVANCES {
-            self.advance(state, turn);
-            if !self.write(state, turn) {
+            // A session's first packet goes before whatever its client has sent behind the handshake.
+            if state.is_ready && !state.is_blocked {
+                self.transmit(state, turn);
+            }
+            let has_opened = self.advance(state, turn);
+            if !self.write(state, turn) && !has_opened {
                 break;
             }
-        }
-        if state.is_ready && !state.is_blocked {
-            self.transmit(state, turn);
         }
         self.settle(state, turn, wakes);
     }
 
     /// Writes what there is, as far as the socket takes it. Returns whether it took something.
     fn write(&self, state: &mut State, turn: &mut Turn<'_>) -> bool {
-        let mut wrote = false;
+        let (mut wrote, mut has_told) = (false, false);
         while !state.is_blocked {
             let bytes = state.connection.transmit();
             if bytes.is_empty() {
@@ -247,6 +254,11 @@ impl Inner {
                     state.is_blocked = n < bytes.len() && n == 0;
                     state.connection.transmitted(n, turn.now);
                     wrote = true;
+                }
+                // It may take more before the driver knows that this is waited for: so it is asked once more when it does.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && !has_told => {
+                    has_told = true;
+                    self.interest.fetch_or(Interest { write: true, ..Interest::default() }.to_bits(), Ordering::SeqCst);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => state.is_blocked = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -120,6 +120,8 @@ pub(crate) struct Shared {
     winding_down: AtomicBool,
     /// New connections are not taken.
     draining: AtomicBool,
+    /// When connections that speak HTTP are cut, in milliseconds.
+    cut_at: AtomicU64,
     /// The application has panicked, or was dropped.
     ended: AtomicBool,
     failed: AtomicBool,
@@ -155,6 +157,7 @@ impl<A: App + Send + 'static> Host<A> {
             left_over: AtomicBool::new(false),
             winding_down: AtomicBool::new(false),
             draining: AtomicBool::new(false),
+            cut_at: AtomicU64::new(u64::MAX),
             ended: AtomicBool::new(false),
             failed: AtomicBool::new(false),
         };
@@ -187,15 +190,16 @@ impl<A> Host<A> {
     pub fn accept(&self, peer: Peer, socket: Arc<dyn Socket>) -> Option<Line> {
         let shared = &self.shared;
         let permit = shared.limiter.admit(peer.address)?;
-        let is_refused = matches!(permit, Permit::Refused);
-        let connection = Connection::new(shared.http.clone(), shared.driver.now());
-        let line = shared.line(peer, socket, permit, connection);
-        let refuses = is_refused || shared.draining.load(Ordering::Acquire);
-        line.enter(|state, _| {
-            if refuses {
-                state.connection.reject(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many connections"));
+        let refuses = matches!(permit, Permit::Refused) || shared.draining.load(Ordering::Acquire);
+        let (http, now) = (shared.http.clone(), shared.driver.now());
+        let connection = match refuses {
+            true => {
+                Connection::refused(http, Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many connections"), now)
             }
-        });
+            false => Connection::new(http, now),
+        };
+        let line = shared.line(peer, socket, permit, connection);
+        line.enter(|_, _| ());
         Some(line)
     }
 
@@ -263,11 +267,15 @@ impl<A> Host<A> {
         self.shared.close_sessions(&mut self.shared.turn());
     }
 
-    /// Closes connections that are idle, and the others when their requests are answered. WebSockets are left alone: they end
-    /// with their sessions. New connections are told that there is no room.
+    /// Closes connections that are idle, and the others when their requests are answered, at the latest after
+    /// [`HttpConfig::drain_deadline`]. WebSockets are left alone: they end with their sessions. New connections are told that
+    /// there is no room.
     pub fn drain(&self) {
         self.shared.draining.store(true, Ordering::Release);
         let mut turn = self.shared.turn();
+        let cut_at = turn.now.after(self.shared.http.drain_deadline);
+        self.shared.cut_at.store(cut_at.as_millis(), Ordering::Release);
+        self.shared.due(cut_at);
         self.shared.all_lines().iter().for_each(|line| line.drain(&mut turn));
     }
 
@@ -291,8 +299,7 @@ impl<A> Host<A> {
 
     /// Ends all connections that speak HTTP.
     pub fn cut(&self) {
-        let mut turn = self.shared.turn();
-        self.shared.all_lines().iter().for_each(|line| line.cut(&mut turn));
+        self.shared.cut(&mut self.shared.turn());
     }
 
     /// Drops the application. To be called when the server is not used any more.
@@ -354,7 +361,8 @@ impl Shared {
         self.alarm.store(u64::MAX, Ordering::SeqCst);
         let cells = self.cells.iter().map(|cell| Time::from_millis(cell.alarm.load(Ordering::SeqCst)));
         let left_over = self.left_over.load(Ordering::SeqCst).then(Time::default);
-        let times = cells.chain(left_over).chain(self.deadlines.next()).chain([self.hub.alarm()]);
+        let cut_at = Time::from_millis(self.cut_at.load(Ordering::SeqCst));
+        let times = cells.chain([cut_at]).chain(left_over).chain(self.deadlines.next()).chain([self.hub.alarm()]);
         let next = times.min().unwrap_or(Time::NEVER);
         self.alarm.fetch_min(next.as_millis(), Ordering::SeqCst);
         (next != Time::NEVER).then_some(next)
@@ -373,10 +381,18 @@ impl Shared {
                 line.handle_timeout(&mut turn);
             }
         }
+        if self.cut_at.load(Ordering::Acquire) <= now.as_millis() {
+            self.cut_at.store(u64::MAX, Ordering::Release);
+            self.cut(&mut turn);
+        }
         if self.left_over.swap(false, Ordering::AcqRel) || self.hub.alarm() <= now {
             self.hub.want();
             turn.events = true;
         }
+    }
+
+    fn cut(&self, turn: &mut Turn<'_>) {
+        self.all_lines().iter().for_each(|line| line.cut(turn));
     }
 
     fn close_sessions(&self, turn: &mut Turn<'_>) {

@@ -5,7 +5,7 @@ use super::Shared;
 use super::turn::{Turn, Waiter, Work};
 use crate::sync::lock;
 use rustc_hash::FxHashMap;
-use sanket::{Event as SocketEvent, Key, Output, RequestId, Shard, Sid, SocketId, Time};
+use sanket::{Key, Output, RequestId, Shard, Sid, SocketEvent, SocketId, Time};
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -90,16 +90,16 @@ fn an_unread_body_is_thrown_away_if_it_is_small() {
 
 #[test]
 fn an_unread_body_ends_the_connection_if_it_is_long() {
-    let house = || Bench::new(HttpConfig { linger_bytes: 1000, ..HttpConfig::default() });
-    let mut bench = house();
+    let open = || Bench::new(HttpConfig { linger_bytes: 1000, ..HttpConfig::default() });
+    let mut bench = open();
     let reply = bench.post("/ignore", "Content-Length: 1001", "").reply();
     assert_eq!((reply.text(), reply.closes()), ("ignored", true));
     bench.is_closed();
-    let mut bench = house();
+    let mut bench = open();
     bench.post("/ignore", "Transfer-Encoding: chunked", format!("3e9\r\n{}", "x".repeat(1001)));
     assert_eq!(bench.reply().text(), "ignored");
     bench.is_closed();
-    let mut bench = house();
+    let mut bench = open();
     bench.post("/ignore", "Transfer-Encoding: chunked", "no chunk\r\n");
     assert_eq!(bench.reply().text(), "ignored");
     bench.is_closed();
