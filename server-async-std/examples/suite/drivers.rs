@@ -1,6 +1,9 @@
 //! The suites' servers on other runtimes: the examples of `sanket-host`, as they are, with a route for tests.
 
 #[allow(dead_code, reason = "its `main`")]
+#[path = "../../../core/host/examples/axum/main.rs"]
+mod on_axum;
+#[allow(dead_code, reason = "its `main`")]
 #[path = "../../../core/host/examples/smol.rs"]
 mod on_smol;
 #[allow(dead_code, reason = "its `main`")]
@@ -89,4 +92,26 @@ pub(crate) fn threads<A: App + Send + 'static>(app: A, setup: Setup, addresses: 
     }
     on_threads::serve(host, driver, || _ = async_std::task::block_on(signals.next()));
     Ok(())
+}
+
+pub(crate) fn axum<A: App + Send + 'static>(app: A, setup: Setup, addresses: &[SocketAddr]) -> io::Result<()> {
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let driver = on_axum::Tokio::new();
+        let host = Host::new(app, setup, driver.clone());
+        tokio::spawn(on_axum::keep_time(host.clone(), driver));
+        let counted = host.clone();
+        let sessions = axum::routing::get(async move || counted.sessions().to_string());
+        let application = on_axum::mount(host.clone(), axum::Router::new().route("/sessions", sessions));
+        let mut serving = tokio::task::JoinSet::new();
+        for address in addresses {
+            let mut signals = signals()?;
+            let listener = listen(*address)?;
+            listener.set_nonblocking(true)?;
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            let stop = async move { signals.next().await };
+            serving.spawn(on_axum::serve(host.clone(), application.clone(), listener, stop));
+        }
+        serving.join_all().await;
+        Ok(())
+    })
 }

@@ -51,6 +51,7 @@ enum Driver {
     Tokio,
     Smol,
     Threads,
+    Axum,
 }
 
 /// The servers that outside suites talk to
@@ -175,6 +176,7 @@ fn serve(args: &Args, app: impl App + Send + 'static, options: Options) -> std::
         Driver::Tokio => drivers::tokio(app, setup, &addresses(port)),
         Driver::Smol => drivers::smol(app, setup, &addresses(port)),
         Driver::Threads => drivers::threads(app, setup, &addresses(port)),
+        Driver::Axum => drivers::axum(app, setup, &addresses(port)),
     }
 }
 
