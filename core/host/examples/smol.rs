@@ -99,9 +99,8 @@ pub(crate) async fn accept<A: Send + 'static>(host: Host<A>, listener: Async<Tcp
         // It fails if the peer has gone already, which is read then.
         let _ = socket.get_ref().set_nodelay(true);
         let stream = Arc::new(Stream { socket, waker: Mutex::default() });
-        if let Some(line) = host.accept(Peer { address: Some(address.ip()), secure: false }, stream.clone()) {
-            smol::spawn(connection(host.clone(), stream, line)).detach();
-        }
+        let line = host.accept(Peer { address: Some(address.ip()), secure: false }, stream.clone());
+        _ = line.map(|line| smol::spawn(connection(host.clone(), stream, line)).detach());
     }
 }
 

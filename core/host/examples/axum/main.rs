@@ -1,22 +1,18 @@
-//! A Socket.IO server in front of an axum application, whose requests hyper reads: what a request comes to, and the deadlines.
+//! A Socket.IO server in front of an axum application, whose requests hyper reads. Here: deadlines, beginning and end.
 //!
 //! `cargo run --release -p sanket-host --example axum`, then point any socket.io-client at <http://127.0.0.1:8081>.
 
+mod requests;
 mod websocket;
 
-use axum::extract::{ConnectInfo, Request};
-use axum::http::{StatusCode, request::Parts};
+use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse as _, Response};
-use axum::{Router, body::Body, routing::get, serve::ListenerExt as _};
-use futures_util::StreamExt as _;
+use axum::{Router, routing::get, serve::ListenerExt as _};
+use requests::respond;
 use sanket::{Chat, ChatConfig, Time};
-use sanket_host::host::mount::{Post, Reply, Wait, Waited};
 use sanket_host::host::{Driver, Host, Setup};
-use sanket_host::request::{Peer, RequestHead};
-use std::future::{pending, poll_fn};
 use std::time::{Duration, Instant, SystemTime};
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{future::pending, io, net::SocketAddr, sync::Arc};
 use tokio::time::{sleep, timeout};
 use tokio::{net::TcpListener, sync::Notify};
 
@@ -90,85 +86,6 @@ pub(crate) fn mount<A: Send + 'static>(host: Host<A>, application: Router) -> Ro
             if host.is_path(request.uri().path()) { respond(&host, request).await } else { next.run(request).await }
         }
     }))
-}
-
-async fn respond<A>(host: &Host<A>, mut request: Request) -> Response {
-    let connection = hyper::upgrade::on(&mut request);
-    let address = request.extensions().get().map(|ConnectInfo::<SocketAddr>(address)| address.ip());
-    let (head, body) = request.into_parts();
-    let waited = match host.request(&Head(&head), &Peer { address, secure: false }) {
-        Reply::Response(answer) => Waited::Response(answer),
-        Reply::Upgrade(upgrade) => Waited::Upgrade(upgrade),
-        Reply::Wait(wait) => wait_for(wait).await,
-        Reply::Post(post) => match read(body, post).await {
-            Ok(wait) => wait_for(wait).await,
-            Err(response) => return response,
-        },
-    };
-    match waited {
-        Waited::Response(answer) => response(answer),
-        Waited::Upgrade(upgrade) => websocket::hand_over(upgrade, connection),
-    }
-}
-
-/// Waits no longer than is allowed. If the client goes, hyper drops the future, which tells the host.
-async fn wait_for(mut wait: Wait) -> Waited {
-    if let Some(limit) = wait.limit() {
-        match timeout(Duration::from_millis(limit), &mut wait).await {
-            Ok(waited) => return waited,
-            Err(_) => wait.give_up(),
-        }
-    }
-    wait.await
-}
-
-/// Reads the body of a POST, unless nobody wants it any more.
-async fn read(body: Body, mut post: Post) -> Result<Wait, Response> {
-    let (mut pieces, mut bytes) = (body.into_data_stream(), Vec::new());
-    while bytes.len() <= post.limit() {
-        tokio::select! {
-            answer = poll_fn(|cx| post.poll_refused(cx)) => return Err(response(answer)),
-            piece = pieces.next() => match piece {
-                Some(Ok(piece)) => bytes.extend_from_slice(&piece),
-                Some(Err(_)) => return Err(StatusCode::BAD_REQUEST.into_response()),
-                None => break,
-            }
-        }
-    }
-    Ok(post.finish(&bytes))
-}
-
-fn response(answer: sanket_host::http::Response) -> Response {
-    let mut response = Response::builder().status(answer.status);
-    for (name, value) in answer.headers() {
-        response = response.header(name, value);
-    }
-    if answer.closes {
-        response = response.header("connection", "close");
-    }
-    // Names and values are those of HTTP.
-    response.body(Body::from(answer.body)).unwrap_or_default()
-}
-
-/// The head of a request in the host's words.
-struct Head<'a>(&'a Parts);
-
-impl RequestHead for Head<'_> {
-    fn method(&self) -> &str {
-        self.0.method.as_str()
-    }
-
-    fn path(&self) -> &str {
-        self.0.uri.path()
-    }
-
-    fn query(&self) -> &str {
-        self.0.uri.query().unwrap_or_default()
-    }
-
-    fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.0.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
-    }
 }
 
 #[tokio::main]

@@ -1,8 +1,5 @@
 //! WebSockets of the example: tokio-tungstenite carries them, message by message.
 
-use super::response;
-use axum::http::header::{CONNECTION, HeaderValue};
-use axum::response::Response;
 use futures_util::{SinkExt as _, StreamExt as _};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -24,17 +21,14 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 type WebSocket = WebSocketStream<TokioIo<Upgraded>>;
 
-/// Answers with 101. Once the connection is handed over, the WebSocket lives in a task of its own.
-pub(super) fn hand_over(upgrade: Upgrade, connection: OnUpgrade) -> Response {
-    let mut response = response(upgrade.response.clone());
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+/// Waits in a task for the connection of a request that is answered with 101. The WebSocket lives there.
+pub(super) fn hand_over(upgrade: Upgrade, connection: OnUpgrade) {
     tokio::spawn(async move {
         // If not, the upgrade is dropped, which says that there will be no WebSocket.
         if let Ok(Ok(connection)) = timeout(STALL, connection).await {
             carry(connection, upgrade.open()).await;
         }
     });
-    response
 }
 
 async fn carry(connection: Upgraded, mut messages: Messages) {
