@@ -5,11 +5,12 @@ use async_std::task::spawn;
 use futures_lite::{AsyncBufRead, AsyncRead, AsyncWrite, FutureExt as _};
 use sanket_host::host::application::{self, Gone, Head, Request, Responder, Writer};
 use sanket_host::http::{Refusal, Response};
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::io;
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use tide::http::headers::{CONTENT_TYPE, HeaderName, HeaderValue};
 use tide::http::{self, Method, StatusCode, Url, Version};
 
@@ -21,37 +22,42 @@ pub(crate) struct Tide<State>(pub(crate) tide::Server<State>);
 
 impl<State: Clone + Send + Sync + 'static> Application for Tide<State> {
     fn request(&self, request: Request) {
-        let app = self.0.clone();
-        spawn(async move {
-            let Request { head, peer, body, mut responder } = request;
-            let request = match convert(&head, body) {
-                Ok(mut request) => {
-                    let port = 0;
-                    request.set_peer_addr(peer.address.map(|address| std::net::SocketAddr::new(address, port)));
-                    request
-                }
-                Err(refusal) => return responder.respond(&refusal.response()),
-            };
-            let respond = async { Some(AssertUnwindSafe(app.respond(request)).catch_unwind().await) };
-            let gone = async {
-                poll_fn(|cx| responder.poll_gone(cx)).await;
-                None
-            };
-            // The application's future is dropped when the client has gone.
-            let response: http::Response = match respond.or(gone).await {
-                None => return,
-                Some(Ok(Ok(response))) => response,
-                Some(Ok(Err(error))) => http::Response::new(error.status()),
-                Some(Err(_panic)) => {
-                    log::error!("an endpoint panicked");
-                    return responder.respond(&internal_error());
-                }
-            };
-            match response.status() {
-                StatusCode::SwitchingProtocols => switch(responder, response).await,
-                _ => send(responder, response).await,
-            }
-        });
+        let mut response = Box::pin(respond(self.0.clone(), request));
+        // What is there at once is sent at once, also to a client that has ended its direction; the rest is a task.
+        if response.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            spawn(response);
+        }
+    }
+}
+
+async fn respond<State: Clone + Send + Sync + 'static>(app: tide::Server<State>, request: Request) {
+    let Request { head, peer, body, mut responder } = request;
+    let request = match convert(&head, body) {
+        Ok(mut request) => {
+            let port = 0;
+            request.set_peer_addr(peer.address.map(|address| SocketAddr::new(address, port)));
+            request
+        }
+        Err(refusal) => return responder.respond(&refusal.response()),
+    };
+    let respond = async { Some(AssertUnwindSafe(app.respond(request)).catch_unwind().await) };
+    let gone = async {
+        poll_fn(|cx| responder.poll_gone(cx)).await;
+        None
+    };
+    // The application's future is dropped when the client has gone.
+    let response: http::Response = match respond.or(gone).await {
+        None => return,
+        Some(Ok(Ok(response))) => response,
+        Some(Ok(Err(error))) => http::Response::new(error.status()),
+        Some(Err(_panic)) => {
+            log::error!("an endpoint panicked");
+            return responder.respond(&internal_error());
+        }
+    };
+    match response.status() {
+        StatusCode::SwitchingProtocols => switch(responder, response).await,
+        _ => send(responder, response).await,
     }
 }
 

@@ -200,13 +200,6 @@ impl Stream {
     }
 }
 
-impl Drop for Stream {
-    fn drop(&mut self) {
-        // Nobody is to be kept waiting by a descriptor that something else has inherited.
-        let _ = self.socket.shutdown(Shutdown::Both);
-    }
-}
-
 /// What a worker has to be told of, if it changes.
 fn bits(interest: Interest) -> u8 {
     u8::from(interest.read) | u8::from(interest.shutdown) << 1 | u8::from(interest.over) << 2

@@ -199,9 +199,7 @@ impl<A> Server<A> {
 
     /// Waits until the application panics, which closes all sessions. There is nothing to be done then but to end.
     pub async fn failed(&self) {
-        while !self.host.has_failed() {
-            sleep(LOOK).await;
-        }
+        self.driver.until_failed().await;
     }
 
     /// Closes every session and takes no more. Clients are told, and what is queued for them goes out. Returns when all sessions

@@ -10,6 +10,16 @@ use std::sync::{Arc, Mutex, Weak};
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines(Mutex<Table>);
 
+/// A look that was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look((Time, u64));
+
+impl Look {
+    pub(crate) fn at(self) -> Time {
+        self.0.0
+    }
+}
+
 #[derive(Debug, Default)]
 struct Table {
     /// By time, and by a number, since several may want the same moment.
@@ -19,11 +29,17 @@ struct Table {
 
 impl Deadlines {
     /// Asks for a look at `line` at `at`.
-    pub(crate) fn arm(&self, at: Time, line: &Arc<Inner>) {
+    pub(crate) fn arm(&self, at: Time, line: &Arc<Inner>) -> Look {
         let mut table = lock(&self.0);
         table.number += 1;
         let key = (at, table.number);
         table.looks.insert(key, Arc::downgrade(line));
+        Look(key)
+    }
+
+    /// Takes back what was asked for.
+    pub(crate) fn disarm(&self, look: Look) {
+        lock(&self.0).looks.remove(&look.0);
     }
 
     /// When there is something to look at next.

@@ -62,6 +62,10 @@ pub trait Driver: Send + Sync + 'static {
         request.not_found();
     }
 
+    /// The application has panicked: all sessions are closed, and there is nothing to be done but to end. The default does
+    /// nothing; [`Host::has_failed`](super::Host::has_failed) says so, too.
+    fn failed(&self) {}
+
     /// Runs something that takes a few milliseconds, elsewhere if possible. The default runs it here.
     fn run(&self, job: Job) {
         job();
@@ -80,6 +84,10 @@ impl<D: Driver> Driver for Arc<D> {
 
     fn request(&self, request: Request) {
         (**self).request(request);
+    }
+
+    fn failed(&self) {
+        (**self).failed();
     }
 
     fn run(&self, job: Job) {

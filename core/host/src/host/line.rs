@@ -4,6 +4,7 @@
 use super::Shared;
 use super::application::Wakers;
 use super::combining::Combining;
+use super::deadlines::Look;
 use super::driver::{Interest, Socket};
 use super::exchange::Exchange;
 use super::limiter::Permit;
@@ -55,7 +56,7 @@ pub(super) struct State {
     pub(super) is_paused: bool,
     permit: Permit,
     /// When the host looks at it next.
-    armed: Time,
+    look: Option<Look>,
     /// The socket took less than there was.
     is_blocked: bool,
     /// The socket takes nothing any more: what is to be written is dropped, until reading finds the end.
@@ -102,7 +103,7 @@ impl Line {
             is_ready: false,
             is_paused: false,
             permit,
-            armed: Time::NEVER,
+            look: None,
             is_blocked: false,
             is_broken: false,
         };
@@ -160,9 +161,10 @@ impl Drop for Line {
         self.inner.is_gone.store(true, Ordering::Release);
         self.inner.enter(&mut turn, false, |state, turn| state.connection.end_of_stream(turn.now));
         self.shared.forget_line(&self.inner);
-        self.inner
-            .state
-            .with(|state| self.shared.limiter.release(&std::mem::replace(&mut state.permit, Permit::Foreign)));
+        self.inner.state.with(|state| {
+            state.look.take().into_iter().for_each(|look| self.shared.deadlines.disarm(look));
+            self.shared.limiter.release(&std::mem::replace(&mut state.permit, Permit::Foreign));
+        });
     }
 }
 
@@ -273,10 +275,10 @@ impl Inner {
         state.connection.swap_buffer(&mut turn.room.bytes);
         let due = [state.connection.poll_timeout(), state.exchange.poll_timeout()].into_iter().flatten().min();
         if let Some(due) = due
-            && due < state.armed
+            && state.look.is_none_or(|look| due < look.at())
         {
-            state.armed = due;
-            turn.shared.arm_line(due, self);
+            let earlier = state.look.replace(turn.shared.arm_line(due, self));
+            earlier.into_iter().for_each(|look| turn.shared.deadlines.disarm(look));
         }
         let interest = state.interest();
         let bits = interest.to_bits();
@@ -291,7 +293,7 @@ impl Inner {
     /// It is time to look at the connection.
     pub(super) fn handle_timeout(self: &Arc<Self>, turn: &mut Turn<'_>) {
         self.enter(turn, true, |state, turn| {
-            state.armed = Time::NEVER;
+            state.look = None;
             state.connection.handle_timeout(turn.now);
             self.handle_exchange_timeout(state, turn);
         });

@@ -36,7 +36,7 @@ use crate::http::{Connection, HttpConfig, Refusal};
 use crate::request::{Peer, RequestHead, RequestOptions};
 use crate::sync::lock;
 use ::http::StatusCode;
-use deadlines::Deadlines;
+use deadlines::{Deadlines, Look};
 use entropy::Entropy;
 use hub::{Pump, Room};
 use limiter::{Limiter, Permit};
@@ -345,9 +345,10 @@ impl Shared {
         }
     }
 
-    fn arm_line(&self, at: Time, line: &Arc<Inner>) {
-        self.deadlines.arm(at, line);
+    fn arm_line(&self, at: Time, line: &Arc<Inner>) -> Look {
+        let look = self.deadlines.arm(at, line);
         self.due(at);
+        look
     }
 
     /// A turn has done its share, and there is more.
@@ -412,7 +413,7 @@ impl Shared {
         for cell in &self.cells {
             self.resume(cell, turn);
         }
-        self.due(Time::default());
+        self.driver.failed();
     }
 }
 

@@ -85,15 +85,15 @@ mod tests {
         let mut output = Output::default();
         output.buffer().extend_from_slice(b"abcd");
         output.set_boundary();
-        output.buffer().extend_from_slice(b"ef");
-        assert_eq!((output.next(), output.len()), (&b"abcd"[..], 6));
+        output.buffer().extend_from_slice(b"e");
+        assert_eq!((output.next(), output.len()), (&b"abcd"[..], 5));
         output.consume(3);
         // Moves what is left to the front.
         output.buffer().extend_from_slice(b"gh");
-        assert_eq!((output.next(), output.len()), (&b"d"[..], 5));
+        assert_eq!((output.next(), output.len(), output.sent), (&b"d"[..], 4, 0));
         output.consume(1);
-        assert_eq!(output.next(), b"efgh");
-        output.consume(4);
+        assert_eq!(output.next(), b"egh");
+        output.consume(3);
         assert!(output.is_empty() && output.next().is_empty());
         output.buffer().extend_from_slice(b"ij");
         assert_eq!(output.next(), b"ij");
@@ -102,8 +102,9 @@ mod tests {
     #[test]
     fn allocations_are_lent_and_given_back() {
         let (mut output, mut spare) = (Output::default(), Vec::with_capacity(100));
+        spare.push(b'x');
         output.swap(&mut spare);
-        assert_eq!(spare.capacity(), 0);
+        assert!(spare.capacity() == 0 && output.is_empty());
         output.buffer().extend_from_slice(b"abc");
         output.consume(2);
         output.swap(&mut spare);

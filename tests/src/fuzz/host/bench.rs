@@ -101,7 +101,12 @@ impl Bench {
         } else if has(b'e') {
             setup.config.protocol = Protocol::EngineIo;
         }
-        let recovery = Recovery { window: 2_000, max_log: 5_000, max_absent: 2, max_absent_bytes: 1_000 };
+        let recovery = Recovery {
+            max_disconnection_duration: 2_000,
+            max_log: 5_000,
+            max_persisted_sessions: 2,
+            max_persisted_bytes: 1_000,
+        };
         setup.config.recovery = has(b'r').then_some(recovery);
         if has(b't') {
             setup.http = small();
@@ -231,7 +236,7 @@ impl Bench {
                 let _ = self.host.apply(|_, fx| fx.emit(Target::Namespace(&Nsp::ROOT), "news", &1));
             }
             b'P' => {
-                let _ = self.host.apply(|_, fx| fx.disconnect_all(Target::Namespace(&Nsp::ROOT), true));
+                let _ = self.host.apply(|_, fx| fx.disconnect_sockets(Target::Namespace(&Nsp::ROOT), true));
             }
             b'H' => self.host.handle_timeout(),
             b'r' => self.application.command(argument),
@@ -381,7 +386,10 @@ impl Bench {
         let written = client.wire.taken(|taken| responses::read(taken, &is_head));
         let answers = &written.answers;
         for (answer, asked) in answers.iter().zip(&asked) {
-            assert!(answer.field("x-target").is_none_or(|target| target == asked.target), "the answer to another request");
+            assert!(
+                answer.field("x-target").is_none_or(|target| target == asked.target),
+                "the answer to another request"
+            );
             assert!(answer.status != 101 || asked.upgrades);
         }
         let closed = asked.iter().position(|asked| asked.closes);

@@ -29,18 +29,18 @@ use tunnel::Tunnel;
 /// these calls, and after each response, [`poll`](Self::poll) is called until it returns `None`. `now` counts from the Unix
 /// epoch, for the `date` of responses.
 ///
-/// ```text
-///          head read              response complete, body left
-///   Head ─────────────► Exchange ───────────────────────────► Discard ──► Head
-///    ▲                   │    │ switch                          │ too long, too slow
-///    └───────────────────┘    └───────► WebSocket               ▼
-///      response complete                  │    │ violation    Linger ──► Over
-///                                         ▼    └────────────►
-///                                       Ending ──► Over
-/// ```
+/// | State | Waits for | Deadline | Then |
+/// |-------|-----------|----------|------|
+/// | Head | a request's head | `head_timeout`, or idle: `keep_alive_timeout` | Exchange |
+/// | Exchange | the response | while the host waits for the body: `body_idle_timeout`, `body_timeout` | Head, Discard, Linger, WebSocket |
+/// | Discard | the rest of a body that nobody reads | `linger_timeout` | Head, Linger |
+/// | WebSocket | messages | while closing: `close_timeout` | Ending, Linger, Over |
+/// | Linger | the client's end of the stream, after the last response | `linger_timeout`; WebSocket: `close_timeout` | Over |
+/// | Ending | the output to be written | WebSocket: `close_timeout` | Over |
 ///
-/// Every state but Exchange has a deadline at any time; in Exchange there is one while the client is what is waited for. How
-/// long a response takes to be made is not limited here: a long poll takes long, and whoever answers knows its deadline.
+/// Beside these, HTTP output that the client does not take has `write_stall_timeout` in every state. The deadlines of an idle
+/// Head, of Discard and of Linger begin when the output is written. How long a response takes to be made is not limited here:
+/// a long poll takes long, and whoever answers it knows its deadline.
 #[derive(Debug)]
 pub struct Connection {
     config: Arc<HttpConfig>,
