@@ -200,9 +200,9 @@ async fn carry(connection: Connection, mut messages: Messages) {
         }
     };
     let farewell = async {
-        if websocket.close(frame).await.is_ok() {
-            while let Some(Ok(_)) = websocket.next().await {}
-        }
+        // It fails if the client has closed it. Reading on sends the answer then.
+        let _ = websocket.close(frame).await;
+        while let Some(Ok(_)) = websocket.next().await {}
     };
     farewell.or(sleep(CLOSE_TIMEOUT)).await;
 }

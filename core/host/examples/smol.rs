@@ -9,11 +9,10 @@ use sanket_host::request::Peer;
 use smol::channel::{Receiver, Sender, bounded};
 use smol::future::{FutureExt as _, pending, poll_fn};
 use smol::{Async, Timer};
-use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
-use std::task::{Poll, Waker};
 use std::time::{Duration, Instant, SystemTime};
+use std::{io, io::Read as _, io::Write as _};
+use std::{sync::Arc, sync::Mutex, task::Poll, task::Waker};
 
 /// What the host needs of the runtime.
 pub(crate) struct Smol {
@@ -62,7 +61,6 @@ impl Socket for Stream {
     }
 
     fn wake(&self, _: Interest) {
-        // It is never poisoned.
         self.waker.lock().ok().and_then(|mut waker| waker.take()).into_iter().for_each(Waker::wake);
     }
 }
@@ -101,10 +99,8 @@ pub(crate) async fn accept<A: Send + 'static>(host: Host<A>, listener: Async<Tcp
         // It fails if the peer has gone already, which is read then.
         let _ = socket.get_ref().set_nodelay(true);
         let stream = Arc::new(Stream { socket, waker: Mutex::default() });
-        let peer = Peer { address: Some(address.ip()), secure: false };
-        if let Some(line) = host.accept(peer, stream.clone()) {
-            smol::spawn(connection(host.clone(), stream, line)).detach();
-        }
+        let line = host.accept(Peer { address: Some(address.ip()), secure: false }, stream.clone());
+        _ = line.map(|line| smol::spawn(connection(host.clone(), stream, line)).detach());
     }
 }
 

@@ -1,8 +1,14 @@
 //! The suites' servers on other runtimes: the examples of `sanket-host`, as they are, with a route for tests.
 
 #[allow(dead_code, reason = "its `main`")]
+#[path = "../../../core/host/examples/axum/main.rs"]
+mod on_axum;
+#[allow(dead_code, reason = "its `main`")]
 #[path = "../../../core/host/examples/smol.rs"]
 mod on_smol;
+#[allow(dead_code, reason = "its `main`")]
+#[path = "../../../core/host/examples/threads.rs"]
+mod on_threads;
 #[allow(dead_code, reason = "its `main`")]
 #[path = "../../../core/host/examples/tokio.rs"]
 mod on_tokio;
@@ -38,7 +44,6 @@ where
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
     announce(listener.local_addr()?);
     Ok(listener)
 }
@@ -51,7 +56,9 @@ pub(crate) fn tokio<A: App + Send + 'static>(app: A, setup: Setup, addresses: &[
         let _ = known.set(host.clone());
         let mut signals = signals()?;
         for address in addresses {
-            let listener = tokio::net::TcpListener::from_std(listen(*address)?)?;
+            let listener = listen(*address)?;
+            listener.set_nonblocking(true)?;
+            let listener = tokio::net::TcpListener::from_std(listener)?;
             tokio::spawn(on_tokio::accept(host.clone(), listener));
         }
         on_tokio::serve(host, driver, signals.next()).await;
@@ -71,4 +78,40 @@ pub(crate) fn smol<A: App + Send + 'static>(app: A, setup: Setup, addresses: &[S
     }
     smol::block_on(on_smol::serve(host, driver, signals.next()));
     Ok(())
+}
+
+pub(crate) fn threads<A: App + Send + 'static>(app: A, setup: Setup, addresses: &[SocketAddr]) -> io::Result<()> {
+    let known = Known::default();
+    let driver = on_threads::Threads::new(application(known.clone()));
+    let host = Host::new(app, setup, driver.clone());
+    let _ = known.set(host.clone());
+    let mut signals = signals()?;
+    for address in addresses {
+        let (host, listener) = (host.clone(), listen(*address)?);
+        std::thread::spawn(move || on_threads::accept(&host, &listener));
+    }
+    on_threads::serve(host, driver, || _ = async_std::task::block_on(signals.next()));
+    Ok(())
+}
+
+pub(crate) fn axum<A: App + Send + 'static>(app: A, setup: Setup, addresses: &[SocketAddr]) -> io::Result<()> {
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let driver = on_axum::Tokio::new();
+        let host = Host::new(app, setup, driver.clone());
+        tokio::spawn(on_axum::keep_time(host.clone(), driver));
+        let counted = host.clone();
+        let sessions = axum::routing::get(async move || counted.sessions().to_string());
+        let application = on_axum::mount(host.clone(), axum::Router::new().route("/sessions", sessions));
+        let mut serving = tokio::task::JoinSet::new();
+        for address in addresses {
+            let mut signals = signals()?;
+            let listener = listen(*address)?;
+            listener.set_nonblocking(true)?;
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            let stop = async move { signals.next().await };
+            serving.spawn(on_axum::serve(host.clone(), application.clone(), listener, stop));
+        }
+        serving.join_all().await;
+        Ok(())
+    })
 }

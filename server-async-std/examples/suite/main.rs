@@ -50,6 +50,8 @@ enum Driver {
     AsyncStd,
     Tokio,
     Smol,
+    Threads,
+    Axum,
 }
 
 /// The servers that outside suites talk to
@@ -173,6 +175,8 @@ fn serve(args: &Args, app: impl App + Send + 'static, options: Options) -> std::
         Driver::AsyncStd => block_on(on_async_std(app, setup, addresses(port))),
         Driver::Tokio => drivers::tokio(app, setup, &addresses(port)),
         Driver::Smol => drivers::smol(app, setup, &addresses(port)),
+        Driver::Threads => drivers::threads(app, setup, &addresses(port)),
+        Driver::Axum => drivers::axum(app, setup, &addresses(port)),
     }
 }
 

@@ -35,6 +35,11 @@ impl Cell {
         Self { inside: Mutex::new(inside), eventful: AtomicBool::new(false), alarm: AtomicU64::new(u64::MAX) }
     }
 
+    /// Whether there are events for the hub.
+    pub(crate) fn has_events(&self) -> bool {
+        self.eventful.load(Ordering::Acquire)
+    }
+
     /// How many requests and WebSockets there are.
     pub(crate) fn waiters(&self) -> usize {
         lock(&self.inside).waiters.len()
