@@ -102,18 +102,15 @@ mod tests {
 
     #[test]
     fn requests_follow_each_other() {
-        let bytes = b"POST /a HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi\r\nPUT /b HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n\
+        let bytes =
+            b"POST /a HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi\r\nPUT /b HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n\
             2;x\r\nab\r\n1\r\nc\r\n0\r\nT: 1\r\n\r\nGET /c HTTP/1.1\r\nConnection: x, Close\r\n\r\nGET";
         let all = read_all(bytes);
         let seen: Vec<_> = all
             .iter()
             .map(|asked| (&*asked.target, asked.closes, asked.body.as_ref().map(|(body, _)| &**body)))
             .collect();
-        assert_eq!(seen, [
-            ("/a", false, Some(&b"hi"[..])),
-            ("/b", true, Some(b"abc")),
-            ("/c", true, Some(b""))
-        ]);
+        assert_eq!(seen, [("/a", false, Some(&b"hi"[..])), ("/b", true, Some(b"abc")), ("/c", true, Some(b""))]);
         let partial = read_all(b"POST /a HTTP/1.1\r\nContent-Length: 5\r\n\r\nhi");
         assert_eq!((partial.len(), &partial[0].body), (1, &None));
     }

@@ -185,13 +185,16 @@ mod tests {
         assert_eq!(flags, b"st");
         let items: Vec<Item> = std::iter::from_fn(|| tape.next(&|n| Some(n.to_string()))).collect();
         let bytes = |bytes: &[u8]| Item::Bytes(bytes.to_vec());
-        assert_eq!(items, [
-            bytes(b"GET /1\r\n\x81\x82\x12\x34\x56\x78\x7a\x5d"),
-            Item::Do(b'r', 2),
-            bytes(b"2\r\nab\r\n0\r\n\r\n"),
-            Item::Do(b'W', 0),
-            bytes(b"Content-Length: 9\r\n\r\naaaaaaaaax"),
-            bytes(b"y"),
-        ]);
+        assert_eq!(
+            items,
+            [
+                bytes(b"GET /1\r\n\x81\x82\x12\x34\x56\x78\x7a\x5d"),
+                Item::Do(b'r', 2),
+                bytes(b"2\r\nab\r\n0\r\n\r\n"),
+                Item::Do(b'W', 0),
+                bytes(b"Content-Length: 9\r\n\r\naaaaaaaaax"),
+                bytes(b"y"),
+            ]
+        );
     }
 }

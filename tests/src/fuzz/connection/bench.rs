@@ -135,7 +135,8 @@ impl Bench {
             b'k' => drop(self.take(1 + usize::from(argument) * 16)),
             b'd' => self.pass(millis(argument)),
             b'T' => {
-                let next = self.connection.poll_timeout().map_or(0, |at| at.as_millis().saturating_sub(now.as_millis()));
+                let next =
+                    self.connection.poll_timeout().map_or(0, |at| at.as_millis().saturating_sub(now.as_millis()));
                 self.pass(next);
             }
             b'E' => self.ended = true,
@@ -287,8 +288,8 @@ impl Bench {
         self.shut = connection.wants_shutdown();
         let is_open = self.app.is_switched && self.end.is_none() && !self.app.is_closing;
         // A client that is told that it sends too little is waited for, and one that does not take what was written.
-        let waits_for_app = self.app.pending.as_ref().is_some_and(|pending| !pending.waits)
-            && (output == 0 || self.app.is_switched);
+        let waits_for_app =
+            self.app.pending.as_ref().is_some_and(|pending| !pending.waits) && (output == 0 || self.app.is_switched);
         let has_deadline = connection.poll_timeout().is_some();
         assert!(is_over || is_open || waits_for_app || has_deadline, "the client is waited for without end");
         assert_eq!(connection.is_websocket(), self.app.is_switched);
@@ -313,7 +314,11 @@ impl Bench {
             self.app.command(&mut self.connection, 0, self.now);
             self.turn();
         }
-        let ends = self.connection.wants_shutdown() || self.told_of_end || self.draining || self.app.is_switched || self.app.is_refused();
+        let ends = self.connection.wants_shutdown()
+            || self.told_of_end
+            || self.draining
+            || self.app.is_switched
+            || self.app.is_refused();
         let asked = requests::read_all(&self.sent[..self.received]);
         self.check_requests(&asked);
         if !ends && self.app.pending.is_none() {
@@ -344,7 +349,8 @@ impl Bench {
         self.check_requests(&asked);
         if is_silent {
             // It neither sends nor takes.
-            (self.received, self.takes, self.held) = (self.sent.len(), false, self.held || self.received < self.sent.len());
+            (self.received, self.takes, self.held) =
+                (self.sent.len(), false, self.held || self.received < self.sent.len());
         } else {
             (self.ended, self.takes) = (true, true);
         }

@@ -383,7 +383,10 @@ impl Bench {
         let written = client.wire.taken(|taken| responses::read(taken, &is_head));
         let answers = &written.answers;
         for (answer, asked) in answers.iter().zip(&asked) {
-            assert!(answer.field("x-target").is_none_or(|target| target == asked.target), "the answer to another request");
+            assert!(
+                answer.field("x-target").is_none_or(|target| target == asked.target),
+                "the answer to another request"
+            );
             assert!(answer.status != 101 || asked.upgrades);
         }
         let closed = asked.iter().position(|asked| asked.closes);
