@@ -2,12 +2,13 @@
 //!
 //! `cargo run --release -p sanket-tests --example simulate -- --clients 1000000 --minutes 10 --seed 1`
 //!
-//! With `--cuts` the network breaks connections now and then. Still, all clients must get all messages. The program
-//! ends with figures and a number that depends on everything that happened: the same for the same seed on every
-//! machine.
+//! With `--bytes` clients write HTTP and WebSocket into simulated TCP streams, and the server is the whole host; without,
+//! packets are handed to the protocol. With `--cuts` the network breaks connections now and then. Still, all clients must get
+//! all messages. The program ends with figures and a number that depends on everything that happened: the same for the same
+//! seed on every machine.
 
 use clap::Parser;
-use sanket_tests::simulation::{Cuts, Plan, Simulation};
+use sanket_tests::simulation::{ByteSimulation, Cuts, Figures, Plan, Simulation};
 use std::panic;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -15,6 +16,10 @@ use std::time::Instant;
 /// A server and its clients in virtual time
 #[derive(Debug, Parser)]
 struct Args {
+    /// Clients write bytes into simulated TCP streams
+    #[arg(long)]
+    bytes: bool,
+
     /// How many people there are
     #[arg(long, default_value_t = 10_000)]
     clients: usize,
@@ -56,26 +61,33 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let cuts = args.cuts.then_some(Cuts { life: args.life, away: args.away, silent: args.silent });
     let messages = args.messages.unwrap_or((args.clients as u64 / 600).max(10));
-    let Args { clients, minutes, seed, storm, .. } = args;
+    let Args { bytes, clients, minutes, seed, storm, .. } = args;
     let plan = Plan { clients, minutes, seed, messages, storm, cuts };
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         report(info);
-        eprintln!("something that is promised does not hold; again: {plan}");
+        eprintln!("something that is promised does not hold; again: {plan}{}", if bytes { " --bytes" } else { "" });
     }));
     let started = Instant::now();
-    let mut simulation = Simulation::new(plan);
-    loop {
-        let goes_on = simulation.advance(60_000);
-        let (minute, present) = (simulation.elapsed() / 60_000, simulation.present());
-        let events = simulation.figures().events;
-        eprintln!("minute {minute}: {present} people, {events} events, {:.1} s", started.elapsed().as_secs_f64());
-        if !goes_on {
-            break;
+    let report = |elapsed: u64, present: usize, figures: &Figures| {
+        let (minute, events, seconds) = (elapsed / 60_000, figures.events, started.elapsed().as_secs_f64());
+        eprintln!("minute {minute}: {present} people, {events} events, {seconds:.1} s");
+    };
+    let (figures, memory) = if bytes {
+        let mut simulation = ByteSimulation::new(plan);
+        while simulation.advance(60_000) {
+            report(simulation.elapsed(), simulation.present(), simulation.figures());
         }
-    }
-    let memory = peak_memory();
-    let figures = simulation.finish();
+        let memory = peak_memory();
+        (simulation.finish(), memory)
+    } else {
+        let mut simulation = Simulation::new(plan);
+        while simulation.advance(60_000) {
+            report(simulation.elapsed(), simulation.present(), simulation.figures());
+        }
+        let memory = peak_memory();
+        (simulation.finish(), memory)
+    };
     println!("events          {}", figures.events);
     println!("connections     {}, of which {} were cut", figures.connections, figures.cuts);
     println!("upgrades        {}", figures.upgrades);

@@ -77,7 +77,7 @@ pub(crate) fn read_frames(bytes: &[u8], written: &mut Written) {
 }
 
 /// The response at the start, and how long it is. `None`: not even its head is complete.
-fn read_answer(bytes: &[u8], is_head: bool) -> Option<(Answer, usize)> {
+pub(crate) fn read_answer(bytes: &[u8], is_head: bool) -> Option<(Answer, usize)> {
     let prefix = bytes.len().min(9);
     assert_eq!(&bytes[..prefix], &b"HTTP/1.1 "[..prefix], "no response");
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;

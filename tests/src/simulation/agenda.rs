@@ -44,44 +44,50 @@ pub(crate) enum Words {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct Entry<E> {
     at: Time,
     number: u64,
     who: u32,
     /// Which of somebody's lives it is for; what was planned for an earlier one does not happen.
     life: u32,
-    event: Event,
+    event: E,
 }
 
-impl PartialEq for Entry {
+impl<E> PartialEq for Entry<E> {
     fn eq(&self, other: &Self) -> bool {
         self.number == other.number
     }
 }
 
-impl Eq for Entry {}
+impl<E> Eq for Entry<E> {}
 
-impl PartialOrd for Entry {
+impl<E> PartialOrd for Entry<E> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Entry {
+impl<E> Ord for Entry<E> {
     /// The earliest is the greatest, which a heap gives out first.
     fn cmp(&self, other: &Self) -> Ordering {
         (other.at, other.number).cmp(&(self.at, self.number))
     }
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct Agenda {
-    heap: BinaryHeap<Entry>,
+#[derive(Debug)]
+pub(crate) struct Agenda<E> {
+    heap: BinaryHeap<Entry<E>>,
     number: u64,
 }
 
-impl Agenda {
-    pub(crate) fn plan(&mut self, at: Time, who: u32, life: u32, event: Event) {
+impl<E> Default for Agenda<E> {
+    fn default() -> Self {
+        Self { heap: BinaryHeap::new(), number: 0 }
+    }
+}
+
+impl<E> Agenda<E> {
+    pub(crate) fn plan(&mut self, at: Time, who: u32, life: u32, event: E) {
         self.number += 1;
         self.heap.push(Entry { at, number: self.number, who, life, event });
     }
@@ -92,7 +98,7 @@ impl Agenda {
     }
 
     /// The next thing, with the moment, whom it happens to, and in which life.
-    pub(crate) fn take(&mut self) -> Option<(Time, u32, u32, Event)> {
+    pub(crate) fn take(&mut self) -> Option<(Time, u32, u32, E)> {
         self.heap.pop().map(|entry| (entry.at, entry.who, entry.life, entry.event))
     }
 }

@@ -8,10 +8,12 @@
 //! ```
 
 mod agenda;
+mod bytes;
 mod person;
 mod run;
 mod talk;
 
+pub use bytes::ByteSimulation;
 pub use run::{Figures, Simulation};
 
 use std::fmt;

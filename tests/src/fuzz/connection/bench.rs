@@ -218,7 +218,11 @@ impl Bench {
     fn poll(&mut self) {
         let now = self.now;
         for _ in 0..1_000_000 {
-            let Some(event) = self.connection.poll(now, App::read) else { return };
+            let pending = self.connection.buffered().1;
+            let event = self.connection.poll(now, App::read);
+            // Where the other end of a WebSocket has broken the protocol or gone, what waits is dropped.
+            self.lost |= pending > 0 && self.connection.buffered().1 == 0;
+            let Some(event) = event else { return };
             assert!(self.end.is_none(), "an event behind the last: {event:?}");
             match event {
                 Event::Request(heard) => self.app.begin(&mut self.connection, heard, now),

@@ -195,6 +195,8 @@ impl Bench {
             b'W' => self.client().wire.set_room(usize::MAX),
             b'd' => self.pass(millis(argument)),
             b'T' => {
+                // The host may ask to be called for deadlines that have moved, which depends on how bytes were cut.
+                self.held = true;
                 let at = self.host.poll_timeout().map_or(0, Time::as_millis);
                 self.pass(at.saturating_sub(self.machine.now().as_millis()).min(1_000_000));
             }
@@ -408,17 +410,24 @@ impl Bench {
 
 /// Finds the ids of sessions in what a client got from `from` on; returns from where to look next.
 fn look_for_sids(taken: &[u8], from: usize, sids: &mut Vec<String>) -> usize {
-    const BEFORE: &[u8] = b"{\"sid\":\"";
-    const BEHIND: &[u8] = b"\",\"upgrades\"";
     /// Letters of an id.
     const LETTERS: usize = 22;
-    let length = BEFORE.len() + LETTERS + BEHIND.len();
+    /// The longest that is looked at: an id and what is around it, with a backslash before each quote.
+    const LENGTH: usize = 56;
     let mut next = from;
-    for (at, window) in taken.windows(length).enumerate().skip(from) {
-        if window.starts_with(BEFORE) && window.ends_with(BEHIND) {
-            sids.push(String::from_utf8_lossy(&window[BEFORE.len()..BEFORE.len() + LETTERS]).into_owned());
-        }
+    for (at, window) in taken.windows(LENGTH).enumerate().skip(from) {
         next = at + 1;
+        let Some(rest) = window.strip_prefix(b"0{").map(|rest| skip(rest, b"\\\"")) else { continue };
+        let Some(rest) = rest.strip_prefix(b"sid").map(|rest| skip(rest, b"\\\":")) else { continue };
+        let Some((id, rest)) = rest.split_at_checked(LETTERS) else { continue };
+        if skip(rest, b"\\\",").starts_with(b"upgrades") {
+            sids.push(String::from_utf8_lossy(id).into_owned());
+        }
     }
     next
+}
+
+/// What follows letters of a kind.
+fn skip<'a>(bytes: &'a [u8], letters: &[u8]) -> &'a [u8] {
+    &bytes[bytes.iter().take_while(|byte| letters.contains(byte)).count()..]
 }

@@ -14,14 +14,14 @@ use sanket::{
 use std::collections::BTreeMap;
 
 /// People in a room.
-const ROOM: u32 = 100;
+pub(super) const ROOM: u32 = 100;
 /// Milliseconds that the network takes, at least and at most.
-const LATENCY: (u64, u64) = (5, 80);
+pub(super) const LATENCY: (u64, u64) = (5, 80);
 /// The first people come within so many milliseconds, and after a storm.
-const RUSH: u64 = 10_000;
+pub(super) const RUSH: u64 = 10_000;
 /// Nobody says anything in the last so many milliseconds, so that what is on its way arrives.
-const QUIET: u64 = 60_000;
-const INTERVAL: u64 = 25_000;
+pub(super) const QUIET: u64 = 60_000;
+pub(super) const INTERVAL: u64 = 25_000;
 
 /// What came of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub struct Simulation {
     config: Config,
     server: Server<Talk>,
     people: Vec<Person>,
-    agenda: Agenda,
+    agenda: Agenda<Event>,
     now: Time,
     end: Time,
     rng: fastrand::Rng,
