@@ -178,7 +178,9 @@ impl Stream {
     /// What has arrived at the server by `now`, in one piece: what comes close together is read at once.
     pub(super) fn take_up(&mut self, now: Time) -> (Vec<u8>, bool) {
         let mut bytes = Vec::new();
-        while let Some((_, up)) = self.up.pop_front_if(|(at, _)| *at <= now) {
+        while self.up.front().is_some_and(|(at, _)| *at <= now)
+            && let Some((_, up)) = self.up.pop_front()
+        {
             match up {
                 Up::Bytes(more) if bytes.is_empty() => bytes = more,
                 Up::Bytes(more) => bytes.extend(more),
