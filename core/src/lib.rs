@@ -86,6 +86,7 @@ mod digits;
 mod engine;
 mod farewell;
 mod frame;
+mod grace;
 mod id;
 mod population;
 mod room;
@@ -104,6 +105,7 @@ pub use engine::{
     decode_text,
 };
 pub use frame::{Frame, Revision, WsMessage};
+pub use grace::Grace;
 pub use id::{Key, RequestId, Sid, SocketId};
 pub use population::Population;
 pub use room::{

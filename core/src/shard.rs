@@ -6,6 +6,7 @@ use crate::engine::output as engine;
 use crate::engine::{Ask, NewSession, Output, RequestError, Response, Transport};
 use crate::farewell::Farewells;
 use crate::frame::{Frame, Revision, WsMessage};
+use crate::grace::Grace;
 use crate::id::{Key, RequestId, Sid, SocketId};
 use crate::population::Population;
 use crate::socket::client::{Client, Context, Events};
@@ -15,13 +16,6 @@ use crate::wheel::Wheel;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-
-/// How late a call may be, in milliseconds after [`Shard::poll_timeout`], before the process counts as stalled: longer
-/// than a busy driver is late, shorter than any deadline of the default configuration.
-const STALL: u64 = 1_000;
-/// Milliseconds after a stall in which no session is ended by a deadline. A driver has read once from all its sockets
-/// by then.
-const GRACE: u64 = 1_000;
 
 /// Some of the server's clients. The [crate's documentation](crate) shows how a driver calls it.
 ///
@@ -45,7 +39,7 @@ pub struct Shard {
     by_sid: BTreeMap<Sid, Key>,
     wheel: Wheel,
     /// Deadlines are not handled before.
-    grace_until: Time,
+    grace: Grace,
     outputs: VecDeque<(Key, Output)>,
     events: Events,
     population: Arc<Population>,
@@ -82,7 +76,7 @@ impl Shard {
             free: Vec::new(),
             by_sid: BTreeMap::new(),
             wheel: Wheel::new(),
-            grace_until: Time::default(),
+            grace: Grace::default(),
             outputs: VecDeque::new(),
             events: Events::default(),
             population,
@@ -257,7 +251,7 @@ impl Shard {
     /// 1,000 ms after a stall.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
-        Some(self.wheel.next().max(self.grace_until)).filter(|_| self.wheel.next() != Time::NEVER)
+        Some(self.grace.judged(self.wheel.next())).filter(|_| self.wheel.next() != Time::NEVER)
     }
 
     /// The next thing that the driver is to do. To be called until it returns `None` after each call, before the lock
@@ -312,10 +306,8 @@ impl Shard {
     }
 
     fn look_at_due(&mut self) {
-        if self.poll_timeout().is_some_and(|asked| self.now > asked.after(STALL)) {
-            self.grace_until = self.now.after(GRACE);
-        }
-        if self.now < self.grace_until {
+        self.grace.notice(self.poll_timeout(), self.now);
+        if self.grace.holds(self.now) {
             return;
         }
         let mut due = Vec::new();

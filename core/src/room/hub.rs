@@ -99,8 +99,9 @@ impl<A: App> Hub<A> {
     /// Handles all deadlines that are due at `now`, and wakes the application if it is time.
     pub fn handle_timeout(&mut self, now: Time) {
         self.now = self.now.max(now);
+        self.state.grace.notice(self.poll_timeout(), self.now);
         // In the order of their times. What the application adds meanwhile is due later.
-        loop {
+        while !self.state.grace.holds(self.now) {
             let acks = self.state.acks.next_deadline().filter(|(at, _)| *at <= self.now);
             let connect = self.state.connects.next_deadline().filter(|(at, _)| *at <= self.now);
             match (acks, connect) {

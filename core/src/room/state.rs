@@ -13,6 +13,7 @@ use super::target::Target;
 use crate::config::{Config, Protocol};
 use crate::engine::Reason;
 use crate::frame::Frame;
+use crate::grace::Grace;
 use crate::id::SocketId;
 use crate::socket::Delivery;
 use crate::time::Time;
@@ -35,6 +36,8 @@ pub(crate) struct State {
     pub(crate) leaving: Option<(SocketId, u64)>,
     /// When the application is to be woken; [`Time::NEVER`] if it is not.
     pub(crate) wake: Time,
+    /// Whether the deadlines of acknowledgements and connect requests are judged.
+    pub(crate) grace: Grace,
     /// The application's decisions that are carried out when its call has returned.
     pub(crate) decisions: VecDeque<Decision>,
     deliveries: VecDeque<(Recipients, Delivery)>,
@@ -65,6 +68,7 @@ impl State {
             acks: PendingAcks::default(),
             leaving: None,
             wake: Time::NEVER,
+            grace: Grace::default(),
             decisions: VecDeque::new(),
             deliveries: VecDeque::new(),
             delivery_bytes: 0,
@@ -73,8 +77,8 @@ impl State {
 
     /// The earliest deadline; [`Time::NEVER`] if there is none.
     pub(crate) fn poll_timeout(&self) -> Time {
-        let acks = self.acks.next_deadline().map_or(Time::NEVER, |(at, _)| at);
-        let connects = self.connects.next_deadline().map_or(Time::NEVER, |(at, _)| at);
+        let acks = self.acks.next_deadline().map_or(Time::NEVER, |(at, _)| self.grace.judged(at));
+        let connects = self.connects.next_deadline().map_or(Time::NEVER, |(at, _)| self.grace.judged(at));
         let recovery = self.recovery.as_ref().map_or(Time::NEVER, Recovery::poll_timeout);
         self.wake.min(acks).min(connects).min(recovery)
     }

@@ -3,7 +3,7 @@
 
 use super::line::Inner;
 use crate::sync::lock;
-use sanket::Time;
+use sanket::{Grace, Time};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 
@@ -25,6 +25,7 @@ struct Table {
     /// By time, and by a number, since several may want the same moment.
     looks: BTreeMap<(Time, u64), Weak<Inner>>,
     number: u64,
+    grace: Grace,
 }
 
 impl Deadlines {
@@ -44,12 +45,21 @@ impl Deadlines {
 
     /// When there is something to look at next.
     pub(crate) fn next(&self) -> Option<Time> {
-        lock(&self.0).looks.first_key_value().map(|((at, _), _)| *at)
+        let table = lock(&self.0);
+        table.looks.first_key_value().map(|((at, _), _)| table.grace.judged(*at))
+    }
+
+    /// The host was called at `now`, and had asked for `asked`.
+    pub(crate) fn notice(&self, asked: Option<Time>, now: Time) {
+        lock(&self.0).grace.notice(asked, now);
     }
 
     /// A connection that is to be looked at by `now`.
     pub(crate) fn take(&self, now: Time) -> Option<Option<Arc<Inner>>> {
         let mut table = lock(&self.0);
+        if table.grace.holds(now) {
+            return None;
+        }
         let first = table.looks.first_entry()?;
         (first.key().0 <= now).then(|| first.remove().upgrade())
     }

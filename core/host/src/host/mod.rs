@@ -372,6 +372,7 @@ impl Shared {
     fn handle_timeout(self: &Arc<Self>) {
         let mut turn = self.turn();
         let now = turn.now;
+        self.deadlines.notice(self.deadlines.next(), now);
         for cell in &self.cells {
             if cell.alarm.load(Ordering::Acquire) <= now.as_millis() {
                 self.with(cell, &mut turn, |access| access.shard().handle_timeout(now));
