@@ -318,7 +318,7 @@ impl Bench {
             || self.told_of_end
             || self.draining
             || self.app.is_switched
-            || self.app.is_refused();
+            || self.app.refused.is_some();
         let asked = requests::read_all(&self.sent[..self.received]);
         self.check_requests(&asked);
         if !ends && self.app.pending.is_none() {
@@ -340,6 +340,12 @@ impl Bench {
                 None => assert!(!is_whole, "a body that is not complete, or malformed"),
             }
             closed = asked.closes;
+        }
+        if let Some((400, index, is_body)) = self.app.refused
+            && let Some(asked) = asked.get(index)
+        {
+            let is_plain = if is_body { asked.has_plain_body && asked.body.is_some() } else { asked.has_plain_head };
+            assert!(!is_plain, "refused without a reason: {asked:?}");
         }
     }
 

@@ -388,6 +388,10 @@ impl Bench {
                 "the answer to another request"
             );
             assert!(answer.status != 101 || asked.upgrades);
+            let is_plain = asked.has_plain_head && asked.has_plain_body && asked.body.is_some();
+            // What the protocol refuses has a code of its own.
+            let is_malformed = answer.status == 400 && answer.body.starts_with(b"{\"code\":400");
+            assert!(!is_malformed || !is_plain, "refused without a reason: {asked:?}");
         }
         let closed = asked.iter().position(|asked| asked.closes);
         assert!(closed.is_none_or(|closed| answers.len() <= closed + 1), "kept in spite of `connection: close`");

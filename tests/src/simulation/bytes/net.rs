@@ -241,7 +241,8 @@ impl Net {
         if let Event::End = event {
             return (!std::mem::replace(&mut stream.has_ended, true)).then_some(News::End);
         }
-        let (_, bytes) = stream.down.pop_front_if(|(at, _)| *at <= now)?;
+        stream.down.front().filter(|(at, _)| *at <= now)?;
+        let (_, bytes) = stream.down.pop_front()?;
         if stream.wire.arrived(bytes.len())
             && let Some(line) = &self.streams[number as usize].as_ref()?.line
         {

@@ -178,7 +178,8 @@ impl Stream {
     /// What has arrived at the server by `now`, in one piece: what comes close together is read at once.
     pub(super) fn take_up(&mut self, now: Time) -> (Vec<u8>, bool) {
         let mut bytes = Vec::new();
-        while let Some((_, up)) = self.up.pop_front_if(|(at, _)| *at <= now) {
+        while self.has_up(now) {
+            let Some((_, up)) = self.up.pop_front() else { break };
             match up {
                 Up::Bytes(more) if bytes.is_empty() => bytes = more,
                 Up::Bytes(more) => bytes.extend(more),
