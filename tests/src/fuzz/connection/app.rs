@@ -192,6 +192,11 @@ impl App {
         self.stale.push(ticket);
     }
 
+    /// Whether all responses are complete.
+    pub(super) fn are_all_whole(&self) -> bool {
+        self.owed.len() == self.heard.len() && self.owed.iter().all(|owed| owed.is_whole)
+    }
+
     fn owe(&mut self, status: u16, body: Vec<u8>, is_whole: bool) {
         self.made += 1_000 + body.len();
         self.owed.push(Owed { status, body, is_whole });

@@ -331,13 +331,16 @@ impl Bench {
             if let Some(line) = &client.line {
                 lines += 1;
                 let (received, output) = line.buffered();
+                assert!(output == 0 || !client.wire.has_room(), "{output} bytes are not written");
                 assert!(received + output <= MOST, "{received} and {output} bytes are held");
             }
             let sids = &mut self.sids;
             client.looked = client.wire.taken(|taken| look_for_sids(taken, client.looked, sids));
         }
         assert!(self.host.connections() <= lines, "connections of nobody");
-        assert!(self.host.websockets() <= lines, "WebSockets of nobody");
+        // Those whose WebSocket has ended are closed in a moment.
+        let no_http = self.host.connections() - self.host.http_connections();
+        assert!(self.host.websockets() <= no_http, "{} WebSockets among {no_http}", self.host.websockets());
         assert!(self.host.waiting() <= lines, "somebody waits who is gone");
         assert!(self.host.sessions() <= tight().max_sessions, "more sessions than there may be");
         assert!(!self.host.has_failed(), "the application has failed");

@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Bytes that may be on their way to a client, in its system or the server's.
-const WINDOW: usize = 64 << 10;
+/// Bytes that may be on their way to a client, in its system or the server's: so few that servers have to wait for it.
+const WINDOW: usize = 512;
 
 /// Connections that something has happened to on the server's side.
 pub(super) type Dirty = Arc<Mutex<Vec<u32>>>;
