@@ -33,7 +33,8 @@ pub(crate) fn read_all(bytes: &[u8]) -> Vec<Asked> {
     all
 }
 
-fn read(bytes: &[u8], mut at: usize) -> Option<Asked> {
+fn read(bytes: &[u8], start: usize) -> Option<Asked> {
+    let mut at = start;
     while matches!(bytes.get(at), Some(b'\r' | b'\n')) {
         at += 1;
     }
@@ -66,7 +67,7 @@ fn read(bytes: &[u8], mut at: usize) -> Option<Asked> {
         method,
         target,
         closes: has("connection", "close") || http10 && !has("connection", "keep-alive"),
-        has_plain_head: is_plain(first, &head, &fields),
+        has_plain_head: at == start && is_plain(first, &head, &fields),
         has_plain_body,
         upgrades: !http10 && has("connection", "upgrade") && value("upgrade").is_some(),
         body_start,
