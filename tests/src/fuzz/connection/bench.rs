@@ -336,7 +336,11 @@ impl Bench {
     fn check_it_is_kept(&self, asked: &[Asked]) {
         let is_small =
             |asked: &Asked| asked.has_plain_body && asked.body.as_ref().is_some_and(|(body, _)| body.len() <= 50);
-        let is_calm = !self.hurried && !self.upgraded && self.app.refused.is_none() && asked.iter().all(is_small);
+        let is_calm = !self.hurried
+            && !self.lost
+            && !self.app.is_switched
+            && self.app.refused.is_none()
+            && asked.iter().all(is_small);
         if is_calm && self.app.are_all_whole() && self.connection.wants_shutdown() {
             let is_head = |index: usize| asked.get(index).is_some_and(|asked| asked.method == "HEAD");
             let written = responses::read(&self.taken, &is_head);
