@@ -1,4 +1,4 @@
-//! Decimal numbers in what is sent: acks' ids and lengths. The standard library's formatting takes several times as long to begin.
+//! Writes decimal numbers (ids of acks, lengths). The standard library's formatting costs several times as much.
 
 use alloc::vec::Vec;
 

@@ -1,7 +1,8 @@
-//! Sessions that their client closed while no poll waited. Each answers one more poll, for a moment.
+//! Sessions that their client closed while no poll was waiting. Each answers one more poll, for a short time.
 //!
-//! A client that closes sends a GET and then the close packet, on two connections. Where several threads read them, the
-//! close packet can arrive first. The reference has one thread, so its GET waits already, and is answered with a noop.
+//! A client that closes sends a GET and then the close packet, on two connections. If several threads read them, the
+//! close packet can arrive first. The reference has one thread: its GET is already waiting, and is answered with a
+//! noop.
 
 use crate::engine::{Batch, Outgoing, Response};
 use crate::frame::Revision;
@@ -9,7 +10,7 @@ use crate::id::Sid;
 use crate::time::Time;
 use alloc::collections::VecDeque;
 
-/// Milliseconds that such a session is kept: longer than two requests sent together are apart when they arrive.
+/// Milliseconds that such a session is kept: longer than the delay between two requests that were sent together.
 const KEPT: u64 = 1_000;
 /// How many of them a shard keeps. Beyond it the oldest is dropped.
 const MAX: usize = 1_024;
@@ -27,7 +28,7 @@ struct Farewell {
 }
 
 impl Farewells {
-    /// Keeps a session that has just ended. `base64`: its answers must be text.
+    /// Keeps a session that has just ended. `base64`: responses to its polls must be text.
     pub(crate) fn keep(&mut self, sid: Sid, revision: Revision, base64: bool, now: Time) {
         self.drop_old(now);
         if self.0.len() >= MAX {
@@ -36,7 +37,7 @@ impl Farewells {
         self.0.push_back(Farewell { until: now.after(KEPT), sid, revision, base64 });
     }
 
-    /// The answer to the last poll of a session. The session is not kept any longer.
+    /// The response to the last poll of a session, which is not kept any longer.
     pub(crate) fn take(&mut self, sid: Sid, revision: Revision, now: Time) -> Option<Response> {
         self.drop_old(now);
         let index = self.0.iter().position(|farewell| farewell.sid == sid && farewell.revision == revision)?;

@@ -1,5 +1,5 @@
-//! An outgoing packet, encoded once and shared by everyone who gets it. It is bytes and the views of them that the
-//! transports need; what the bytes mean is known to those who make it (`socket::packet`, `engine::session`).
+//! An outgoing packet, encoded once and shared by all its recipients: its bytes, and views of them for each transport
+//! and revision. What the bytes mean is the business of those who make frames (`socket::encode`, `engine::session`).
 //!
 //! | recipient | text | attachment |
 //! |---|---|---|
@@ -14,7 +14,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::{BufMut, Bytes, BytesMut};
 
-/// Engine.IO protocol revision: what the `EIO` query parameter says.
+/// The revision of the Engine.IO protocol, from the query parameter `EIO`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Revision {
     /// `EIO=3`: JS clients 1.x and 2.x.
@@ -34,7 +34,7 @@ impl Revision {
     }
 }
 
-/// One WebSocket message, ready to be framed.
+/// A WebSocket message, ready to be framed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WsMessage {
     /// A text message; the bytes are UTF-8.
@@ -43,12 +43,12 @@ pub enum WsMessage {
     Binary(Bytes),
 }
 
-/// One Engine.IO `message` packet (or the `open` packet) with the attachments that follow it, encoded. Cloning shares.
+/// An encoded Engine.IO `message` packet, or the `open` packet, with its attachments. Cloning shares the bytes.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// The packet with its type digit. Empty where there is only something binary.
+    /// The packet with its type digit. Empty if there is only a binary message.
     text: Bytes,
-    /// What most frames do without.
+    /// Boxed, because most frames have none of it.
     more: Option<Arc<More>>,
     volatile: bool,
     compress: bool,
@@ -57,39 +57,39 @@ pub struct Frame {
 #[derive(Debug)]
 struct More {
     attachments: Box<[Bytes]>,
-    /// Whether each attachment has `0x04` before it, as EIO=3 wants it; EIO=4 looks past that byte.
+    /// Whether the byte `0x04` stands before each attachment, as EIO=3 requires. EIO=4 skips it.
     typed: bool,
-    /// How many bytes they are, each with a type byte.
+    /// The length of all attachments, each with a byte for its type.
     attached: usize,
-    /// What EIO=3 clients get instead, where that is something else.
+    /// The frame for EIO=3 clients, if it is another one.
     v3: Option<Frame>,
 }
 
-/// The type digit of a `message` packet in EIO=3's binary form.
+/// The type byte of a `message` packet in EIO=3's binary form.
 pub(crate) const MESSAGE: u8 = 0x04;
 
 impl Frame {
-    /// A frame of `text`, an Engine.IO packet with its type digit, and the attachments that belong to it. They are shared,
-    /// not copied.
+    /// A frame of `text`, an Engine.IO packet with its type digit, and of its attachments, which are shared, not
+    /// copied.
     #[must_use]
     pub fn new(text: String, attachments: &[Bytes]) -> Self {
         Self::encoded(text.into_bytes(), attachments)
     }
 
-    /// The same of UTF-8.
+    /// As [`Frame::new`], from bytes that are UTF-8.
     pub(crate) fn encoded(text: Vec<u8>, attachments: &[Bytes]) -> Self {
         let more = (!attachments.is_empty()).then(|| Arc::new(More::new(attachments.into())));
         Self { text: text.into(), more, volatile: false, compress: true }
     }
 
-    /// A frame of nothing but a binary message.
+    /// A frame of a binary message only.
     #[must_use]
     pub fn binary(data: Bytes) -> Self {
         Self::new(String::new(), &[data])
     }
 
-    /// The same with attachments of its own: as EIO=3 clients get them, and as what is kept should have them, since what the
-    /// application gave may be a small part of something large. Must be called before the frame is shared.
+    /// Copies the attachments, and puts the type byte of EIO=3 before each. A frame that is kept should have copies,
+    /// because the application's bytes may be a small part of a large buffer. To be called before the frame is shared.
     #[must_use]
     pub(crate) fn with_copies(mut self) -> Self {
         if let Some(more) = self.more.as_mut().and_then(Arc::get_mut)
@@ -101,7 +101,7 @@ impl Frame {
         self
     }
 
-    /// The same, with another text for EIO=3 clients. Must be called before the frame is shared.
+    /// Sets another text for EIO=3 clients. To be called before the frame is shared.
     #[must_use]
     pub(crate) fn with_v3_text(self, text: Vec<u8>) -> Self {
         let more = self.more.as_ref().map(|more| {
@@ -112,7 +112,7 @@ impl Frame {
         self.with_v3(v3)
     }
 
-    /// The same, with another frame for EIO=3 clients. Must be called before the frame is shared.
+    /// Sets another frame for EIO=3 clients. To be called before the frame is shared.
     #[must_use]
     pub(crate) fn with_v3(mut self, v3: Self) -> Self {
         let more = self.more.get_or_insert_with(|| Arc::new(More::new(Box::default())));
@@ -122,43 +122,43 @@ impl Frame {
         self
     }
 
-    /// The same, to be dropped where the client can not take it at once.
+    /// Marks the frame as volatile: it is dropped if the client cannot take it at once.
     #[must_use]
     pub(crate) fn volatile(self) -> Self {
         Self { volatile: true, ..self }
     }
 
-    /// The same, not worth compressing.
+    /// Marks the frame as not worth compressing.
     #[must_use]
     pub(crate) fn uncompressed(self) -> Self {
         Self { compress: false, ..self }
     }
 
-    /// Whether it may be dropped where the client can not take it at once.
+    /// Whether the frame is dropped if the client cannot take it at once.
     #[must_use]
     pub fn is_volatile(&self) -> bool {
         self.volatile
     }
 
-    /// Whether a poll's answer may be compressed for its sake.
+    /// Whether the frame is worth compressing in the response to a poll.
     #[must_use]
     pub fn wants_compression(&self) -> bool {
         self.compress
     }
 
-    /// The packet with its Engine.IO type digit; nothing where there is only something binary.
+    /// The packet with its Engine.IO type digit. Empty if there is only a binary message.
     #[must_use]
     pub fn text(&self, revision: Revision) -> &str {
-        // Made of text, and immutable since.
+        // It was made from a string, and does not change.
         core::str::from_utf8(self.text_bytes(revision)).unwrap_or_default()
     }
 
-    /// The same as bytes, which costs nothing.
+    /// The packet as bytes, without a check for UTF-8.
     pub(crate) fn text_bytes(&self, revision: Revision) -> &[u8] {
         &self.of(revision).text
     }
 
-    /// What clients of a revision get.
+    /// The frame that clients of this revision get.
     fn of(&self, revision: Revision) -> &Self {
         match (revision, &self.more) {
             (Revision::V3, Some(more)) => more.v3.as_ref().unwrap_or(self),
@@ -166,7 +166,7 @@ impl Frame {
         }
     }
 
-    /// The bytes of the attachments.
+    /// The attachments, without type bytes.
     pub(crate) fn attachments(&self, revision: Revision) -> impl Iterator<Item = &[u8]> {
         let more = self.of(revision).more.as_deref();
         let skip = usize::from(more.is_some_and(|more| more.typed));
@@ -174,15 +174,15 @@ impl Frame {
         attachments.iter().map(move |data| data.get(skip..).unwrap_or_default())
     }
 
-    /// How many bytes a queue counts for it: text and attachments, without transport overhead.
+    /// The bytes that it counts for in a queue: text and attachments, without transport overhead.
     #[must_use]
     pub fn cost(&self) -> usize {
         self.text.len() + self.more.as_ref().map_or(0, |more| more.attached)
     }
 
-    /// About how many bytes it holds in memory, besides itself.
+    /// About how many bytes of memory it holds, besides its own size.
     pub(crate) fn held(&self) -> usize {
-        /// What the counters of something shared take.
+        /// The counters of a shared allocation.
         const SHARED: usize = 24;
         let text = if self.text.is_empty() { 0 } else { SHARED + self.text.len() };
         let more = self.more.as_ref().map_or(0, |more| {
@@ -190,7 +190,7 @@ impl Frame {
             let attached: usize = attachments.iter().map(|data| size_of::<Bytes>() + SHARED + data.len()).sum();
             let v3 = v3.as_ref().map_or(0, |v3| match (v3.text.is_empty(), v3.held()) {
                 (true, held) => held,
-                // Its attachments are the same.
+                // Its attachments are shared with this frame.
                 (false, held) => {
                     held - v3.more.iter().flat_map(|more| &more.attachments).map(Bytes::len).sum::<usize>()
                 }
@@ -200,14 +200,14 @@ impl Frame {
         text + more
     }
 
-    /// The WebSocket messages it consists of: the text if there is any, then each attachment.
+    /// The WebSocket messages of the frame: the text if there is any, then each attachment.
     pub fn messages(&self, revision: Revision) -> impl Iterator<Item = WsMessage> + '_ {
         let Self { text, more, .. } = self.of(revision);
         let text = Some(text).filter(|text| !text.is_empty()).map(|text| WsMessage::Text(text.clone()));
         text.into_iter().chain(more.iter().flat_map(move |more| more.messages(revision)))
     }
 
-    /// Appends them, of a frame that is not needed any more.
+    /// Appends the WebSocket messages of the frame without cloning them.
     pub(crate) fn into_messages(self, revision: Revision, into: &mut Vec<WsMessage>) {
         if self.more.is_none() {
             into.push(WsMessage::Text(self.text));
@@ -234,7 +234,7 @@ impl More {
     }
 }
 
-/// An attachment as EIO=3 has it.
+/// An attachment in EIO=3's form.
 fn typed(data: &[u8]) -> Bytes {
     let mut bytes = BytesMut::with_capacity(1 + data.len());
     bytes.put_u8(MESSAGE);

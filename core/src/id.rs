@@ -1,5 +1,5 @@
-//! The names of things. A [`Sid`] is the only one that a peer ever sees, and it is a secret; the others are numbers
-//! between driver and core.
+//! The ids of clients, sockets and requests. Only a [`Sid`] is ever sent to a peer; it is a secret. The others are
+//! numbers shared by driver and core.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,13 +7,13 @@ use core::fmt;
 
 /// An Engine.IO session id: 128 bits, printed as 22 characters of URL-safe base64.
 ///
-/// Whoever knows a session's id can speak as its client, so it must come from the operating system's generator. The
-/// core makes none; the driver hands them in with [`Shard::open`](crate::Shard::open).
+/// Whoever knows a session's id can act as its client, so ids must come from the operating system's generator. The core
+/// makes none: the driver hands them in with [`Shard::open`](crate::Shard::open).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sid([u8; 16]);
 
 impl Sid {
-    /// How many characters a printed id has.
+    /// The number of characters of the printed form.
     pub const LEN: usize = 22;
 
     /// An id of these 128 bits.
@@ -28,7 +28,7 @@ impl Sid {
         &self.0
     }
 
-    /// Reads the printed form; `None` for anything that [`fmt::Display`] would not have written.
+    /// Parses the printed form. `None` for any text that [`fmt::Display`] does not produce.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if text.len() != Self::LEN {
@@ -39,8 +39,8 @@ impl Sid {
         (n == bytes.len()).then_some(Self(bytes))
     }
 
-    /// The `serial`th id of a family; the zeroth is `self`. Used for the public ids of a client's sockets, which are
-    /// no secrets, so that one draw of 128 random bits serves all namespaces of a client.
+    /// The `serial`th id of a family, of which `self` is the zeroth. A client's sockets have public ids of one family.
+    /// Those are no secrets, so 128 random bits are enough for all namespaces of a client.
     #[must_use]
     pub(crate) fn sibling(mut self, serial: u32) -> Self {
         for (byte, more) in self.0.iter_mut().zip(serial.to_le_bytes()) {
@@ -52,12 +52,12 @@ impl Sid {
     /// The printed form.
     pub(crate) fn text(self) -> SidText {
         let mut text = [0; Self::LEN];
-        // 16 bytes are always 22 characters; if that were untrue the id would print as something that matches nothing.
+        // 16 bytes always give 22 characters. Otherwise the id would print as a text that matches no session.
         let _ = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text);
         SidText(text)
     }
 
-    /// Bits that differ from session to session, to spread heartbeats with.
+    /// Bits that differ from session to session; they spread the first heartbeats.
     pub(crate) fn spread(self) -> u32 {
         let [a, b, c, d, ..] = self.0;
         u32::from_le_bytes([a, b, c, d])
@@ -70,7 +70,7 @@ impl fmt::Display for Sid {
     }
 }
 
-/// An id as it is printed.
+/// The printed form of an id.
 pub(crate) struct SidText([u8; Sid::LEN]);
 
 impl SidText {
@@ -80,14 +80,14 @@ impl SidText {
 }
 
 impl fmt::Debug for Sid {
-    /// A credential does not belong into a log: four characters tell sessions apart.
+    /// An id is a credential and must not be logged. Three bytes are enough to tell sessions apart.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, ..] = self.0;
         write!(f, "Sid({a:02x}{b:02x}{c:02x}…)")
     }
 }
 
-/// Where a client lives: shard, slot, and the slot's generation, so that a key outlives its client harmlessly.
+/// The place of a client: shard, slot, and generation of the slot. A key whose client is gone names no other client.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(u64);
 
@@ -102,7 +102,7 @@ impl Key {
         Self(u64::from(shard) << (2 * Self::SLOT_BITS) | slot << Self::SLOT_BITS | generation)
     }
 
-    /// The shard's number. Keys sort by it first.
+    /// The number of the shard. Keys are ordered by it first.
     #[must_use]
     pub const fn shard(self) -> u8 {
         (self.0 >> (2 * Self::SLOT_BITS)) as u8
@@ -119,18 +119,18 @@ impl fmt::Debug for Key {
     }
 }
 
-/// A driver's number for one HTTP request, upgrade requests included. Never used twice.
+/// The driver's number for an HTTP request, upgrade requests included. A number must not be used twice.
 ///
-/// An upgrade request's number goes on naming its WebSocket.
+/// The number of an upgrade request is also the number of its WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
-/// One client's place in one namespace. A client that leaves a namespace and comes back has a new one.
+/// A client's connection to a namespace. A client that leaves a namespace and joins it again has a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SocketId {
     /// The client.
     pub key: Key,
-    /// Which of the client's connections to namespaces, counted from 0.
+    /// The number of the connection among all of the client's, counted from 0.
     pub serial: u32,
 }
 

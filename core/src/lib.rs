@@ -1,20 +1,21 @@
-//! Engine.IO and Socket.IO, both generations of each, as state machines without I/O.
+//! Engine.IO revisions 3 and 4 and Socket.IO protocols 4 and 5, server side, as state machines without I/O.
 //!
-//! Bytes come in, bytes go out; sockets, threads and clocks are the driver's. The core is `no_std`, has no `unsafe`, and
-//! iterates over nothing whose order depends on chance, so that the same inputs at the same times give the same outputs,
-//! on any machine.
+//! Decoded input goes in, encoded output comes out. Sockets, threads and clocks belong to the driver. The crate is
+//! `no_std`, has no `unsafe`, and iterates over nothing whose order is random: the same inputs at the same times give
+//! the same outputs on every machine.
 //!
-//! # The map
+//! # Overview
 //!
-//! - A *client* is one Engine.IO session (`engine`) with its *sockets*, one a namespace (`socket`). It is told what has
-//!   happened as an [`Input`], decoded by [`decode_body`] or [`decode_message`], which remember nothing and belong
-//!   outside of every lock.
-//! - A [`Shard`] holds clients and their timers. It puts out [`Output`]s for the driver and [`Event`]s for the hub.
-//! - The [`Hub`] knows who is in which room, and asks the [`App`]. It puts out [`Delivery`]s for the shards. What an
-//!   application can do are the methods of [`Effects`]; whoever is outside comes in by [`Hub::apply`].
-//! - [`Server`] is one shard and the hub in one thread. A driver with threads has several shards, a lock for each, and
-//!   one hub.
-//! - [`Chat`] is an application.
+//! - A *client* is one Engine.IO session (`engine`) with its *sockets*, one for each namespace (`socket`). It takes
+//!   [`Input`]s. [`decode_body`] and [`decode_message`] make them from bytes; they have no state and need no lock.
+//! - A [`Shard`] holds clients and their timers. It returns [`Output`]s for the driver and [`SocketEvent`]s for the
+//!   hub.
+//! - The [`Hub`] holds the namespaces and rooms, and calls the [`App`]. It returns [`Delivery`]s for the shards. The
+//!   methods of [`Effects`] are what an application can do. Other code of the server does the same through
+//!   [`Hub::apply`].
+//! - A [`Server`] is one shard and the hub in one thread. A driver with several threads has several shards, each with a
+//!   lock, and one hub.
+//! - [`Chat`] is an example of an application.
 //!
 //! # The loop
 //!
@@ -24,14 +25,14 @@
 //! let mut server = Server::new(Chat::new(ChatConfig::default(), 7), Config::default());
 //! let mut now = Time::from_millis(0);
 //!
-//! // A GET without a session id. The ids come from the operating system's generator; these do not.
+//! // A GET without a session id. A driver takes the ids from the operating system's generator.
 //! let [sid, public, private] = [1, 2, 3].map(|n| Sid::from_bytes([n; 16]));
 //! let opening = Opening::Polling { base64: false };
 //! let new = NewSession { sid, public, private, revision: Revision::V4, opening, handshake: None };
 //! let key = server.shard.open(new, now).unwrap();
 //! server.shard.handle(key, Input::Poll(RequestId(1)), now);
 //!
-//! // After each input: let shard and hub talk, and do what they want done.
+//! // After each input: exchange events and deliveries between shard and hub, and carry out what they return.
 //! let mut handshake = None;
 //! server.pump(now, |_, output| match output {
 //!     Output::Respond(RequestId(1), response) => handshake = Some(response.into_parts()),
@@ -41,41 +42,39 @@
 //! assert_eq!(status, 200);
 //! assert!(body.starts_with(br#"0{"sid":"AQEBAQEBAQEBAQEBAQEBAQ""#));
 //!
-//! // Sleep until the next deadline, or until something comes in.
+//! // Sleep until the next deadline, or until there is input.
 //! now = server.poll_timeout().unwrap();
 //! server.handle_timeout(now);
 //! ```
 //!
-//! # What holds
+//! # Guarantees
 //!
-//! 1. Codecs remember nothing; machines parse nothing.
-//! 2. Nothing that a peer sends can make a machine fail, block, or grow without bound. There are no panics.
-//! 3. Every HTTP request gets exactly one answer, unless the driver said that it is gone.
-//! 4. Every state of a session has a deadline, and every queue a bound in bytes.
-//! 5. Any number of inputs may come between two drains; the outputs are the same.
-//! 6. A broadcast is encoded once, whoever gets it over whichever transport.
-//! 7. Time, ids and seeds come in from outside; order is never a hash's.
-//! 8. Where there is [recovery](Config::recovery), whoever comes back gets each kept event of its absence once, in order, and
-//!    only those that were said while it was a member; or is told to be somebody new.
+//! 1. Decoders have no state, and state machines do not parse.
+//! 2. Nothing that a peer sends makes a machine fail, block, panic, or grow without bound.
+//! 3. Every HTTP request gets exactly one response, unless the driver has reported that its connection is gone.
+//! 4. Every state of a session has a deadline, and every queue has a limit in bytes.
+//! 5. Any number of inputs may be handled between two calls of the `poll` functions. The outputs are the same.
+//! 6. A broadcast is encoded once for all recipients on all transports.
+//! 7. Time, ids and seeds are inputs. No order depends on a hash.
+//! 8. With [recovery](Config::recovery), a client that reconnects gets every event that it missed in its rooms, once
+//!    and in order, or else a new socket.
 //!
-//! # Where this differs from the first design
+//! # Design notes
 //!
-//! A client has no output queue of its own: it puts its outputs into its shard's, which saves the memory of a million
-//! empty queues. Inputs borrow what was decoded, and only what outlives the call is copied. Events for the hub wait in
-//! the shard until the hub fetches them, so that the driver needs no channel between the two, and one lock a turn is
-//! enough. A POST has a beginning of its own, since two of them may collide while their bodies are still coming. An event's
-//! arguments stay the text that was sent, and its name is found once, by the decoder. `App` has a clock, [`Effects::now`],
-//! and can ask to be woken: presence is told once a tick, and somebody has to know when that is.
-//!
-//! A delivery is for a list of [`Recipients`], which a room makes once and keeps until somebody comes or goes: a broadcast is one
-//! entry of the hub's queue, however many it is for.
-//!
-//! What ends in another call of the application (somebody is disconnected, let in, has answered) is done when the
-//! application's call has returned, so that it is never called while it is at work.
-//!
-//! Recovery is the hub's: it is there that everybody's order of events is. One log serves all, and what somebody missed is
-//! found by what rooms it was in, and when; so that a million sockets cost no queues of their own. A socket that has come back
-//! has another [`SocketId`], since that is where its client lives; what stays is its public id, its rooms and its data.
+//! - Outputs and events are queued in the shard, not in each client: a million idle clients have no queues. A driver
+//!   needs no channel between shard and hub.
+//! - Inputs borrow the decoded data. Only what outlives the call is copied.
+//! - A POST has an input for its beginning ([`Input::PostBegins`]), because a second POST while the body of the first
+//!   is still arriving ends the session.
+//! - The arguments of an event stay the JSON text that the client sent. The decoder finds the event's name once.
+//! - A delivery has a list of [`Recipients`], which a room keeps until its members change. A broadcast is one entry of
+//!   the hub's queue, however many sockets it is for.
+//! - Effects that lead to another call of the application (disconnecting a socket, deciding on a connect request, the
+//!   last acknowledgement) are carried out when the current call has returned. The application is never called while it
+//!   runs.
+//! - Recovery belongs to the hub, which has the order of all events. There is one log for all sockets. What a socket
+//!   missed is found by the rooms that it was in at the time. A recovered socket has a new [`SocketId`], because that
+//!   says where its client is; its public id, rooms and data are those of the socket before.
 
 #![no_std]
 
@@ -87,6 +86,7 @@ mod digits;
 mod engine;
 mod farewell;
 mod frame;
+mod grace;
 mod id;
 mod population;
 mod room;
@@ -100,19 +100,23 @@ pub use chat::{Chat, ChatConfig};
 pub use config::{Config, Protocol, Recovery};
 pub use engine::jsonp;
 pub use engine::{
-    Ask, Batch, BodyKind, Handshake, Message, Method, NewSession, Opening, Outgoing, Output, Packet, PacketError,
+    Ask, Batch, BodyKind, Handshake, Method, NewSession, Opening, Outgoing, Output, Packet, PacketData, PacketError,
     Payload, PayloadError, Reason, Request, RequestError, Response, Transport, WsEnd, decode_binary, decode_payload,
     decode_text,
 };
 pub use frame::{Frame, Revision, WsMessage};
+pub use grace::Grace;
 pub use id::{Key, RequestId, Sid, SocketId};
 pub use population::Population;
-pub use room::{Admission, Among, App, AskId, Earlier, Effects, Emit, Hub, JoinError, Recipients, Refusal, Target};
+pub use room::{
+    Admission, App, BroadcastAckId, BroadcastOptions, ConnectError, Effects, Emit, Hub, JoinError, PreviousSocket,
+    Recipients, Target,
+};
 pub use server::Server;
 pub use shard::Shard;
 pub use socket::{
-    AckId, Connect, DecodeError, Delivery, Event, Incoming, Input, Kind, Nsp, Packet as SocketPacket,
-    PacketError as SocketPacketError, Packets, RawMessage, Received, Said, SocketMessage, decode_body, decode_message,
+    AckId, ConnectRequest, DecodeError, Delivery, Event, Incoming, Input, Kind, Message, Nsp, Packet as SocketPacket,
+    PacketError as SocketPacketError, Packets, RawMessage, SocketEvent, SocketMessage, decode_body, decode_message,
     decode_socket_packet,
 };
 pub use time::Time;

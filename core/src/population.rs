@@ -1,9 +1,9 @@
-//! How many sessions a server has, counted for all of its shards in one place, without a lock.
+//! The number of sessions of a server, counted for all of its shards together without a lock.
 
 use crate::config::Config;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-/// The sessions of the shards that share it. [`Config::max_sessions`] and [`Config::max_unjoined`] are limits of these counts.
+/// The sessions of all shards that share it. [`Config::max_sessions`] and [`Config::max_unjoined`] are its limits.
 #[derive(Debug, Default)]
 pub struct Population {
     sessions: AtomicUsize,
@@ -11,24 +11,25 @@ pub struct Population {
 }
 
 impl Population {
-    /// How many sessions there are.
+    /// The number of sessions.
     #[must_use]
     pub fn sessions(&self) -> usize {
         self.sessions.load(Ordering::Relaxed)
     }
 
-    /// How many of them are unjoined, as [`Config::max_unjoined`] says.
+    /// The number of unjoined sessions: those that [`Config::max_unjoined`] counts.
     #[must_use]
     pub fn unjoined(&self) -> usize {
         self.unjoined.load(Ordering::Relaxed)
     }
 
-    /// Counts one more session, unjoined at first. Whether there was room.
+    /// Adds an unjoined session. Returns whether the limits allow it.
     pub(crate) fn add(&self, config: &Config) -> bool {
         if !increase(&self.unjoined, config.max_unjoined) {
             return false;
         }
-        // Shards that ask for the last places at the same moment may all be refused; no limit is ever exceeded.
+        // Shards that add the last sessions at the same moment may be refused all of them. The limits are never
+        // exceeded.
         let added = increase(&self.sessions, config.max_sessions);
         if !added {
             self.join();
@@ -36,18 +37,19 @@ impl Population {
         added
     }
 
-    /// A session is unjoined no more.
+    /// A session is not unjoined any more.
     pub(crate) fn join(&self) {
         self.unjoined.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// A session, which is not unjoined, has ended.
+    /// A session has ended that is not unjoined any more.
     pub(crate) fn remove(&self) {
         self.sessions.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// Adds one to a count that is less than `max`. The counts guard no other memory, so their order is of no importance.
+/// Adds one to a count that is less than `max`. Relaxed ordering is enough, because no other memory depends on the
+/// counts.
 fn increase(count: &AtomicUsize, max: usize) -> bool {
     count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < max).then_some(n + 1)).is_ok()
 }

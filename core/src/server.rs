@@ -1,5 +1,5 @@
-//! One shard and the hub, in one thread: the composition that simulations and small drivers use, and that a newcomer reads
-//! first. Holds no rule of its own; a driver with many shards puts the same two types together with locks.
+//! One shard and the hub in one thread, for simulations and small drivers. A driver with several shards combines the
+//! same two types, with locks.
 
 use crate::config::Config;
 use crate::engine::Output;
@@ -9,7 +9,7 @@ use crate::shard::Shard;
 use crate::time::Time;
 use alloc::sync::Arc;
 
-/// A whole server without I/O.
+/// A server without I/O.
 #[derive(Debug)]
 pub struct Server<A> {
     /// The clients.
@@ -25,7 +25,8 @@ impl<A: App> Server<A> {
         Self { shard: Shard::new(0, config.clone()), hub: Hub::new(app, config) }
     }
 
-    /// Carries events to the hub and deliveries back until both are quiet; what is left is for the driver.
+    /// Hands events to the hub and deliveries to the shard until there are none left. Outputs for the driver go to
+    /// `output`.
     pub fn pump(&mut self, now: Time, mut output: impl FnMut(Key, Output)) {
         loop {
             while let Some((key, for_driver)) = self.shard.poll_output() {
@@ -42,13 +43,13 @@ impl<A: App> Server<A> {
         }
     }
 
-    /// Sees to everything that is due.
+    /// Handles all deadlines that are due at `now`.
     pub fn handle_timeout(&mut self, now: Time) {
         self.shard.handle_timeout(now);
         self.hub.handle_timeout(now);
     }
 
-    /// When [`Server::handle_timeout`] wants to be called next.
+    /// When [`Server::handle_timeout`] is to be called next; `None` while there is no deadline.
     pub fn poll_timeout(&self) -> Option<Time> {
         [self.shard.poll_timeout(), self.hub.poll_timeout()].into_iter().flatten().min()
     }

@@ -1,40 +1,34 @@
-//! A shard: a slab of clients with one timer wheel. What a driver locks, briefly; the busiest type of its code. Knows
-//! nothing of rooms or the application: what clients do comes out as events, what the hub wants goes in as deliveries.
+//! A shard: a slab of clients with a timer wheel. A driver with several threads has a lock around each. Knows nothing
+//! of rooms or the application: what clients did comes out as events, what the hub wants goes in as deliveries.
 
 use crate::config::Config;
 use crate::engine::output as engine;
 use crate::engine::{Ask, NewSession, Output, RequestError, Response, Transport};
 use crate::farewell::Farewells;
 use crate::frame::{Frame, Revision, WsMessage};
+use crate::grace::Grace;
 use crate::id::{Key, RequestId, Sid, SocketId};
 use crate::population::Population;
 use crate::socket::client::{Client, Context, Events};
-use crate::socket::{Delivery, Event, Input};
+use crate::socket::{Delivery, Input, SocketEvent};
 use crate::time::Time;
 use crate::wheel::Wheel;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// How much later than [`Shard::poll_timeout`] asked for the shard may be called, in milliseconds, before the process counts as
-/// having stood still: longer than a busy driver is ever late, shorter than any deadline of the default configuration.
-const STALL: u64 = 1_000;
-/// Milliseconds after a stall in which no deadline is judged. What clients sent meanwhile waits in the sockets' buffers, and a
-/// driver has read all of them once by then.
-const GRACE: u64 = 1_000;
-
-/// Some of the server's clients. See the [crate's documentation](crate) for the loop that drives it.
+/// Some of the server's clients. The [crate's documentation](crate) shows how a driver calls it.
 ///
-/// Any number of calls may come between two drains of the outputs; the outputs are the same.
+/// Any number of calls may be made between two calls of the `poll` functions. The outputs are the same.
 ///
 /// # Time
 ///
-/// Every call with a `now` sees to everything that is due by `now` before it does anything else, whether or not
-/// [`Shard::handle_timeout`] has been called: a request that comes at the very moment of a session's deadline finds no session.
+/// Every call with a `now` handles all deadlines that are due at `now` first, whether or not [`Shard::handle_timeout`]
+/// has been called. A request that arrives at the very moment of a session's deadline finds no session.
 ///
-/// The one exception is a process that stood still (it was stopped, or the machine was suspended). Its clients were not silent,
-/// it did not listen. If a call comes more than 1,000 ms later than [`Shard::poll_timeout`] asked for, no deadline is judged
-/// for 1,000 ms from then on, so that the driver can hand in first what has arrived meanwhile.
+/// There is one exception. If a call comes more than 1,000 ms later than [`Shard::poll_timeout`], the process was
+/// stalled (it was stopped, or the machine was suspended), and its clients were not silent. Then deadlines are not
+/// handled for the next 1,000 ms, so that the driver can hand in what has arrived meanwhile.
 #[derive(Debug)]
 pub struct Shard {
     index: u8,
@@ -44,8 +38,8 @@ pub struct Shard {
     free: Vec<u32>,
     by_sid: BTreeMap<Sid, Key>,
     wheel: Wheel,
-    /// No deadline is judged before.
-    grace_until: Time,
+    /// Deadlines are not handled before.
+    grace: Grace,
     outputs: VecDeque<(Key, Output)>,
     events: Events,
     population: Arc<Population>,
@@ -56,22 +50,22 @@ pub struct Shard {
 #[derive(Debug)]
 struct Slot {
     generation: u32,
-    /// When the wheel looks at it next; never earlier than the client's next deadline, unless that has moved.
+    /// The moment of the slot's entry in the wheel. Not later than the client's next deadline.
     armed: Time,
-    /// It counts as unjoined.
+    /// The client counts as unjoined.
     unjoined: bool,
     client: Option<Client>,
 }
 
 impl Shard {
-    /// An empty shard, the only one of its server. `index` is in the keys of its clients.
+    /// An empty shard that is the only one of its server. `index` becomes a part of its clients' keys.
     #[must_use]
     pub fn new(index: u8, config: Arc<Config>) -> Self {
         Self::with_population(index, config, Arc::default())
     }
 
-    /// An empty shard of a server with several, which all have an `index` of their own and the same `population`: the limits
-    /// on the number of sessions are for all of them together.
+    /// An empty shard of a server with several. Each has another `index`. The limits on the number of sessions are for
+    /// all shards that share `population`.
     #[must_use]
     pub fn with_population(index: u8, config: Arc<Config>, population: Arc<Population>) -> Self {
         Self {
@@ -82,7 +76,7 @@ impl Shard {
             free: Vec::new(),
             by_sid: BTreeMap::new(),
             wheel: Wheel::new(),
-            grace_until: Time::default(),
+            grace: Grace::default(),
             outputs: VecDeque::new(),
             events: Events::default(),
             population,
@@ -103,12 +97,13 @@ impl Shard {
         self.by_sid.is_empty()
     }
 
-    /// Opens a session. One that polls wants [`Input::Poll`] next, with the request that opened it.
+    /// Opens a session. For a polling session, the next input is [`Input::Poll`] with the request that opened it.
     ///
     /// # Errors
     ///
-    /// [`RequestError::Full`] when there are [`Config::max_sessions`] or [`Config::max_unjoined`],
-    /// [`RequestError::Forbidden`] after [`Shard::shutdown`], [`RequestError::BadRequest`] if the session's id is taken.
+    /// [`RequestError::Full`] if there are [`Config::max_sessions`] or [`Config::max_unjoined`] sessions,
+    /// [`RequestError::Forbidden`] after [`Shard::shutdown`], [`RequestError::BadRequest`] if the session's id is in
+    /// use.
     pub fn open(&mut self, new: NewSession, now: Time) -> Result<Key, RequestError> {
         self.advance(now);
         let sid = new.sid;
@@ -123,7 +118,7 @@ impl Shard {
         }
         let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot { generation: 0, armed: Time::NEVER, unjoined: false, client: None });
-            // `MAX_SLOTS` is less than `u32::MAX`.
+            // There are at most `MAX_SLOTS` slots, which is less than `u32::MAX`.
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         });
         let generation = self.slots[index as usize].generation;
@@ -138,40 +133,41 @@ impl Shard {
         Ok(key)
     }
 
-    /// The session that a request is for.
+    /// Finds the session that a request is for.
     ///
     /// # Errors
     ///
-    /// In the reference's order: no such session, the wrong transport, the wrong revision. Before a driver answers
-    /// [`RequestError::UnknownSid`] to a poll, it asks [`Shard::farewell`].
+    /// In the reference's order: no such session, the wrong transport, the wrong revision. Before a driver answers a
+    /// poll with [`RequestError::UnknownSid`], it calls [`Shard::farewell`].
     pub fn route(&mut self, sid: Sid, revision: Option<Revision>, ask: Ask, now: Time) -> Result<Key, RequestError> {
         self.advance(now);
         let key = *self.by_sid.get(&sid).ok_or(RequestError::UnknownSid)?;
         let client = self.client(key).ok_or(RequestError::UnknownSid)?;
         let fits = match ask {
             Ask::Poll | Ask::Post => client.transport() == Transport::Polling,
-            // If it can not have one, it is taken and closed at once, as by the reference.
+            // If there is no upgrade, the WebSocket is opened and closed at once, as in the reference.
             Ask::Upgrade => true,
             Ask::Nonsense => false,
         };
         if fits && revision == Some(client.revision()) { Ok(key) } else { Err(RequestError::BadRequest) }
     }
 
-    /// The answer to a poll for a session that is no more, where its client closed it a moment ago (1,000 ms at most) with a
-    /// close packet in a POST, and no poll waited: a noop, once. The client sent the poll first, and the close packet overtook
-    /// it on another connection. A shard keeps 1,024 such sessions.
+    /// The response to a poll for a session that its client has just closed: a noop, once. The client closed it within
+    /// the last 1,000 ms by a close packet in a POST, while no poll was waiting: the poll was sent first, on another
+    /// connection, and arrives later. A shard keeps the last 1,024 such sessions.
     pub fn farewell(&mut self, sid: Sid, revision: Option<Revision>, now: Time) -> Option<Response> {
         self.advance(now);
         self.farewells.take(sid, revision?, self.now)
     }
 
-    /// The revision that a session speaks.
+    /// The revision of a session.
     #[must_use]
     pub fn revision(&self, key: Key) -> Option<Revision> {
         self.client(key).map(Client::revision)
     }
 
-    /// Tells a client's machine what has happened. A request to a key that names nobody any more is refused as unknown.
+    /// Handles an input of a client. If there is no client of this key any more, requests are refused as for an unknown
+    /// session.
     pub fn handle(&mut self, key: Key, input: Input<'_>, now: Time) {
         let stranger = match &input {
             Input::Poll(id) | Input::PostBegins(id) | Input::Post(id, _) | Input::PostTooLarge(id) => {
@@ -188,28 +184,28 @@ impl Shard {
         }
     }
 
-    /// Hands a delivery of the hub to sockets of this shard. Those that are gone by now do not mind.
+    /// Hands a delivery of the hub to sockets of this shard. Unknown sockets are ignored.
     pub fn deliver(&mut self, to: &[SocketId], delivery: Delivery, now: Time) {
         self.advance(now);
-        // The last gets the very delivery: mostly there is but one.
+        // The last recipient gets the delivery itself. Usually there is only one.
         let Some((last, others)) = to.split_last() else { return };
         match delivery {
             Delivery::Emit(frame) => {
-                for who in others {
-                    self.emit(*who, frame.clone());
+                for socket in others {
+                    self.emit(*socket, frame.clone());
                 }
                 self.emit(*last, frame);
             }
             delivery => {
-                for who in others {
-                    self.with(who.key, |client, cx| client.deliver(who.serial, delivery.clone(), cx));
+                for socket in others {
+                    self.with(socket.key, |client, cx| client.deliver(socket.serial, delivery.clone(), cx));
                 }
                 self.with(last.key, |client, cx| client.deliver(last.serial, delivery, cx));
             }
         }
     }
 
-    /// What happens most often: it may end a session that does not read, but moves no deadline.
+    /// The most frequent delivery. It can end a session whose client does not read, but sets no timer.
     fn emit(&mut self, to: SocketId, frame: Frame) {
         let Some((client, mut cx)) = self.reach(to.key) else { return };
         client.emit(to.serial, frame, &mut cx);
@@ -218,26 +214,26 @@ impl Shard {
         }
     }
 
-    /// How many bytes wait to be sent to a client, as [`Config::max_queue`] counts them.
+    /// The bytes that are queued for a client, as [`Config::max_queue`] counts them.
     #[must_use]
     pub fn queued(&self, key: Key) -> usize {
         self.client(key).map_or(0, Client::queued)
     }
 
-    /// Takes what is to be written to a WebSocket, up to about `max` bytes, and at least one packet if there is any.
-    /// Whether there is more; if not, [`Output::WsReady`] will say when there is.
+    /// Takes packets that are queued for a WebSocket: about `max` bytes, and at least one packet if there is any.
+    /// Returns whether there are more. If not, [`Output::WsReady`] announces the next.
     pub fn transmit(&mut self, key: Key, id: RequestId, max: usize, into: &mut Vec<WsMessage>, now: Time) -> bool {
         self.advance(now);
         let Some((client, mut cx)) = self.reach(key) else { return false };
         let more = client.transmit(id, max, into, &mut cx);
-        // It may end a session that is closing, but moves no deadline.
+        // It can end a session that is closing, but sets no timer.
         if client.is_closed() {
             self.settle(key);
         }
         more
     }
 
-    /// Closes every session, and takes no more. What is queued still goes out.
+    /// Closes every session after its queued packets are sent, and opens no more.
     pub fn shutdown(&mut self, now: Time) {
         self.closing = true;
         let keys: Vec<Key> = self.by_sid.values().copied().collect();
@@ -246,32 +242,33 @@ impl Shard {
         }
     }
 
-    /// Sees to everything that is due. Every other call with a `now` does the same first.
+    /// Handles all deadlines that are due at `now`. Every other call with a `now` does the same first.
     pub fn handle_timeout(&mut self, now: Time) {
         self.advance(now);
     }
 
-    /// When [`Shard::handle_timeout`] wants to be called next: at the next deadline, or earlier. After a stall, at the end of the
-    /// grace.
+    /// When [`Shard::handle_timeout`] is to be called next: not later than the next deadline, or at the end of the
+    /// 1,000 ms after a stall.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
-        Some(self.wheel.next().max(self.grace_until)).filter(|_| self.wheel.next() != Time::NEVER)
+        Some(self.grace.judged(self.wheel.next())).filter(|_| self.wheel.next() != Time::NEVER)
     }
 
-    /// What the driver is to do. To be drained after each call, before the lock is given back.
+    /// The next thing that the driver is to do. To be called until it returns `None` after each call, before the lock
+    /// is released.
     pub fn poll_output(&mut self) -> Option<(Key, Output)> {
         self.outputs.pop_front()
     }
 
-    /// What clients did, for the hub, in the order in which it happened.
-    pub fn poll_event(&mut self) -> Option<(SocketId, Event)> {
+    /// The next event for the hub, in the order in which they happened.
+    pub fn poll_event(&mut self) -> Option<(SocketId, SocketEvent)> {
         let (id, event) = self.events.queue.pop_front()?;
         self.events.bytes -= event.cost();
         Some((id, event))
     }
 
-    /// Takes events as [`Shard::poll_event`] does, at most `max` of them, all at once.
-    pub fn take_events(&mut self, max: usize, into: &mut VecDeque<(SocketId, Event)>) {
+    /// Takes up to `max` events at once, as [`Shard::poll_event`] does one by one.
+    pub fn take_events(&mut self, max: usize, into: &mut VecDeque<(SocketId, SocketEvent)>) {
         if into.is_empty() && self.events.queue.len() <= max {
             core::mem::swap(into, &mut self.events.queue);
             self.events.bytes = 0;
@@ -286,7 +283,7 @@ impl Shard {
         !self.events.queue.is_empty()
     }
 
-    /// Whether the hub is so far behind that clients should not be read from: [`Config::max_backlog`].
+    /// Whether the hub is so far behind that the driver must not read from clients: [`Config::max_backlog`].
     #[must_use]
     pub fn is_backlogged(&self) -> bool {
         self.events.bytes > self.config.max_backlog
@@ -298,7 +295,7 @@ impl Shard {
         (Key::new(self.index, key.slot(), slot.generation) == key).then_some(client)
     }
 
-    /// Moves on to `now`, and sees to everything that is due by then.
+    /// Moves on to `now`, and handles all deadlines that are due by then.
     fn advance(&mut self, now: Time) {
         self.now = self.now.max(now);
         if self.wheel.next() > self.now {
@@ -309,10 +306,8 @@ impl Shard {
     }
 
     fn look_at_due(&mut self) {
-        if self.poll_timeout().is_some_and(|asked| self.now > asked.after(STALL)) {
-            self.grace_until = self.now.after(GRACE);
-        }
-        if self.now < self.grace_until {
+        self.grace.notice(self.poll_timeout(), self.now);
+        if self.grace.holds(self.now) {
             return;
         }
         let mut due = Vec::new();
@@ -327,7 +322,7 @@ impl Shard {
         }
     }
 
-    /// A client, and what it is lent while it works.
+    /// A client, and the context that its methods need.
     fn reach(&mut self, key: Key) -> Option<(&mut Client, Context<'_>)> {
         let slot = self.slots.get_mut(key.slot() as usize)?;
         let current = Key::new(self.index, key.slot(), slot.generation) == key;
@@ -336,7 +331,7 @@ impl Shard {
         Some((client, Context { engine, events: &mut self.events }))
     }
 
-    /// Lets a client work; `false` if the key names nobody.
+    /// Calls a method of a client. Returns `false` if there is no client of this key.
     fn with(&mut self, key: Key, work: impl FnOnce(&mut Client, &mut Context<'_>)) -> bool {
         let Some((client, mut cx)) = self.reach(key) else { return false };
         work(client, &mut cx);
@@ -344,7 +339,8 @@ impl Shard {
         true
     }
 
-    /// After a client has worked: gives its slot back if it is over, else sees that its next deadline is watched.
+    /// To be called after a client's methods: frees the slot of a session that has ended, or sets the wheel to the next
+    /// deadline.
     fn settle(&mut self, key: Key) {
         let Some(slot) = self.slots.get_mut(key.slot() as usize) else { return };
         let Some(client) = &slot.client else { return };
@@ -362,7 +358,7 @@ impl Shard {
             slot.generation = slot.generation.wrapping_add(1);
             self.free.push(key.slot());
         } else if let Some((at, _)) = client.poll_timeout()
-            // A deadline that is too far away for the wheel has the same entry again and again.
+            // A deadline that is far away has the wheel's last tick as its entry. It needs only one.
             && self.wheel.look(at) < slot.armed
         {
             slot.armed = self.wheel.arm(key.slot(), at);
@@ -371,7 +367,7 @@ impl Shard {
 }
 
 impl Drop for Shard {
-    /// The sessions end with the shard; those of other shards may count on their places.
+    /// The sessions end with the shard, and do not count any more in the other shards.
     fn drop(&mut self) {
         for slot in self.slots.iter().filter(|slot| slot.client.is_some()) {
             if slot.unjoined {
@@ -420,7 +416,7 @@ mod tests {
         shard.take_events(2, &mut taken);
         assert!(taken.len() == 2 && shard.has_events() && shard.is_backlogged());
         shard.take_events(2, &mut taken);
-        assert_eq!(taken.iter().map(|(who, _)| who.key).collect::<Vec<_>>(), keys);
+        assert_eq!(taken.iter().map(|(socket, _)| socket.key).collect::<Vec<_>>(), keys);
         assert!(!shard.has_events() && !shard.is_backlogged());
         let fourth = arrive(&mut shard, 4);
         taken.clear();

@@ -1,24 +1,24 @@
-//! A timer wheel: when which slot of a shard is to be looked at, to the millisecond.
+//! A timer wheel with a resolution of one millisecond: when each slot of a shard has to be looked at.
 //!
-//! An entry is not a deadline. It says that the slot's client may have one by then; the client's own timers say whether it
-//! has. So an entry is never removed or moved, and a heartbeat costs the same with one client as with a million.
+//! An entry is not a deadline. At its time the client of the slot may have a deadline; its own timers say whether it
+//! has. Entries are never removed or moved, so setting a timer costs the same with one client and with a million.
 
 use crate::time::Time;
 use alloc::vec::Vec;
 
-/// Milliseconds of one tick. The entries of a tick share a list, in which each says which of these milliseconds it is for.
+/// Milliseconds of a tick. All entries of a tick are in one list. Each says which millisecond of the tick it is for.
 const TICK: u64 = 8;
-/// Ticks of the wheel, 33 seconds. An entry for a later moment is made for the last of them.
+/// Ticks of the wheel: 33 seconds. An entry for a later time is made for the last tick.
 const TICKS: u64 = 4096;
-/// Words of bits for them: as many as a word has bits.
+/// Words of bits for the ticks: as many as a word has bits.
 const WORDS: usize = 64;
-/// Bits of an entry that say which millisecond of its tick it is for; the others are the slot, of which there are 2^28.
+/// Bits of an entry for the millisecond of its tick. The other bits are the slot, of which there are up to 2^28.
 const OFFSET_BITS: u32 = TICK.trailing_zeros();
 
 #[derive(Debug)]
 pub(crate) struct Wheel {
     ticks: Vec<Vec<u32>>,
-    /// For each tick a bit for each of its milliseconds that has entries.
+    /// For each tick, a bit for each millisecond that has entries.
     offsets: Vec<u8>,
     /// A bit for each tick that has entries.
     filled: [u64; WORDS],
@@ -26,7 +26,7 @@ pub(crate) struct Wheel {
     words: u64,
     /// The first millisecond that may have entries.
     cursor: u64,
-    /// The first millisecond that has entries.
+    /// The time of the earliest entry.
     next: Time,
 }
 
@@ -38,13 +38,13 @@ impl Wheel {
         Self { ticks, offsets, filled: [0; WORDS], words: 0, cursor: 0, next: Time::NEVER }
     }
 
-    /// The moment that an entry for `at` would be made for: `at`, unless that is past or too far away.
+    /// The time of an entry for `at`: `at` itself, unless it is past or too far away.
     pub(crate) fn look(&self, at: Time) -> Time {
         let end = (self.cursor / TICK).saturating_add(TICKS).saturating_mul(TICK);
         Time::from_millis(at.as_millis().clamp(self.cursor, end.saturating_sub(1).max(self.cursor)))
     }
 
-    /// Makes an entry for `slot` at `at`. Returns the moment that it was made for.
+    /// Makes an entry for `slot` at `at`. Returns the time of the entry.
     #[expect(clippy::cast_possible_truncation, reason = "an offset is less than TICK")]
     pub(crate) fn arm(&mut self, slot: u32, at: Time) -> Time {
         let at = self.look(at);
@@ -57,13 +57,13 @@ impl Wheel {
         at
     }
 
-    /// The moment of the earliest entry; [`Time::NEVER`] if there is none.
+    /// The time of the earliest entry; [`Time::NEVER`] if there is none.
     pub(crate) fn next(&self) -> Time {
         self.next
     }
 
-    /// Moves on to `now` and appends the slots that are to be looked at, each with the moment its entry was made for, in the
-    /// order of these moments.
+    /// Moves on to `now`, and appends the slots of all entries that are due, in the order of their times, with that
+    /// time.
     pub(crate) fn advance(&mut self, now: Time, into: &mut Vec<(u32, Time)>) {
         while self.next <= now && self.next != Time::NEVER {
             let at = self.next;
@@ -87,17 +87,18 @@ impl Wheel {
         self.skip(now);
     }
 
-    /// Moves on to `now`, where nothing is to be looked at until after it.
+    /// Moves on to `now`, if no entry is due by then.
     pub(crate) fn skip(&mut self, now: Time) {
         self.cursor = self.cursor.max(now.as_millis().saturating_add(1));
     }
 
-    /// The earliest entry at or after the cursor.
+    /// The time of the earliest entry at or after the cursor.
     fn find(&self) -> Time {
         let tick = self.cursor / TICK;
         let start = Self::index(tick);
         let (first, bit) = (start / 64, start % 64);
-        // The word that the cursor is in, without the ticks before it, then the words after it in a circle, itself the last.
+        // The cursor's word without the ticks before the cursor, then the words after it in a circle, then the
+        // cursor's word again.
         let (index, word) = match self.filled[first] & (!0 << bit) {
             0 if self.words == 0 => return Time::NEVER,
             0 => {
@@ -120,7 +121,7 @@ impl Wheel {
         self.ticks.iter().map(Vec::len).sum()
     }
 
-    /// The tick of a moment, and which of its milliseconds that is.
+    /// The tick of a time, and the millisecond within the tick.
     fn place(at: Time) -> (usize, u64) {
         (Self::index(at.as_millis() / TICK), at.as_millis() % TICK)
     }
@@ -175,7 +176,7 @@ mod tests {
             (0..).zip(&wanted).map(|(slot, at)| wheel.arm(slot, Time::from_millis(*at))).collect();
         let mut fired = Vec::new();
         while wheel.next() != Time::NEVER {
-            // Sometimes in time, sometimes later, as a driver is.
+            // A driver is sometimes in time, and sometimes late.
             let now = wheel.next().after(rng.u64(0..20));
             let mut due = Vec::new();
             wheel.advance(now, &mut due);

@@ -5,7 +5,7 @@
 //! `cargo run --release -p sanket-async-std --example load_peer` prints where it listens.
 
 use async_std::task::block_on;
-use sanket::{AckId, App, Connect, Effects, Emit, Nsp, Reason, Received, SocketId, Target, Time};
+use sanket::{AckId, App, ConnectRequest, Effects, Emit, Event, Nsp, Reason, SocketId, Target, Time};
 use sanket_async_std::{HttpConfig, Server, Setup, setup};
 use serde_json::json;
 
@@ -57,12 +57,12 @@ impl Peer {
 }
 
 impl App for Peer {
-    fn connect(&mut self, who: SocketId, _connect: &Connect, fx: &mut Effects<'_>) {
+    fn connect(&mut self, who: SocketId, _connect: &ConnectRequest, fx: &mut Effects<'_>) {
         // One short name is within every limit.
         let _ = fx.join(who, ROOM);
     }
 
-    fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
+    fn event(&mut self, who: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
         match (&*event.name(), ack) {
             ("say", _) => {
                 fx.send(Target::Room(&Nsp::ROOT, ROOM), &Emit::new("said").args_json(event.args_json()));

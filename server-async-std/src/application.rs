@@ -2,16 +2,17 @@
 
 use crate::driver::Application;
 use async_std::task::spawn;
-use futures_lite::{AsyncBufRead, AsyncRead, FutureExt as _};
+use futures_lite::{AsyncBufRead, AsyncRead, AsyncWrite, FutureExt as _};
 use sanket_host::host::application::{self, Gone, Head, Request, Responder, Writer};
 use sanket_host::http::{Refusal, Response};
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::io;
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use tide::http::headers::{CONTENT_TYPE, HeaderName, HeaderValue};
-use tide::http::{self, Method, Url, Version};
+use tide::http::{self, Method, StatusCode, Url, Version};
 
 /// What is read at once of a body.
 const PIECE: usize = 16 * 1024;
@@ -21,39 +22,50 @@ pub(crate) struct Tide<State>(pub(crate) tide::Server<State>);
 
 impl<State: Clone + Send + Sync + 'static> Application for Tide<State> {
     fn request(&self, request: Request) {
-        let app = self.0.clone();
-        spawn(async move {
-            let Request { head, peer, body, mut responder } = request;
-            let request = match convert(&head, body) {
-                Ok(mut request) => {
-                    let port = 0;
-                    request.set_peer_addr(peer.address.map(|address| std::net::SocketAddr::new(address, port)));
-                    request
-                }
-                Err(refusal) => return responder.respond(&refusal.response()),
-            };
-            let respond = async { Some(AssertUnwindSafe(app.respond(request)).catch_unwind().await) };
-            let gone = async {
-                poll_fn(|cx| responder.poll_gone(cx)).await;
-                None
-            };
-            // The application's future is dropped when the client has gone.
-            let response: http::Response = match respond.or(gone).await {
-                None => return,
-                Some(Ok(Ok(response))) => response,
-                Some(Ok(Err(error))) => http::Response::new(error.status()),
-                Some(Err(_panic)) => {
-                    log::error!("an endpoint panicked");
-                    return responder.respond(&internal_error());
-                }
-            };
-            send(responder, response).await;
-        });
+        let mut response = Box::pin(respond(self.0.clone(), request));
+        // What is there at once is sent at once, also to a client that has ended its direction; the rest is a task.
+        if response.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            spawn(response);
+        }
     }
 }
 
+async fn respond<State: Clone + Send + Sync + 'static>(app: tide::Server<State>, request: Request) {
+    let Request { head, peer, body, mut responder } = request;
+    let request = match convert(&head, body) {
+        Ok(mut request) => {
+            let port = 0;
+            request.set_peer_addr(peer.address.map(|address| SocketAddr::new(address, port)));
+            request
+        }
+        Err(refusal) => return responder.respond(&refusal.response()),
+    };
+    let respond = async { Some(AssertUnwindSafe(app.respond(request)).catch_unwind().await) };
+    let gone = async {
+        poll_fn(|cx| responder.poll_gone(cx)).await;
+        None
+    };
+    // The application's future is dropped when the client has gone.
+    let response: http::Response = match respond.or(gone).await {
+        None => return,
+        Some(Ok(Ok(response))) => response,
+        Some(Ok(Err(error))) => http::Response::new(error.status()),
+        Some(Err(_panic)) => {
+            log::error!("an endpoint panicked");
+            return responder.respond(&internal_error());
+        }
+    };
+    match response.status() {
+        StatusCode::SwitchingProtocols => switch(responder, response).await,
+        _ => send(responder, response).await,
+    }
+}
+
+/// The connection ends after it: what the endpoint was at is anybody's guess.
 fn internal_error() -> Response {
-    Refusal::new(::http::StatusCode::INTERNAL_SERVER_ERROR, "internal error").response()
+    let mut response = Refusal::new(::http::StatusCode::INTERNAL_SERVER_ERROR, "internal error").response();
+    response.closes = true;
+    response
 }
 
 /// The request as tide sees it.
@@ -136,17 +148,50 @@ impl AsyncRead for Body {
     }
 }
 
-/// Sends the response, its body in pieces.
-async fn send(responder: Responder, mut response: http::Response) {
+/// Sends the response: as a whole if its first piece is all of it, else in pieces.
+async fn send(mut responder: Responder, mut response: http::Response) {
     let length = response.len();
-    let body = response.take_body();
-    let head = head(&response);
-    if length == Some(0) {
-        return responder.respond(&head);
-    }
-    let writer = responder.start(&head, length.map(|length| length as u64));
-    if stream(writer, body).await.is_none() {
-        log::debug!("a client went before it had its response");
+    let mut head = head(&response);
+    let mut body = response.take_body();
+    let mut piece = vec![0; PIECE];
+    let mut filled = 0;
+    let ended = poll_fn(|cx| {
+        while filled < PIECE && length != Some(filled) {
+            match Pin::new(&mut body).poll_read(cx, &mut piece[filled..]) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Some(true)),
+                Poll::Ready(Ok(n)) => filled += n,
+                Poll::Ready(Err(error)) => {
+                    log::error!("the body of a response cannot be read: {error}");
+                    return Poll::Ready(None);
+                }
+                // What is there is not held back while the application takes its time.
+                Poll::Pending if filled > 0 => break,
+                Poll::Pending => return responder.poll_gone(cx).map(|()| None),
+            }
+        }
+        Poll::Ready(Some(length == Some(filled)))
+    });
+    let ended = ended.await;
+    piece.truncate(filled);
+    match ended {
+        Some(true) if length.is_none_or(|length| length == filled) => {
+            if length.is_some() {
+                head.body = piece.into();
+                return responder.respond(&head);
+            }
+            let mut writer = responder.start(&head, None);
+            writer.write(&piece);
+            writer.end();
+        }
+        Some(ended) => {
+            let mut writer = responder.start(&head, length.map(|length| length as u64));
+            writer.write(&piece);
+            // One that has ended too early ends the connection.
+            if !ended && stream(writer, body).await.is_none() {
+                log::debug!("a response was not sent to its end");
+            }
+        }
+        None => drop(responder),
     }
 }
 
@@ -162,11 +207,55 @@ fn head(response: &http::Response) -> Response {
             }
         }
     }
-    if head.status == ::http::StatusCode::SWITCHING_PROTOCOLS {
-        log::error!("an endpoint answered 101, which only the server can");
-        return internal_error();
-    }
     head
+}
+
+/// Hands the connection to whoever wants to upgrade it.
+async fn switch(responder: Responder, mut response: http::Response) {
+    if !response.has_upgrade() {
+        log::error!("an endpoint answered 101 without taking the connection");
+        return responder.respond(&internal_error());
+    }
+    let sender = response.send_upgrade();
+    if let Some((body, writer)) = responder.switch(&head(&response)) {
+        let body = Body { body, buffer: Vec::new(), used: 0 };
+        // If nobody listens any more, it is dropped here, and closed.
+        sender.send(http::upgrade::Connection::new(Upgraded { body, writer: Some(writer) })).await;
+    }
+}
+
+/// A connection that speaks another protocol.
+struct Upgraded {
+    body: Body,
+    /// Nothing once it is closed.
+    writer: Option<Writer>,
+}
+
+impl AsyncRead for Upgraded {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut [u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.body).poll_read(cx, out)
+    }
+}
+
+impl AsyncWrite for Upgraded {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let Some(writer) = &mut self.writer else { return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())) };
+        let room = ready!(writer.poll_room(cx)).map_err(|Gone| io::ErrorKind::BrokenPipe)?;
+        let n = room.min(bytes.len());
+        writer.write(&bytes[..n]);
+        Poll::Ready(Ok(n))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(writer) = self.writer.take() {
+            writer.end();
+        }
+        Poll::Ready(Ok(()))
+    }
 }
 
 async fn stream(mut writer: Writer, body: http::Body) -> Option<()> {

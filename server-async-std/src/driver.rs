@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::reactor::Reactor;
+use async_std::channel::{Receiver, Sender, bounded};
 use async_std::task::spawn_blocking;
 use sanket::Time;
 use sanket_host::host::application::Request;
@@ -18,6 +19,8 @@ struct Inside {
     clock: Clock,
     reactor: Arc<Reactor>,
     application: RwLock<Option<Arc<dyn Application>>>,
+    /// Closed when the server's own application has panicked.
+    failed: (Sender<()>, Receiver<()>),
 }
 
 /// Whoever responds to requests that are not the server's.
@@ -27,11 +30,17 @@ pub(crate) trait Application: Send + Sync {
 
 impl Driver {
     pub(crate) fn new(reactor: Arc<Reactor>) -> Self {
-        Self(Arc::new(Inside { clock: Clock::new(), reactor, application: RwLock::new(None) }))
+        Self(Arc::new(Inside { clock: Clock::new(), reactor, application: RwLock::new(None), failed: bounded(1) }))
     }
 
     pub(crate) fn set_application(&self, application: Arc<dyn Application>) {
         *self.0.application.write().unwrap_or_else(PoisonError::into_inner) = Some(application);
+    }
+
+    /// Waits until the server's own application panics.
+    pub(crate) async fn until_failed(&self) {
+        // Nothing is ever sent.
+        let _ = self.0.failed.1.recv().await;
     }
 
     pub(crate) fn until(&self, at: Time) -> Duration {
@@ -54,6 +63,10 @@ impl host::Driver for Driver {
             Some(application) => application.request(request),
             None => request.not_found(),
         }
+    }
+
+    fn failed(&self) {
+        self.0.failed.0.close();
     }
 
     fn run(&self, job: Job) {

@@ -31,7 +31,5 @@ pub use listen::{Listen, Listening};
 pub use options::AllowAsync;
 pub use sanket_host::host::Setup;
 pub use sanket_host::http::HttpConfig;
-pub use sanket_host::request::{
-    Cookie, Denial, InvalidOrigin, Origin, Origins, RequestOptions as Options, Welcome,
-};
+pub use sanket_host::request::{Cookie, Denial, InvalidOrigin, Origin, Origins, RequestOptions as Options, Welcome};
 pub use server::{Ended, Server, setup};

@@ -55,8 +55,7 @@ impl<State: Clone + Send + Sync + 'static> Listener<State> for Listening {
         let Listen { driver, threads, addresses } = &self.listen;
         let mut listeners = Vec::new();
         for address in addresses {
-            let named =
-                |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"));
+            let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"));
             listeners.push(TcpListener::bind(address).map_err(named)?);
         }
         if listeners.is_empty() {

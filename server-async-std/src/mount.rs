@@ -8,6 +8,7 @@ use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use async_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use async_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use futures_lite::{AsyncReadExt as _, FutureExt as _, StreamExt as _};
+use futures_util::SinkExt;
 use sanket::{RawMessage, WsMessage};
 use sanket_host::host::Host;
 use sanket_host::host::mount::{Messages, Post, Reply, Upgrade, Wait, Waited};
@@ -16,8 +17,8 @@ use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tide::http::{Method, headers};
 use tide::http::upgrade::Connection;
+use tide::http::{Method, headers};
 use tide::{Request, Response, StatusCode};
 
 /// How long the connection of an answered upgrade may take to be handed over.
@@ -182,18 +183,26 @@ async fn carry(connection: Connection, mut messages: Messages) {
     (config.max_message_size, config.max_frame_size) = (limit, limit);
     let mut websocket = WebSocketStream::from_raw_socket(connection, Role::Server, Some(config)).await;
     let end = exchange(&mut websocket, &mut messages).await;
-    let frame = match &end {
-        End::Failed(code) => Some(CloseFrame { code: *code, reason: "".into() }),
-        End::Told | End::Closed => None,
-    };
-    match end {
-        End::Failed(_) => drop(messages),
-        End::Told | End::Closed => messages.closed(),
-    }
-    let farewell = async {
-        if websocket.close(frame).await.is_ok() {
-            while let Some(Ok(_)) = websocket.next().await {}
+    let frame = match end {
+        End::Failed(code) => {
+            drop(messages);
+            Some(CloseFrame { code, reason: "".into() })
         }
+        End::Told => {
+            messages.closed();
+            None
+        }
+        End::Closed => {
+            messages.closed();
+            // The answer to the peer's close frame.
+            let flush = async { drop(SinkExt::<Message>::flush(&mut websocket).await) };
+            return flush.or(sleep(CLOSE_TIMEOUT)).await;
+        }
+    };
+    let farewell = async {
+        // It fails if the client has closed it. Reading on sends the answer then.
+        let _ = websocket.close(frame).await;
+        while let Some(Ok(_)) = websocket.next().await {}
     };
     farewell.or(sleep(CLOSE_TIMEOUT)).await;
 }

@@ -101,7 +101,12 @@ impl Reactor {
         Ok((Self { workers: all.into(), next: AtomicUsize::new(0) }, polls))
     }
 
-    pub(crate) fn start<A: 'static + Send>(self: &Arc<Self>, polls: Vec<Poll>, host: &Host<A>, driver: &Driver) -> io::Result<()> {
+    pub(crate) fn start<A: 'static + Send>(
+        self: &Arc<Self>,
+        polls: Vec<Poll>,
+        host: &Host<A>,
+        driver: &Driver,
+    ) -> io::Result<()> {
         for (number, poll) in polls.into_iter().enumerate() {
             let thread = Thread {
                 reactor: self.clone(),
@@ -192,13 +197,6 @@ impl Stream {
     #[cfg(not(target_os = "linux"))]
     fn write_last(&self, bytes: &[u8]) -> io::Result<usize> {
         (&self.socket).write(bytes)
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        // Nobody is to be kept waiting by a descriptor that something else has inherited.
-        let _ = self.socket.shutdown(Shutdown::Both);
     }
 }
 
@@ -353,7 +351,8 @@ impl<A> Thread<A> {
 
     /// After a turn: what the connection wants now.
     fn look(&mut self, place: usize) {
-        let Some(Entry::Connection { stream, line, is_readable, is_shut_down, .. }) = self.entries.get_mut(place) else {
+        let Some(Entry::Connection { stream, line, is_readable, is_shut_down, .. }) = self.entries.get_mut(place)
+        else {
             return;
         };
         let interest = line.interest();

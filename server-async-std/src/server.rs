@@ -199,9 +199,7 @@ impl<A> Server<A> {
 
     /// Waits until the application panics, which closes all sessions. There is nothing to be done then but to end.
     pub async fn failed(&self) {
-        while !self.host.has_failed() {
-            sleep(LOOK).await;
-        }
+        self.driver.until_failed().await;
     }
 
     /// Closes every session and takes no more. Clients are told, and what is queued for them goes out. Returns when all sessions
@@ -211,15 +209,16 @@ impl<A> Server<A> {
         self.until(patience, || self.host.sessions() == 0 && self.host.websockets() == 0).await
     }
 
-    /// Stops listening, and closes connections when their requests are answered, or after `patience`; whether they all were.
-    /// WebSockets are left alone: they end with their sessions.
-    pub async fn shut_down(&self, patience: Duration) -> bool {
+    /// Stops listening, and closes connections when their requests are answered, at the latest after
+    /// [`HttpConfig::drain_deadline`](crate::HttpConfig::drain_deadline). WebSockets are left alone: they end with their
+    /// sessions.
+    pub async fn shut_down(&self) {
         self.threads.reactor.unlisten();
         self.host.drain();
-        let in_time = self.until(patience, || self.host.http_connections() == 0).await;
-        self.host.cut();
+        while self.host.http_connections() > 0 {
+            sleep(LOOK).await;
+        }
         self.threads.closed.close();
-        in_time
     }
 
     async fn until(&self, patience: Duration, is_done: impl Fn() -> bool) -> bool {

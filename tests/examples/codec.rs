@@ -1,5 +1,5 @@
-//! The core's codecs as a program, for tests in other languages that compare them with other codecs: a line of JSON in, a
-//! line of JSON out. Judges nothing; knows only the core's public API. Bytes are base64 on both sides.
+//! The core's codecs as a program, for tests in other languages that compare codecs: a line of JSON in, a line of JSON
+//! out. Bytes are base64 in both directions.
 //!
 //! | `op` | wants | gives |
 //! |---|---|---|
@@ -10,18 +10,18 @@
 //! | `encode-payload` | `revision`, `base64`, `packets` | `kind`, `data` |
 //! | `exchange` | `revision`, `msgpack`, `messages` | `messages` and `end`, the server's side of a session by WebSocket |
 //!
-//! An Engine.IO packet is `{type, text}`, `{type, binary}` or, of a ping, `{type, probe}`. One that is to be encoded is
-//! `{text, attachments}`, or the name of a packet that the server says of its own accord. The server of `exchange` lets
-//! everybody into every namespace; it acks an event with the event's arguments, and one that wants no ack comes back as the
-//! arguments of `back`, its name the first.
+//! An Engine.IO packet is `{type, text}`, `{type, binary}` or, for a ping, `{type, probe}`. A packet to be encoded is
+//! `{text, attachments}`, or the name of a packet of the server's own. The server of `exchange` accepts all connect
+//! requests. It acknowledges an event with the event's arguments; if the client asks for no acknowledgement, it emits
+//! `back` with the event's name and arguments.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use sanket::{
-    AckId, Admission, App, Batch, BodyKind, Config, Connect, Effects, Emit, Frame, Incoming, Kind, Message, Outgoing,
-    Packet, Protocol, RawMessage, Reason, Received, Revision, SocketId, SocketMessage, SocketPacket, Target, WsMessage,
-    decode_binary, decode_message, decode_payload, decode_text,
+    AckId, Admission, App, Batch, BodyKind, Config, ConnectRequest, Effects, Emit, Event, Frame, Incoming, Kind,
+    Outgoing, Packet, PacketData, Protocol, RawMessage, Reason, Revision, SocketId, SocketMessage, SocketPacket,
+    Target, WsMessage, decode_binary, decode_message, decode_payload, decode_text,
 };
 use sanket_tests::world::World;
 use serde_json::{Value, json};
@@ -83,14 +83,14 @@ fn payload(revision: Revision, kind: BodyKind, body: &[u8]) -> Answer {
     })
 }
 
-fn plain(packet: &Packet<Message<'_>>) -> Value {
+fn plain(packet: &Packet<PacketData<'_>>) -> Value {
     match packet {
         Packet::Open => json!({ "type": "open" }),
         Packet::Close => json!({ "type": "close" }),
         Packet::Ping { probe } => json!({ "type": "ping", "probe": probe }),
         Packet::Pong => json!({ "type": "pong" }),
-        Packet::Message(Message::Text(text)) => json!({ "type": "message", "text": text }),
-        Packet::Message(Message::Binary(data)) => json!({ "type": "message", "binary": STANDARD.encode(data) }),
+        Packet::Message(PacketData::Text(text)) => json!({ "type": "message", "text": text }),
+        Packet::Message(PacketData::Binary(data)) => json!({ "type": "message", "binary": STANDARD.encode(data) }),
         Packet::Upgrade => json!({ "type": "upgrade" }),
         Packet::Noop => json!({ "type": "noop" }),
     }
@@ -180,13 +180,13 @@ fn exchange(revision: Revision, question: &Value) -> Answer {
 struct Mirror;
 
 impl App for Mirror {
-    fn admit(&mut self, _: SocketId, _: &Connect, _: &mut Effects<'_>) -> Admission {
+    fn admit(&mut self, _: SocketId, _: &ConnectRequest, _: &mut Effects<'_>) -> Admission {
         Admission::Accept
     }
 
-    fn connect(&mut self, _: SocketId, _: &Connect, _: &mut Effects<'_>) {}
+    fn connect(&mut self, _: SocketId, _: &ConnectRequest, _: &mut Effects<'_>) {}
 
-    fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
+    fn event(&mut self, who: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
         match ack {
             Some(ack) => fx.ack_json(ack, event.args_json(), event.attachments()),
             None => {

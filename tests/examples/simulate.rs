@@ -1,10 +1,11 @@
-//! Simulates a server with many clients in virtual time, and holds it to everything that it promises:
+//! Simulates a server with many clients in virtual time, and checks everything that the crate guarantees:
 //!
 //! `cargo run --release -p sanket-tests --example simulate -- --clients 1000000 --minutes 10 --seed 1`
 //!
-//! With `--bytes` clients write HTTP and WebSocket into simulated TCP streams, and the server is the whole host; without, packets are
-//! handed to the protocol. With `--cuts` the network breaks every connection now and then, and everybody is to hear everything all the same. Ends with
-//! figures and a number that stands for all that happened: the same for the same seed, on every machine.
+//! With `--bytes` clients write HTTP and WebSocket into simulated TCP streams, and the server is the whole host; without,
+//! packets are handed to the protocol. With `--cuts` the network breaks connections now and then. Still, all clients must get
+//! all messages. The program ends with figures and a number that depends on everything that happened: the same for the same
+//! seed on every machine.
 
 use clap::Parser;
 use sanket_tests::simulation::{ByteSimulation, Cuts, Figures, Plan, Simulation};

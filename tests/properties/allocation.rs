@@ -1,5 +1,5 @@
-//! What decoding costs in memory: at its peak, with what it holds in the end, no more than a stated multiple of the input and
-//! a stated constant. Over the seeds of the fuzz targets, inputs that were made to be dear, and generated ones.
+//! The memory that decoding takes: at its peak, with the result, at most a stated multiple of the input and a stated
+//! constant. Over the seeds of the fuzz targets, inputs that are made to be expensive, and generated ones.
 
 use peak_alloc::PeakAlloc;
 use proptest::collection::vec;

@@ -1,10 +1,10 @@
-//! The codecs, on generated input: what is encoded is decoded, what is accepted is a fixed point, and the two revisions'
-//! odd ways of counting agree with JavaScript's.
+//! The codecs with generated input: what is encoded can be decoded, what is accepted is a fixed point, and lengths of
+//! both revisions agree with JavaScript's.
 
 use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sanket::{Batch, BodyKind, Frame, Message, Outgoing, Packet, PayloadError, Revision, decode_payload};
+use sanket::{Batch, BodyKind, Frame, Outgoing, Packet, PacketData, PayloadError, Revision, decode_payload};
 use sanket_tests::fuzz;
 use std::collections::BTreeSet;
 
@@ -56,8 +56,8 @@ proptest! {
         let decoded: Result<Vec<_>, _> = decode_payload(revision, kind, &body, usize::MAX).collect();
         let mut wanted = Vec::new();
         for (text, data) in &frames {
-            wanted.push(Packet::Message(Message::Text(text)));
-            wanted.extend(data.iter().map(|bytes| Packet::Message(Message::Binary(bytes.into()))));
+            wanted.push(Packet::Message(PacketData::Text(text)));
+            wanted.extend(data.iter().map(|bytes| Packet::Message(PacketData::Binary(bytes.into()))));
         }
         prop_assert_eq!(decoded, Ok(wanted));
         prop_assert!(kind == BodyKind::Text || (revision == Revision::V3 && !base64));
@@ -127,7 +127,7 @@ fn a_v3_length_has_one_to_ten_digits_in_either_form() {
             let digits: Vec<u8> = length.bytes().map(|digit| digit - b'0').collect();
             [&[0][..], &digits, &[0xff], packet.as_bytes()].concat()
         });
-        let wanted = ["a", "b"].map(|text| Packet::Message(Message::Text(text))).to_vec();
+        let wanted = ["a", "b"].map(|text| Packet::Message(PacketData::Text(text))).to_vec();
         for (kind, body) in [(BodyKind::Text, text.as_bytes()), (BodyKind::Binary, &binary.concat())] {
             let decoded: Result<Vec<_>, _> = decode_payload(Revision::V3, kind, body, 100).collect();
             let wanted = if (1..=10).contains(&digits) { Ok(wanted.clone()) } else { Err(PayloadError::Length) };

@@ -1,11 +1,11 @@
-//! The machines, on generated schedules: clients of both revisions do anything in any order, and everything that the core
-//! promises its driver holds. What is promised, and checked, is in `world.rs` and `script.rs`.
+//! The state machines with generated schedules: clients of both revisions send anything in any order, and the
+//! guarantees of the core hold. `world.rs` and `script.rs` check them.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sanket::{
-    Config, Delivery, Event, Input, Key, NewSession, Opening, RawMessage, RequestId, Revision, Shard, Sid, Time, WsEnd,
-    decode_message,
+    Config, Delivery, Input, Key, NewSession, Opening, RawMessage, RequestId, Revision, Shard, Sid, SocketEvent, Time,
+    WsEnd, decode_message,
 };
 use sanket_tests::fuzz;
 use sanket_tests::script::{self, Script};
@@ -117,7 +117,7 @@ fn what_a_client_says_once_is_handed_up_once() {
         std::iter::from_fn(|| shard.poll_event()).collect::<Vec<_>>()
     };
     let knock = say(&mut shard, RawMessage::Text("40"));
-    let [(socket, Event::Connect(_))] = knock[..] else { panic!("{knock:?}") };
+    let [(socket, SocketEvent::Connect(_))] = knock[..] else { panic!("{knock:?}") };
     shard.deliver(&[socket], Delivery::Accept(None), now);
     for (event, data) in [("42[\"a\"]", None), ("430[1]", None), ("451-[\"a\"]", Some("x")), ("461-0[1]", Some("x"))] {
         let mut events = say(&mut shard, RawMessage::Text(event));
@@ -127,8 +127,8 @@ fn what_a_client_says_once_is_handed_up_once() {
         }
         let answers = event.starts_with("43") || event.starts_with("46");
         match &events[..] {
-            [(_, Event::Received(_))] if !answers => {}
-            [(_, Event::Acked { id: 0, .. })] if answers => {}
+            [(_, SocketEvent::Event(_))] if !answers => {}
+            [(_, SocketEvent::Ack { id: 0, .. })] if answers => {}
             other => panic!("{event}: {other:?}"),
         }
     }

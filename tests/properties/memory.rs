@@ -1,11 +1,11 @@
-//! What a client costs in memory, counted by the allocator: a million of them are to fit into a gigabyte. That a
-//! broadcast allocates nothing for each who gets it. And what is kept for those who come back, which has a limit in bytes.
+//! The memory of a client, counted by the allocator: a million clients must fit a gigabyte. A broadcast must not
+//! allocate for each recipient. Persisted sessions have a limit in bytes.
 
 use bytes::Bytes;
 use sanket::{
-    AckId, Admission, App, Chat, ChatConfig, Config, Connect, Delivery, Effects, Emit, Hub, Input, NewSession, Nsp,
-    Opening, Output, Protocol, RawMessage, Reason, Received, Recovery, RequestId, Revision, Shard, Sid, SocketId,
-    Target, Time, decode_message,
+    AckId, Admission, App, Chat, ChatConfig, Config, ConnectRequest, Delivery, Effects, Emit, Event, Hub, Input,
+    NewSession, Nsp, Opening, Output, Protocol, RawMessage, Reason, Recovery, RequestId, Revision, Shard, Sid,
+    SocketId, Target, Time, decode_message,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
@@ -95,13 +95,13 @@ fn allocations(recipients: u64, revision: Revision, protocol: Protocol, event: &
 struct Silent;
 
 impl App for Silent {
-    fn admit(&mut self, _: SocketId, _: &Connect, _: &mut Effects<'_>) -> Admission {
+    fn admit(&mut self, _: SocketId, _: &ConnectRequest, _: &mut Effects<'_>) -> Admission {
         Admission::Accept
     }
 
-    fn connect(&mut self, _: SocketId, _: &Connect, _: &mut Effects<'_>) {}
+    fn connect(&mut self, _: SocketId, _: &ConnectRequest, _: &mut Effects<'_>) {}
 
-    fn event(&mut self, _: SocketId, _: &Received, _: Option<AckId>, _: &mut Effects<'_>) {}
+    fn event(&mut self, _: SocketId, _: &Event, _: Option<AckId>, _: &mut Effects<'_>) {}
 
     fn disconnect(&mut self, _: SocketId, _: Reason, _: &mut Effects<'_>) {}
 }

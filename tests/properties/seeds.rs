@@ -1,5 +1,5 @@
-//! The fuzz targets' seeds, replayed: what once broke a server of this kind, another's (`fuzz/seeds`) or ours
-//! (`fuzz/regressions`), is a test from then on.
+//! Replays the seeds of the fuzz targets: inputs that have broken another server of this kind (`fuzz/seeds`) or this
+//! one (`fuzz/regressions`).
 
 use sanket_tests::fuzz::TARGETS;
 use std::collections::BTreeSet;

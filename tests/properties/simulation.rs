@@ -1,5 +1,5 @@
-//! Small worlds, many of them: whatever the network does, everybody hears everything once and in order. What is held true at
-//! every step is in `src/simulation`; a seed that fails is played again by the `simulate` example.
+//! Many small simulations: whatever the network does, all clients get all messages, once and in order. `src/simulation`
+//! has the checks. The `simulate` example replays a seed that fails.
 
 use sanket_tests::simulation::{ByteSimulation, Cuts, Figures, Plan, Simulation};
 

@@ -1,6 +1,5 @@
-//! What clients say comes to the same, however it is cut: packets in one POST or in several, on a WebSocket with any number of
-//! turns of the driver between them. Knows no I/O; that requests are the same in however many pieces they come is the
-//! server's to show.
+//! The division of packets makes no difference: in one POST or in several, or on a WebSocket with any number of the
+//! driver's turns between them. That the division of a request into pieces makes none is for the tests of the server.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,8 +7,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use sanket::{
-    AckId, Admission, App, BodyKind, Config, Connect, Effects, Emit, Input, NewSession, Opening, Output, RawMessage,
-    Reason, Received, RequestId, Revision, Server, Sid, SocketId, Target, Time, WsMessage, decode_message,
+    AckId, Admission, App, BodyKind, Config, ConnectRequest, Effects, Emit, Event, Input, NewSession, Opening, Output,
+    RawMessage, Reason, RequestId, Revision, Server, Sid, SocketId, Target, Time, WsMessage, decode_message,
 };
 use sanket_tests::world::World;
 
@@ -20,15 +19,15 @@ struct Witness {
 }
 
 impl App for Witness {
-    fn admit(&mut self, _: SocketId, connect: &Connect, _: &mut Effects<'_>) -> Admission {
+    fn admit(&mut self, _: SocketId, connect: &ConnectRequest, _: &mut Effects<'_>) -> Admission {
         if connect.nsp.as_str() == "/no" { Admission::NoSuchNamespace } else { Admission::Accept }
     }
 
-    fn connect(&mut self, who: SocketId, connect: &Connect, _: &mut Effects<'_>) {
+    fn connect(&mut self, who: SocketId, connect: &ConnectRequest, _: &mut Effects<'_>) {
         self.heard.push(format!("{} in {} with {}", who.serial, connect.nsp, connect.auth));
     }
 
-    fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
+    fn event(&mut self, who: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
         self.heard.push(format!("{}: {} {:?} {ack:?}", who.serial, event.json(), event.attachments()));
         match ack {
             Some(ack) => fx.ack_json(ack, event.args_json(), event.attachments()),

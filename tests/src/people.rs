@@ -1,10 +1,10 @@
-//! People: clients that remember what `socket.io-client` 4 remembers, and come back with it; and an application that
-//! writes down what it is told. Knows nothing of what ought to happen.
+//! People: clients that remember what `socket.io-client` 4 remembers, and reconnect with it; and an application that
+//! records its calls. Checks nothing.
 
 use crate::world::{Session, World};
 use sanket::{
-    AckId, Admission, App, AskId, BodyKind, Connect, Earlier, Effects, Nsp, RawMessage, Reason, Received, Refusal,
-    RequestId, Revision, Said, SocketId, WsEnd, WsMessage,
+    AckId, Admission, App, BodyKind, BroadcastAckId, ConnectError, ConnectRequest, Effects, Event, Message, Nsp,
+    PreviousSocket, RawMessage, Reason, RequestId, Revision, SocketId, WsEnd, WsMessage,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -17,15 +17,15 @@ pub enum Call {
     /// [`App::connect`].
     Connect(SocketId),
     /// [`App::recover`].
-    Recover(SocketId, Earlier),
+    Recover(SocketId, PreviousSocket),
     /// [`App::event`]: the JSON array.
     Event(SocketId, String),
     /// [`App::message`].
-    Message(SocketId, Said),
-    /// [`App::answer`]: the JSON array.
-    Answer(AskId, SocketId, String),
-    /// [`App::asked`].
-    Asked(AskId, Vec<SocketId>),
+    Message(SocketId, Message),
+    /// [`App::ack`]: the JSON array.
+    Ack(BroadcastAckId, SocketId, String),
+    /// [`App::acks_done`].
+    AcksDone(BroadcastAckId, Vec<SocketId>),
     /// [`App::disconnecting`]: the rooms that the socket is in.
     Disconnecting(SocketId, Reason, Vec<String>),
     /// [`App::disconnect`]: the rooms that the socket is in, which should be none.
@@ -58,40 +58,40 @@ fn rooms(who: SocketId, fx: &Effects<'_>) -> Vec<String> {
 }
 
 impl App for Recorder {
-    fn admit(&mut self, who: SocketId, connect: &Connect, fx: &mut Effects<'_>) -> Admission {
+    fn admit(&mut self, who: SocketId, connect: &ConnectRequest, fx: &mut Effects<'_>) -> Admission {
         self.note(Call::Admit(who, connect.nsp.as_str().into()), fx);
         match connect.nsp.as_str() {
-            "/no" => Admission::Refuse(Refusal::new("no")),
+            "/no" => Admission::Refuse(ConnectError::new("no")),
             "/later" => Admission::Later,
             _ => Admission::Accept,
         }
     }
 
-    fn connect(&mut self, who: SocketId, _: &Connect, fx: &mut Effects<'_>) {
+    fn connect(&mut self, who: SocketId, _: &ConnectRequest, fx: &mut Effects<'_>) {
         self.note(Call::Connect(who), fx);
     }
 
-    fn recover(&mut self, who: SocketId, earlier: Earlier, _: &Connect, fx: &mut Effects<'_>) {
+    fn recover(&mut self, who: SocketId, earlier: PreviousSocket, _: &ConnectRequest, fx: &mut Effects<'_>) {
         self.note(Call::Recover(who, earlier), fx);
     }
 
-    fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
+    fn event(&mut self, who: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
         self.note(Call::Event(who, event.json().into()), fx);
         if let Some(ack) = ack {
             fx.ack(ack, "taken");
         }
     }
 
-    fn message(&mut self, who: SocketId, message: &Said, fx: &mut Effects<'_>) {
+    fn message(&mut self, who: SocketId, message: &Message, fx: &mut Effects<'_>) {
         self.note(Call::Message(who, message.clone()), fx);
     }
 
-    fn answer(&mut self, ask: AskId, who: SocketId, answer: &Received, fx: &mut Effects<'_>) {
-        self.note(Call::Answer(ask, who, answer.json().into()), fx);
+    fn ack(&mut self, ask: BroadcastAckId, who: SocketId, answer: &Event, fx: &mut Effects<'_>) {
+        self.note(Call::Ack(ask, who, answer.json().into()), fx);
     }
 
-    fn asked(&mut self, ask: AskId, silent: &[SocketId], fx: &mut Effects<'_>) {
-        self.note(Call::Asked(ask, silent.to_vec()), fx);
+    fn acks_done(&mut self, ask: BroadcastAckId, silent: &[SocketId], fx: &mut Effects<'_>) {
+        self.note(Call::AcksDone(ask, silent.to_vec()), fx);
     }
 
     fn disconnecting(&mut self, who: SocketId, reason: Reason, fx: &mut Effects<'_>) {
@@ -139,7 +139,7 @@ pub struct Place {
     /// Events, with their names and all arguments.
     pub heard: Vec<Vec<Value>>,
     /// Ids of events that want to be acked.
-    pub asks: Vec<u64>,
+    pub owed_acks: Vec<u64>,
     /// The payload of the last CONNECT_ERROR.
     pub refused: Option<String>,
 }
@@ -347,7 +347,7 @@ impl Person {
         self.line = None;
         for place in self.places.values_mut() {
             place.connected = false;
-            place.asks.clear();
+            place.owed_acks.clear();
         }
     }
 
@@ -386,7 +386,7 @@ impl Place {
                 let event: Vec<Value> = serde_json::from_str(json).expect("an array");
                 match (id, event.last()) {
                     // The client appends a function.
-                    (Some(id), _) => self.asks.push(id),
+                    (Some(id), _) => self.owed_acks.push(id),
                     (None, Some(Value::String(last))) if self.pid.is_some() => self.offset = Some(last.clone()),
                     (None, _) => {}
                 }

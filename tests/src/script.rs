@@ -1,5 +1,5 @@
-//! Scripts: bytes that are read as what some clients do, in any order and at any time. Any bytes are a script, so that
-//! fuzzers and property tests alike can mutate and shrink them.
+//! Scripts: bytes that are read as actions of clients, in any order and at any time. Any bytes are a script, so that
+//! fuzzers and property tests can mutate and shrink them.
 
 use crate::world::{Everything, Session, World};
 use base64::Engine as _;
@@ -156,7 +156,7 @@ pub fn tight() -> Config {
         max_depth: 8,
         max_unjoined: 5,
         max_room_name: 4,
-        max_asks: 2,
+        max_pending_acks: 2,
         ..Config::default()
     }
 }
@@ -171,7 +171,12 @@ pub fn play(bytes: &[u8]) {
     let mut script = Script::new(bytes);
     let mode = script.byte();
     let protocol = [Protocol::SocketIo, Protocol::SocketIoMsgPack, Protocol::EngineIo][usize::from(mode % 3)];
-    let recovery = Recovery { window: 2_000, max_log: 5_000, max_absent: 2, max_absent_bytes: 1_000 };
+    let recovery = Recovery {
+        max_disconnection_duration: 2_000,
+        max_log: 5_000,
+        max_persisted_sessions: 2,
+        max_persisted_bytes: 1_000,
+    };
     let recovery = (mode / 3 % 2 == 1).then_some(recovery);
     let mut world = World::new(Everything::default(), Config { protocol, recovery, ..tight() });
     let mut clients: Vec<Client> = Vec::new();
@@ -250,7 +255,7 @@ fn step(script: &mut Script<'_>, world: &mut World<Everything>, clients: &mut Ve
                 client.read(&messages, world.config.protocol);
             }
         }
-        14 => come_back(script, world, clients, index),
+        14 => reconnect(script, world, clients, index),
         15 => interfere(script, world),
         _ => world.advance(u64::from(script.byte()) * 2),
     }
@@ -270,7 +275,7 @@ fn send_binary(world: &mut World<Everything>, session: Session, ws: RequestId, d
 }
 
 /// Opens another session, and says in it what a client remembers; that one may not know that it is gone.
-fn come_back(script: &mut Script<'_>, world: &mut World<Everything>, clients: &mut Vec<Client>, who: usize) {
+fn reconnect(script: &mut Script<'_>, world: &mut World<Everything>, clients: &mut Vec<Client>, who: usize) {
     let mut memory = clients[who].memory.clone();
     match script.below(8) {
         0 => memory.offset = None,
@@ -304,11 +309,11 @@ fn interfere(script: &mut Script<'_>, world: &mut World<Everything>) {
     match script.below(5) {
         0 => world.apply(|_, fx| fx.emit(root, "news", &1)),
         1 => world.apply(|_, fx| fx.send_text(Target::Room(&Nsp::ROOT, "1"), "")),
-        2 => assert!(world.apply(|_, fx| fx.join_all(root, "1")) <= 6, "more than there are"),
-        3 => world.apply(|_, fx| fx.leave_all(root, "1")),
+        2 => assert!(world.apply(|_, fx| fx.sockets_join(root, "1")) <= 6, "more than there are"),
+        3 => world.apply(|_, fx| fx.sockets_leave(root, "1")),
         _ => {
             let close = script.below(2) == 0;
-            world.apply(|_, fx| fx.disconnect_all(Target::Namespace(&Nsp::new("/a")), close));
+            world.apply(|_, fx| fx.disconnect_sockets(Target::Namespace(&Nsp::new("/a")), close));
         }
     }
 }

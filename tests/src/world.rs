@@ -1,45 +1,47 @@
-//! A server with raw clients in virtual time. Plays the driver, and holds the core to what it promises a driver: one
-//! answer to each request, nothing for a WebSocket after its end, events of a socket only between its CONNECT and its end.
+//! A server with raw clients in virtual time. It is the driver, and checks the guarantees of the core: one response to
+//! each request, nothing for a WebSocket after its end, events of a socket only between its connect request and its
+//! end.
 
 use bytes::Bytes;
 use sanket::{
-    AckId, Admission, App, AskId, BodyKind, Config, Connect, Delivery, Effects, Emit, Event, Input, Key, NewSession,
-    Nsp, Opening, Output, RawMessage, Reason, Received, Refusal, RequestError, RequestId, Response, Revision, Said,
-    Server, Sid, SocketId, Target, Time, WsEnd, WsMessage, decode_body, decode_message,
+    AckId, Admission, App, BodyKind, BroadcastAckId, Config, ConnectError, ConnectRequest, Delivery, Effects, Emit,
+    Event, Input, Key, Message, NewSession, Nsp, Opening, Output, RawMessage, Reason, RequestError, RequestId,
+    Response, Revision, Server, Sid, SocketEvent, SocketId, Target, Time, WsEnd, WsMessage, decode_body,
+    decode_message,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// An application that does a little of everything. Its events: `echo` acks and emits its arguments back, `all` sends them
-/// to everybody, `join`, `leave` and `room` work on the room that the first argument names, `out` is shown the door,
-/// and `clear` shows it to everybody in the room `1`. `ask` asks everybody, and `still` is said to those who are here. It
-/// refuses `/no` and `/off`, lets everybody at the door of `/l` wait until somebody says `admit` (or refuses them, without
-/// an argument), and knows no namespace with a longer name. Where Engine.IO is alone, it says to everybody what it is told,
-/// and shows the door to who says `out`.
+/// An application that does a little of everything. Its events: `echo` acknowledges with its arguments and emits them back, `all`
+/// emits them to all sockets, `join`, `leave` and `room` are for the room that the first argument names, `out` disconnects the
+/// sender, and `clear` all sockets in the room `1`. `ask` emits an event with acknowledgement to all, and `still` one that is not
+/// recoverable. `/no` and `/off` refuse connect requests; those to `/l` wait until somebody sends `admit`, which accepts them, or
+/// refuses them if it has no argument. A namespace with a longer name does not exist. With Engine.IO alone, messages are sent to
+/// all, and `out` disconnects the sender.
 #[derive(Debug, Default)]
 pub struct Everything {
     waiting: Vec<SocketId>,
 }
 
 impl App for Everything {
-    fn admit(&mut self, who: SocketId, connect: &Connect, _: &mut Effects<'_>) -> Admission {
+    fn admit(&mut self, who: SocketId, connect: &ConnectRequest, _: &mut Effects<'_>) -> Admission {
         match connect.nsp.as_str() {
             "/l" => {
                 self.waiting.push(who);
                 Admission::Later
             }
-            "/no" => Admission::Refuse(Refusal::new("not you").with_data(&connect.auth)),
-            "/off" => Admission::Refuse(Refusal::new("closed today")),
+            "/no" => Admission::Refuse(ConnectError::new("not you").with_data(&connect.auth)),
+            "/off" => Admission::Refuse(ConnectError::new("closed today")),
             name if name.len() < 4 => Admission::Accept,
             _ => Admission::NoSuchNamespace,
         }
     }
 
-    fn connect(&mut self, who: SocketId, _: &Connect, fx: &mut Effects<'_>) {
+    fn connect(&mut self, who: SocketId, _: &ConnectRequest, fx: &mut Effects<'_>) {
         let now = fx.now().as_millis();
         fx.emit(Target::Socket(who), "hello", &now);
     }
 
-    fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
+    fn event(&mut self, who: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
         let args = event.args();
         let joined = args.join(",");
         let room = args.first().copied().unwrap_or("none");
@@ -58,33 +60,33 @@ impl App for Everything {
             "join" => drop(fx.join(who, room)),
             "leave" => drop(fx.leave(who, room)),
             "room" => fx.send(Target::Room(&Nsp::ROOT, room), &Emit::new("room").args_json(&joined)),
-            "clear" => fx.disconnect_all(Target::Room(&Nsp::ROOT, "1"), false),
+            "clear" => fx.disconnect_sockets(Target::Room(&Nsp::ROOT, "1"), false),
             "out" => fx.disconnect(who, joined == "true"),
-            "ask" => drop(fx.ask(Target::Namespace(&Nsp::ROOT), &Emit::new("ask").arg("?"), 150)),
-            "still" => fx.send(Target::Namespace(&Nsp::ROOT), &Emit::new("still").args_json(&joined).passing()),
+            "ask" => drop(fx.emit_with_ack(Target::Namespace(&Nsp::ROOT), &Emit::new("ask").arg("?"), 150)),
+            "still" => fx.send(Target::Namespace(&Nsp::ROOT), &Emit::new("still").args_json(&joined).not_recoverable()),
             "admit" => {
-                let full = Admission::Refuse(Refusal::new("full"));
+                let full = Admission::Refuse(ConnectError::new("full"));
                 for who in self.waiting.drain(..) {
-                    fx.admit(who, if args.is_empty() { full.clone() } else { Admission::Accept });
+                    fx.decide(who, if args.is_empty() { full.clone() } else { Admission::Accept });
                 }
             }
             _ => {}
         }
     }
 
-    fn message(&mut self, who: SocketId, message: &Said, fx: &mut Effects<'_>) {
+    fn message(&mut self, who: SocketId, message: &Message, fx: &mut Effects<'_>) {
         match message {
-            Said::Text(text) if **text == *"out" => fx.disconnect(who, true),
-            Said::Text(text) => fx.send_text(Target::Namespace(&Nsp::ROOT), text),
-            Said::Binary(data) => fx.send_binary(Target::Namespace(&Nsp::ROOT), data.clone()),
+            Message::Text(text) if **text == *"out" => fx.disconnect(who, true),
+            Message::Text(text) => fx.send_text(Target::Namespace(&Nsp::ROOT), text),
+            Message::Binary(data) => fx.send_binary(Target::Namespace(&Nsp::ROOT), data.clone()),
         }
     }
 
-    fn answer(&mut self, _: AskId, who: SocketId, answer: &Received, fx: &mut Effects<'_>) {
+    fn ack(&mut self, _: BroadcastAckId, who: SocketId, answer: &Event, fx: &mut Effects<'_>) {
         fx.send(Target::Socket(who), &Emit::new("answered").args_json(answer.args_json()));
     }
 
-    fn asked(&mut self, _: AskId, silent: &[SocketId], fx: &mut Effects<'_>) {
+    fn acks_done(&mut self, _: BroadcastAckId, silent: &[SocketId], fx: &mut Effects<'_>) {
         fx.emit(Target::Namespace(&Nsp::ROOT), "asked", &silent.len());
     }
 
@@ -335,7 +337,7 @@ impl<A: App> World<A> {
         let Config { ping_interval, ping_timeout, connect_timeout, upgrade_timeout, close_timeout, .. } = self.config;
         self.advance(2 * (ping_interval + ping_timeout + connect_timeout + upgrade_timeout + close_timeout));
         // What is kept for those who may come back is kept from then on; it goes a second late.
-        self.advance(self.config.recovery.as_ref().map_or(0, |recovery| recovery.window + 1_000));
+        self.advance(self.config.recovery.as_ref().map_or(0, |recovery| recovery.max_disconnection_duration + 1_000));
         assert!(self.server.shard.is_empty(), "{} sessions are left", self.server.shard.len());
         assert!(self.server.hub.is_empty(), "{} sockets are left", self.server.hub.len());
         assert_eq!(self.server.hub.rooms(&Nsp::ROOT), [""; 0], "rooms are left");
@@ -403,13 +405,13 @@ impl<A: App> World<A> {
         }
     }
 
-    fn check(&mut self, from: SocketId, event: &Event) {
+    fn check(&mut self, from: SocketId, event: &SocketEvent) {
         match event {
-            Event::Connect(_) => assert!(self.live.insert(from), "{from:?} connected twice"),
-            Event::Received(_) | Event::Said(_) | Event::Acked { .. } => {
+            SocketEvent::Connect(_) => assert!(self.live.insert(from), "{from:?} connected twice"),
+            SocketEvent::Event(_) | SocketEvent::Message(_) | SocketEvent::Ack { .. } => {
                 assert!(self.live.contains(&from) || self.out.contains(&from), "{from:?} is not connected");
             }
-            Event::Disconnect(_) => {
+            SocketEvent::Disconnect(_) => {
                 assert!(self.live.remove(&from) || self.out.remove(&from), "{from:?} is not connected");
             }
         }

@@ -1,20 +1,20 @@
-//! What a `chat message` must be, and what its sender is told when it is not. The text stays the JSON that was sent:
-//! browsers can put lone surrogates into a string, and get them back.
+//! Reads the argument of a `chat message`, and has the errors for its sender. The text stays JSON as it was sent,
+//! because strings in browsers may contain lone surrogates.
 
-use super::ChatConfig;
+use super::config::ChatConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// A message that may be passed on.
+/// A message that is to be sent to all.
 #[derive(Debug)]
-pub(crate) struct Said<'a> {
+pub(crate) struct ValidMessage<'a> {
     /// A JSON string.
     pub(crate) text: &'a RawValue,
 }
 
-/// Why a message is not passed on.
+/// Why a message is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum MessageError {
     NotAnObject,
     NoText,
     Empty,
@@ -23,13 +23,13 @@ pub(crate) enum Refusal {
     NotHere,
 }
 
-/// A refusal as the sender gets it.
+/// The error, as the sender gets it.
 #[derive(Debug, Serialize)]
-pub(crate) struct Refused {
+pub(crate) struct ErrorReply {
     ok: bool,
     code: &'static str,
     message: &'static str,
-    /// For `too_long`: characters.
+    /// For `too_long`: the limit in UTF-16 code units.
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<usize>,
     /// For `too_fast`: milliseconds.
@@ -37,8 +37,8 @@ pub(crate) struct Refused {
     retry_after: Option<u64>,
 }
 
-impl Refusal {
-    pub(crate) fn to_json(self, config: &ChatConfig) -> Refused {
+impl MessageError {
+    pub(crate) fn to_json(self, config: &ChatConfig) -> ErrorReply {
         let (code, message) = match self {
             Self::NotAnObject => ("not_an_object", "a message is an object"),
             Self::NoText => ("no_text", "a message has a text, called description"),
@@ -49,7 +49,7 @@ impl Refusal {
         };
         let limit = (self == Self::TooLong).then_some(config.max_text);
         let retry_after = if let Self::TooFast { retry_after } = self { Some(retry_after) } else { None };
-        Refused { ok: false, code, message, limit, retry_after }
+        ErrorReply { ok: false, code, message, limit, retry_after }
     }
 }
 
@@ -57,31 +57,31 @@ impl Refusal {
 struct Claimed<'a> {
     #[serde(borrow)]
     description: Option<&'a RawValue>,
-    /// Binary data stands as an object with this in it.
+    /// Binary data is an object with this member.
     #[serde(rename = "_placeholder")]
     placeholder: Option<&'a RawValue>,
 }
 
-/// Reads the argument of a `chat message`, which may be missing.
-pub(crate) fn read(argument: Option<&str>, max_text: usize) -> Result<Said<'_>, Refusal> {
-    let argument = argument.filter(|json| json.starts_with('{')).ok_or(Refusal::NotAnObject)?;
-    // A key given twice is the only way for a JSON object to fail here.
-    let claimed: Claimed<'_> = serde_json::from_str(argument).map_err(|_| Refusal::NotAnObject)?;
+/// Reads the argument of a `chat message`. It may be missing.
+pub(crate) fn read(argument: Option<&str>, max_text: usize) -> Result<ValidMessage<'_>, MessageError> {
+    let argument = argument.filter(|json| json.starts_with('{')).ok_or(MessageError::NotAnObject)?;
+    // A JSON object fails here only if it has a key twice.
+    let claimed: Claimed<'_> = serde_json::from_str(argument).map_err(|_| MessageError::NotAnObject)?;
     if claimed.placeholder.is_some() {
-        return Err(Refusal::NotAnObject);
+        return Err(MessageError::NotAnObject);
     }
-    let text = claimed.description.filter(|text| text.get().starts_with('"')).ok_or(Refusal::NoText)?;
+    let text = claimed.description.filter(|text| text.get().starts_with('"')).ok_or(MessageError::NoText)?;
     let (units, blank) = measure(text.get());
     if blank {
-        Err(Refusal::Empty)
+        Err(MessageError::Empty)
     } else if units > max_text {
-        Err(Refusal::TooLong)
+        Err(MessageError::TooLong)
     } else {
-        Ok(Said { text })
+        Ok(ValidMessage { text })
     }
 }
 
-/// The length of a JSON string in UTF-16 code units, and whether there is nothing but white space in it.
+/// The length of a JSON string in UTF-16 code units, and whether it is only white space.
 fn measure(json: &str) -> (usize, bool) {
     let inner = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(json);
     let (mut units, mut blank) = (0, true);
@@ -92,7 +92,7 @@ fn measure(json: &str) -> (usize, bool) {
                 Some('u') => {
                     let digits = chars.as_str().get(..4).unwrap_or_default();
                     chars = chars.as_str().get(4..).unwrap_or_default().chars();
-                    // A surrogate is one unit and no white space.
+                    // A surrogate is one unit, and not white space.
                     u32::from_str_radix(digits, 16).ok().and_then(char::from_u32).unwrap_or('\u{fffd}')
                 }
                 Some('n' | 'r' | 't' | 'f') => ' ',
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn what_is_no_message_is_named() {
         let refusal = |argument| read(argument, 3).err();
-        assert_eq!(refusal(None), Some(Refusal::NotAnObject));
+        assert_eq!(refusal(None), Some(MessageError::NotAnObject));
         for json in [
             "null",
             "[]",
@@ -139,13 +139,13 @@ mod tests {
             r#"{"description":"a","description":"b"}"#,
             r#"{"_placeholder":true,"num":0}"#,
         ] {
-            assert_eq!(refusal(Some(json)), Some(Refusal::NotAnObject), "{json}");
+            assert_eq!(refusal(Some(json)), Some(MessageError::NotAnObject), "{json}");
         }
         for json in ["{}", r#"{"description":null}"#, r#"{"description":{"_placeholder":true,"num":0}}"#] {
-            assert_eq!(refusal(Some(json)), Some(Refusal::NoText), "{json}");
+            assert_eq!(refusal(Some(json)), Some(MessageError::NoText), "{json}");
         }
-        assert_eq!(refusal(Some(r#"{"description":" \n"}"#)), Some(Refusal::Empty));
-        assert_eq!(refusal(Some(r#"{"description":"abcd"}"#)), Some(Refusal::TooLong));
+        assert_eq!(refusal(Some(r#"{"description":" \n"}"#)), Some(MessageError::Empty));
+        assert_eq!(refusal(Some(r#"{"description":"abcd"}"#)), Some(MessageError::TooLong));
         assert_eq!(refusal(Some(r#"{"x":1,"description":"abc"}"#)), None);
     }
 }

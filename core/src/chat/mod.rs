@@ -1,48 +1,28 @@
-//! The chat room, as one application on the hub: it gives everybody a name and a colour, counts, and passes messages on
-//! under the name it gave. Knows sockets, not transports.
+//! The chat room, an application: gives each person a name and a color, counts people, and sends messages to all.
 //!
-//! The events are those of the tutorial that this project began with; fields beyond it carry the same for programs.
+//! The events are those of the socket.io tutorial from which this project started, with more fields for programs.
 
+mod config;
 mod message;
 mod names;
 mod presence;
 
 use crate::engine::Reason;
 use crate::id::SocketId;
-use crate::room::{App, Earlier, Effects, Emit, Target};
-use crate::socket::{AckId, Connect, Nsp, Received};
+use crate::room::{App, Effects, Emit, PreviousSocket, Target};
+use crate::socket::{AckId, ConnectRequest, Event, Nsp};
 use crate::time::Time;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
-use message::{Refusal, Said};
+pub use config::ChatConfig;
+use message::{MessageError, ValidMessage};
 use names::Names;
 use presence::Presence;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// With the time of day this comes to 1.8e15, which JavaScript's numbers still count exactly.
+/// Together with the time of day, ids have 1.8e15 at most, which is exact in JavaScript's numbers.
 const IDS_PER_MILLISECOND: u64 = 1_000;
-
-/// Limits of the chat room.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChatConfig {
-    /// UTF-16 code units of one message's text, as a browser counts them. A longer one is refused as `too_long`.
-    /// Default 2,000.
-    pub max_text: usize,
-    /// Messages somebody may send at once after having been quiet. Default 10.
-    pub burst: u32,
-    /// Milliseconds until one more may be sent. One sent earlier is refused as `too_fast`. Default 200: five a second.
-    pub interval: u64,
-    /// Milliseconds of a tick. The first to come or go after a quiet tick is told at once; what happens within a tick
-    /// after that is told at its end. Default 100.
-    pub tick: u64,
-}
-
-impl Default for ChatConfig {
-    fn default() -> Self {
-        Self { max_text: 2_000, burst: 10, interval: 200, tick: 100 }
-    }
-}
 
 /// The chat room.
 #[derive(Debug)]
@@ -58,18 +38,18 @@ pub struct Chat {
 struct Person {
     name: String,
     color: &'static str,
-    /// When the messages sent so far will have been paid for, at one an interval.
+    /// The time at which one more message may be sent, if the burst is used up.
     paid_until: Time,
 }
 
-/// What a newcomer is told about itself.
+/// What a person is told about itself.
 #[derive(Serialize, Deserialize)]
 struct InitUser<'a> {
     name: &'a str,
     color: &'a str,
 }
 
-/// A message, as everybody gets it.
+/// A message, as all get it.
 #[derive(Serialize)]
 struct Message<'a> {
     description: &'a RawValue,
@@ -80,7 +60,7 @@ struct Message<'a> {
     time: u64,
 }
 
-/// The ack of a message that was passed on.
+/// The acknowledgement of a message that was sent.
 #[derive(Serialize)]
 struct Accepted {
     ok: bool,
@@ -88,7 +68,7 @@ struct Accepted {
 }
 
 impl Chat {
-    /// An empty room. `seed` is where names and colours come from.
+    /// An empty room. `seed` determines names and colors.
     #[must_use]
     pub fn new(config: ChatConfig, seed: u64) -> Self {
         Self {
@@ -100,30 +80,31 @@ impl Chat {
         }
     }
 
-    /// How many people are in the room.
+    /// The number of people in the room.
     #[must_use]
     pub fn count(&self) -> usize {
         self.people.len()
     }
 
-    fn seat(&mut self, who: SocketId, name: String, color: &'static str, fx: &mut Effects<'_>) {
+    fn add(&mut self, socket: SocketId, name: String, color: &'static str, fx: &mut Effects<'_>) {
         let init = InitUser { name: &name, color };
         if fx.can_recover() {
-            fx.set_data(who, &init);
+            fx.set_data(socket, &init);
         }
-        fx.send(Target::Socket(who), &Emit::new("initUser").arg(&init).passing());
-        self.people.insert(who, Person { name: name.clone(), color, paid_until: fx.now() });
+        fx.send(Target::Socket(socket), &Emit::new("initUser").arg(&init).not_recoverable());
+        self.people.insert(socket, Person { name: name.clone(), color, paid_until: fx.now() });
         self.presence.joined(name);
         tell_presence(&mut self.presence, self.people.len(), fx);
     }
 
-    fn say(&mut self, who: SocketId, event: &Received, fx: &mut Effects<'_>) -> Result<u64, Refusal> {
-        let Said { text } = message::read(event.first_arg(), self.config.max_text)?;
+    fn say(&mut self, socket: SocketId, event: &Event, fx: &mut Effects<'_>) -> Result<u64, MessageError> {
+        let ValidMessage { text } = message::read(event.first_arg(), self.config.max_text)?;
         let count = self.people.len();
-        let Some(person) = self.people.get_mut(&who) else { return Err(Refusal::NotHere) };
+        let Some(person) = self.people.get_mut(&socket) else { return Err(MessageError::NotHere) };
         person.spend(&self.config, fx.now())?;
         self.presence.speaks(&person.name);
-        // Rising, and still rising after a restart of the server, if its clock is the time of day: pages know messages by it.
+        // Ids rise, also after a restart of the server if its clock is the time of day: pages tell messages apart by
+        // their ids.
         let id = (self.last_message + 1).max(fx.now().as_millis().saturating_mul(IDS_PER_MILLISECOND));
         self.last_message = id;
         let message =
@@ -134,10 +115,10 @@ impl Chat {
     }
 }
 
-/// Tells what is to be told by now, and asks to be woken for the rest.
+/// Sends the notices that are due, and asks to be woken for the others.
 fn tell_presence(presence: &mut Presence, count: usize, fx: &mut Effects<'_>) {
     for notice in presence.notices(count, fx.now()) {
-        fx.send(Target::Namespace(&Nsp::ROOT), &Emit::new("sys message").arg(&notice).passing());
+        fx.send(Target::Namespace(&Nsp::ROOT), &Emit::new("sys message").arg(&notice).not_recoverable());
     }
     if let Some(at) = presence.due() {
         fx.wake_at(at);
@@ -145,13 +126,13 @@ fn tell_presence(presence: &mut Presence, count: usize, fx: &mut Effects<'_>) {
 }
 
 impl Person {
-    /// Pays for one message, or says in how many milliseconds it can be paid for.
-    fn spend(&mut self, config: &ChatConfig, now: Time) -> Result<(), Refusal> {
+    /// Counts a message against the limit. If there are too many, returns when one is allowed.
+    fn spend(&mut self, config: &ChatConfig, now: Time) -> Result<(), MessageError> {
         let paid_until = self.paid_until.max(now).after(config.interval);
         let allowed = now.after(config.interval.saturating_mul(u64::from(config.burst)));
         if paid_until > allowed {
             let retry_after = u64::try_from(paid_until.since(allowed).as_millis()).unwrap_or(u64::MAX);
-            return Err(Refusal::TooFast { retry_after });
+            return Err(MessageError::TooFast { retry_after });
         }
         self.paid_until = paid_until;
         Ok(())
@@ -159,32 +140,32 @@ impl Person {
 }
 
 impl App for Chat {
-    fn connect(&mut self, who: SocketId, _connect: &Connect, fx: &mut Effects<'_>) {
+    fn connect(&mut self, socket: SocketId, _connect: &ConnectRequest, fx: &mut Effects<'_>) {
         let (name, color) = self.names.take();
-        self.seat(who, name, color, fx);
+        self.add(socket, name, color, fx);
     }
 
-    /// Whoever comes back is who it was. If nobody has been told that it had gone, nobody is told that it has come.
-    fn recover(&mut self, who: SocketId, earlier: Earlier, connect: &Connect, fx: &mut Effects<'_>) {
-        if let Some(person) = self.people.remove(&earlier.was) {
-            self.people.insert(who, person);
+    /// A person that is recovered keeps its name. If nobody has been told that it left, nobody is told that it joined.
+    fn recover(&mut self, socket: SocketId, earlier: PreviousSocket, connect: &ConnectRequest, fx: &mut Effects<'_>) {
+        if let Some(person) = self.people.remove(&earlier.socket) {
+            self.people.insert(socket, person);
             return;
         }
-        let was = fx.data(who).and_then(|data| serde_json::from_str(data).ok());
+        let was = fx.data(socket).and_then(|data| serde_json::from_str(data).ok());
         let taken = was.and_then(|InitUser { name, color }| {
             self.names.take_again(name, color).map(|color| (String::from(name), color))
         });
         match taken {
-            Some((name, color)) => self.seat(who, name, color, fx),
-            None => self.connect(who, connect, fx),
+            Some((name, color)) => self.add(socket, name, color, fx),
+            None => self.connect(socket, connect, fx),
         }
     }
 
-    fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
+    fn event(&mut self, socket: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
         if event.name() != "chat message" {
             return;
         }
-        let result = self.say(who, event, fx);
+        let result = self.say(socket, event, fx);
         if let Some(ack) = ack {
             match result {
                 Ok(id) => fx.ack(ack, &Accepted { ok: true, id }),
@@ -193,8 +174,8 @@ impl App for Chat {
         }
     }
 
-    fn disconnect(&mut self, who: SocketId, _reason: Reason, fx: &mut Effects<'_>) {
-        if let Some(person) = self.people.remove(&who) {
+    fn disconnect(&mut self, socket: SocketId, _reason: Reason, fx: &mut Effects<'_>) {
+        if let Some(person) = self.people.remove(&socket) {
             self.names.give_back(&person.name);
             self.presence.left(person.name);
             tell_presence(&mut self.presence, self.people.len(), fx);

@@ -1,4 +1,4 @@
-//! Names and colours for people who did not choose any. Predictable on purpose (a seed), and no secret.
+//! Names and colors for people. They are drawn from a seed, and are no secrets.
 
 use alloc::collections::BTreeSet;
 use alloc::format;
@@ -18,15 +18,15 @@ const SECOND: [&str; 40] = [
     "Tiger", "Turtle", "Wren",
 ];
 
-/// Colours with a relative luminance of 0.18: halfway between black and white for the eye, so that they can be read on
-/// either (WCAG contrast above 4.5 on white and on black).
+/// Colors with a relative luminance of 0.18, so that they can be read on white and on black (WCAG contrast above 4.5 on
+/// both).
 const COLORS: [&str; 24] = [
     "#e12a2a", "#c2532e", "#ad6319", "#8d7221", "#797911", "#667e1e", "#4b8313", "#39851f", "#138813", "#208739",
     "#13864d", "#1f846b", "#138282", "#257e9c", "#1e76cf", "#4d6fd5", "#6464e9", "#7e60da", "#994de6", "#af43d3",
     "#cb1dcb", "#cd30a6", "#dc1f7e", "#d13d62",
 ];
 
-/// Draws of a pair before a number is put behind it.
+/// Attempts to draw a free name, before a number is added to one.
 const TRIES: usize = 8;
 
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Names {
         Self { rng: fastrand::Rng::with_seed(seed), taken: BTreeSet::new(), next_number: 2 }
     }
 
-    /// A name that nobody has, and a colour.
+    /// Draws a free name, and a color.
     pub(crate) fn take(&mut self) -> (String, &'static str) {
         let color = self.pick(&COLORS);
         for _ in 0..TRIES {
@@ -50,14 +50,14 @@ impl Names {
                 return (name, color);
             }
         }
-        // The number only rises, so this name has never been given.
+        // The number only rises, so this name has never been used.
         let name = format!("{} {} {}", self.pick(&FIRST), self.pick(&SECOND), self.next_number);
         self.next_number += 1;
         self.taken.insert(name.clone());
         (name, color)
     }
 
-    /// The colour as it is kept here, and the name for whoever had it before, unless somebody else has it by now.
+    /// Takes a name again for a recovered person. Returns its color, unless the name is in use.
     pub(crate) fn take_again(&mut self, name: &str, color: &str) -> Option<&'static str> {
         let color = COLORS.into_iter().find(|known| *known == color)?;
         self.taken.insert(name.into()).then_some(color)

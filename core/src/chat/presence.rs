@@ -1,5 +1,5 @@
-//! Who came and who went, told once a tick. Presence is state, not history: a thousand people who join together would
-//! otherwise be a million notices. Knows names and counts, not sockets.
+//! Notices of who joined and who left, once a tick. Without ticks, a thousand people who join at once would get a
+//! million notices.
 
 use crate::time::Time;
 use alloc::collections::BTreeMap;
@@ -8,9 +8,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use serde::Serialize;
 
-/// Up to this many changes in a tick are told each in the tutorial's words.
+/// Up to this many changes in a tick are told one by one, in the tutorial's words.
 const FEW: usize = 3;
-/// Names listed in one notice.
+/// The names listed in one notice.
 const LISTED: usize = 10;
 
 /// A `sys message`.
@@ -18,7 +18,7 @@ const LISTED: usize = 10;
 pub(crate) struct Notice {
     /// The tutorial's sentence.
     data: String,
-    /// How many people there are.
+    /// The number of people in the room.
     counts: usize,
     joined: Vec<String>,
     left: Vec<String>,
@@ -38,11 +38,11 @@ struct Change {
 #[derive(Debug)]
 pub(crate) struct Presence {
     tick: u64,
-    /// What has not been told yet, in order; `None` for who came and went.
+    /// Changes that have not been told, in order. `None` for somebody who joined and left again.
     changes: Vec<Option<Change>>,
-    /// Where in `changes` it is that somebody came.
+    /// Indexes in `changes` of those who joined.
     came: BTreeMap<String, usize>,
-    /// When the next notice may be told.
+    /// When the next notice may be sent.
     quiet_until: Time,
 }
 
@@ -56,7 +56,7 @@ impl Presence {
         self.changes.push(Some(Change { name, came: true }));
     }
 
-    /// Somebody who came and went within one tick was never here, as far as the others know.
+    /// Somebody who joined and left within one tick is not mentioned.
     pub(crate) fn left(&mut self, name: String) {
         match self.came.remove(&name) {
             Some(index) => self.changes[index] = None,
@@ -64,19 +64,19 @@ impl Presence {
         }
     }
 
-    /// When there will be something to tell.
+    /// When there are notices to send.
     pub(crate) fn due(&self) -> Option<Time> {
         (!self.changes.is_empty()).then_some(self.quiet_until)
     }
 
-    /// Somebody is about to speak. That they came is told before, even within a tick: the message costs as much anyway.
+    /// Somebody is about to send a message. That they joined is told before, even within a tick.
     pub(crate) fn speaks(&mut self, name: &str) {
         if self.came.contains_key(name) {
             self.quiet_until = Time::default();
         }
     }
 
-    /// What is to be told now; `count` people are here.
+    /// The notices that are due now. `count` people are in the room.
     pub(crate) fn notices(&mut self, count: usize, now: Time) -> Vec<Notice> {
         if self.changes.is_empty() || now < self.quiet_until {
             return Vec::new();
@@ -90,7 +90,7 @@ impl Presence {
         if changes.len() > FEW {
             return alloc::vec![Notice::of(changes, count, now)];
         }
-        // Back from how many there are now to how many there were after each change.
+        // Counts back from the people who are in the room now to the number after each change.
         let mut count = count;
         let mut notices: Vec<Notice> = Vec::new();
         for change in changes.into_iter().rev() {

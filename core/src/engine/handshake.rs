@@ -1,5 +1,4 @@
-//! What is known of the request that opened a session, for applications that want to know whom they let in. Plain data that
-//! the driver fills in; nothing here is believed, and the machines never look at it.
+//! The HTTP request that opened a session, for applications. The driver fills it in. The state machines do not use it.
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -8,17 +7,17 @@ use alloc::vec::Vec;
 use serde::ser::{SerializeMap as _, SerializeStruct as _};
 use serde::{Serialize, Serializer};
 
-/// Bytes of headers for which there is room at once.
+/// Bytes that are allocated for headers at first.
 const HEADERS: usize = 512;
 
-/// The request that opened a session: the reference's `socket.handshake`, but for `auth`, which each namespace has its own
-/// of ([`Connect::auth`](crate::Connect::auth)), and `time`, which is [`Handshake::issued`] in words.
+/// The request that opened a session: the reference's `socket.handshake`. Without `auth`, which each namespace has its
+/// own of ([`ConnectRequest::auth`](crate::ConnectRequest::auth)), and `time`, which is [`Handshake::issued`] as text.
 ///
 /// Serializes as an object with the reference's names: `headers`, `address`, `xdomain`, `secure`, `issued`, `url`, `query`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Handshake {
-    /// Name, value, name, value, each ended by a line feed, which neither can have in it: one allocation, since there is one
-    /// of these a session.
+    /// Names and values in turn, each followed by a line feed, which neither can contain. One allocation, because every
+    /// session has one of these.
     headers: Box<str>,
     url: Box<str>,
     address: Box<str>,
@@ -27,13 +26,13 @@ pub struct Handshake {
 }
 
 impl Handshake {
-    /// A request for `url`, path and query, that came from `address` at `issued`, in milliseconds since 1970.
+    /// A request for `url` (path and query) from `address` at `issued`, in milliseconds since 1970.
     #[must_use]
     pub fn new(url: &str, address: &str, issued: u64) -> Self {
         Self { headers: Box::default(), url: url.into(), address: address.into(), issued, secure: false }
     }
 
-    /// The same with its headers. Names are kept in lower case.
+    /// Adds the headers. Names are changed to lower case. A header with a line feed is left out.
     #[must_use]
     pub fn with_headers<'a>(mut self, headers: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut lines = String::with_capacity(HEADERS);
@@ -51,20 +50,20 @@ impl Handshake {
         self
     }
 
-    /// The same over TLS.
+    /// Marks the request as sent over TLS.
     #[must_use]
     pub fn over_tls(mut self) -> Self {
         self.secure = true;
         self
     }
 
-    /// The headers as they came, names in lower case.
+    /// The headers in their order, names in lower case.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         let mut lines = self.headers.lines();
         core::iter::from_fn(move || Some((lines.next()?, lines.next()?)))
     }
 
-    /// The last header of this name, given in lower case.
+    /// The last header of this name, which must be in lower case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers().filter(|(header, _)| *header == name).last().map(|(_, value)| value)
@@ -76,7 +75,7 @@ impl Handshake {
         &self.url
     }
 
-    /// The parameters of the query, `EIO` and `transport` among them.
+    /// The parameters of the query, including `EIO` and `transport`.
     pub fn query(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
         let query = self.url.split_once('?').map_or("", |(_, query)| query);
         form_urlencoded::parse(query.as_bytes())
@@ -88,25 +87,25 @@ impl Handshake {
         self.query().filter(|(parameter, _)| parameter == name).last().map(|(_, value)| value)
     }
 
-    /// Where it came from: an IP address, unless the driver knows better.
+    /// The address of the client, usually an IP address.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// When it came, in milliseconds since 1970.
+    /// The time of the request, in milliseconds since 1970.
     #[must_use]
     pub fn issued(&self) -> u64 {
         self.issued
     }
 
-    /// Whether it came over TLS, as far as the driver can tell.
+    /// Whether the request was sent over TLS, as far as the driver knows.
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.secure
     }
 
-    /// Whether a page of another origin may have sent it: there is an `Origin` header.
+    /// Whether there is an `Origin` header, so that a page of another origin may have sent the request.
     #[must_use]
     pub fn is_cross_origin(&self) -> bool {
         self.header("origin").is_some()
@@ -127,7 +126,7 @@ impl Serialize for Handshake {
     }
 }
 
-/// An object. Of a name given twice the last counts.
+/// A JSON object. If a name is given twice, the last value counts.
 struct Pairs<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
 impl Serialize for Pairs<'_> {
@@ -143,7 +142,7 @@ impl Serialize for Pairs<'_> {
 }
 
 impl core::fmt::Debug for Handshake {
-    /// Headers may hold credentials, and the query too.
+    /// Headers and query may contain credentials, and are left out.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Handshake")
             .field("address", &self.address)

@@ -1,12 +1,12 @@
-//! Polling for browsers that know no CORS (`j` in the query): a poll's answer is a script that calls the page back, and a
-//! POST is a form. Only the wrapping; what is in it is `payload`'s.
+//! JSONP: polling for browsers without CORS (`j` in the query). The response to a poll is a script that calls a
+//! function of the page, and a POST is a form. This is only the wrapping of the payload.
 
 use alloc::string::String;
 
-/// More than any page counts up to.
+/// More digits than a page counts up to.
 const MAX_DIGITS: usize = 20;
 
-/// Of the query's `j` what can go into a script: its digits, and no more than 20 of them.
+/// The digits of the query's `j`, 20 at most. Only they may go into a script.
 #[must_use]
 pub fn digits(j: &str) -> String {
     j.chars().filter(char::is_ascii_digit).take(MAX_DIGITS).collect()
@@ -14,10 +14,10 @@ pub fn digits(j: &str) -> String {
 
 /// The script that hands `payload` to the page. `digits` is what [`digits`] returned.
 ///
-/// JSON may hold U+2028 and U+2029, the scripts of old browsers may not.
+/// U+2028 and U+2029 are escaped: they are allowed in JSON, but not in the scripts of old browsers.
 #[must_use]
 pub fn wrap(digits: &str, payload: &str) -> String {
-    // Text can always be written as JSON.
+    // A string can always be written as JSON.
     let json = serde_json::to_string(payload).unwrap_or_default();
     let mut script = String::with_capacity(json.len() + digits.len() + 12);
     script.push_str("___eio[");
@@ -35,10 +35,10 @@ pub fn wrap(digits: &str, payload: &str) -> String {
     script
 }
 
-/// The payload in the field `d` of a form. Nothing where there is no such field, or more than one.
+/// The payload in the field `d` of a form. `None` if there is no such field, or more than one.
 ///
-/// Browsers write the line ends of a form as CR LF, so the page hides those of its payload: it sends a line feed as `\n`,
-/// and puts one more backslash before what looks like that already. CR LFs in the form are left as they are.
+/// Browsers send the line ends of a form as CR LF. So that those of the payload stay as they are, the page sends a line
+/// feed as `\n`, and adds one more backslash to what looks like that already. CR LFs in the form are not changed.
 #[must_use]
 pub fn unwrap(form: &[u8]) -> Option<String> {
     let mut fields = form_urlencoded::parse(form).filter(|(name, _)| name == "d");
@@ -46,7 +46,7 @@ pub fn unwrap(form: &[u8]) -> Option<String> {
     fields.next().is_none().then(|| restore_line_feeds(&value))
 }
 
-/// Before an `n`, one backslash makes a line feed, and of more than one the last is dropped.
+/// Before an `n`, a single backslash becomes a line feed. Of several backslashes, the last is removed.
 fn restore_line_feeds(escaped: &str) -> String {
     let mut payload = String::with_capacity(escaped.len());
     let mut rest = escaped;
@@ -72,7 +72,7 @@ mod tests {
         assert_eq!(digits(&"7".repeat(1_000)), "7".repeat(20));
     }
 
-    /// What the reference's server writes for the same payloads.
+    /// The scripts are those of the reference's server for the same payloads.
     #[test]
     fn scripts_are_the_references() {
         for (digits, payload, script) in [
@@ -90,7 +90,8 @@ mod tests {
         }
     }
 
-    /// Forms as the reference's client has a browser send them, and what the reference's server makes of them.
+    /// The forms are those of the reference's client in a browser, the payloads what the reference's server makes of
+    /// them.
     #[test]
     fn forms_are_read_as_the_reference_reads_them() {
         for (form, payload) in [
@@ -104,10 +105,10 @@ mod tests {
             ("d=4a%2Bb+c%26d%3D%2541", "4a+b c&d=%41"),
             ("d=4%5C", "4\\"),
             ("d=4n%5C", "4n\\"),
-            // A carriage return comes as CR LF, and stays that.
+            // A carriage return arrives as CR LF, and is not changed.
             ("d=4a%0D%0Ab", "4a\r\nb"),
             ("d=4a%0D%0A%5Cnb", "4a\r\n\nb"),
-            // What no browser sends.
+            // Forms that browsers do not send.
             ("d", ""),
             ("d=", ""),
             ("x=1&d=2&y=3", "2"),

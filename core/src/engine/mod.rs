@@ -1,10 +1,12 @@
-//! Engine.IO: one session over HTTP long-polling, WebSocket, or the one upgraded to the other.
+//! Engine.IO: one session over HTTP long-polling, over WebSocket, or upgraded from the one to the other.
 //!
-//! `request`, `packet` and `payload` are functions that remember nothing; `table`, `queue` and `timer` are the parts
-//! of `session`, the machine, which never parses.
+//! `request`, `packet` and `payload` have no state. `session` is the state machine, which does not parse; `table`,
+//! `outbox`, `queue` and `timer` are its parts.
 
 pub(crate) mod handshake;
 pub mod jsonp;
+mod open;
+mod outbox;
 pub(crate) mod output;
 pub(crate) mod packet;
 pub(crate) mod payload;
@@ -16,7 +18,7 @@ pub(crate) mod timer;
 
 pub use handshake::Handshake;
 pub use output::{NewSession, Opening, Output, Reason, Response, WsEnd};
-pub use packet::{Message, Packet, PacketError, decode_binary, decode_text};
+pub use packet::{Packet, PacketData, PacketError, decode_binary, decode_text};
 pub use payload::{Batch, BodyKind, Payload, PayloadError, decode_payload};
 pub use queue::Outgoing;
 pub use request::{Ask, Method, Request, RequestError, Transport};

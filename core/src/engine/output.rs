@@ -1,4 +1,4 @@
-//! What a session is asked and answers with: how it opens, why it ends, what the driver is to do. Words, no machine.
+//! The types of a session's inputs and outputs: how it is opened, why it ends, what the driver is to do.
 
 use super::handshake::Handshake;
 use super::payload::{Batch, BodyKind};
@@ -12,36 +12,35 @@ use alloc::sync::Arc;
 use bytes::Bytes;
 use core::fmt;
 
-/// Why a session, or a socket on it, ended.
+/// Why a session, or a socket of it, ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The connection broke, or the client broke the transport's rules.
+    /// The connection broke, or the client violated the protocol of the transport.
     TransportError,
     /// The client closed the connection.
     TransportClose,
     /// The client was silent for too long.
     PingTimeout,
-    /// The client sent something that is no packet.
+    /// The client sent something that is not a packet.
     ParseError,
-    /// The client did not read what was sent to it. Not in the reference, which lets its memory grow.
+    /// The client did not read what was sent to it. The reference has no such reason; its queue grows.
     SlowConsumer,
-    /// The server closed the connection because of what the client sent: a packet that makes no sense, or none that it may
-    /// send now.
+    /// The server closed the connection because of a packet: it is malformed, or not allowed at that point.
     ForcedClose,
-    /// The server closed the connection for reasons of its own: the client joined no namespace in time, or came back over
-    /// another connection.
+    /// The server closed the connection for another reason: the client joined no namespace in time, or was recovered
+    /// over another connection.
     ForcedServerClose,
     /// The whole server is closing.
     ServerShuttingDown,
     /// The client left the namespace.
     ClientNamespaceDisconnect,
-    /// The server took the socket out of the namespace.
+    /// The server disconnected the socket from the namespace.
     ServerNamespaceDisconnect,
 }
 
 impl Reason {
-    /// Whether the connection was lost, rather than left or taken: the reference's list of what can be recovered from, and
+    /// Whether the connection was lost, so that the socket can be recovered: the reference's list, and
     /// [`Reason::SlowConsumer`].
     #[must_use]
     pub const fn is_recoverable(self) -> bool {
@@ -59,7 +58,7 @@ impl Reason {
 }
 
 impl fmt::Display for Reason {
-    /// The reference's wording of a server-side disconnect reason.
+    /// The reference's text of a server-side disconnect reason.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TransportError => "transport error",
@@ -76,64 +75,64 @@ impl fmt::Display for Reason {
     }
 }
 
-/// How a new session comes about.
+/// How a session is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opening {
-    /// By a GET, which is answered with the handshake.
+    /// By a GET. Its response is the handshake.
     Polling {
-        /// Whether poll answers must be text (`b64`).
+        /// Whether responses to polls must be text (`b64`).
         base64: bool,
     },
     /// By a WebSocket.
     WebSocket(RequestId),
 }
 
-/// A session that is to be opened, with ids that the driver has made: 128 bits each from the operating system's generator.
+/// A session to be opened. The ids come from the driver: 128 bits each from the operating system's generator.
 #[derive(Clone, Debug)]
 pub struct NewSession {
     /// The client's credential.
     pub sid: Sid,
-    /// The first of its sockets' public ids.
+    /// The first public id of its sockets.
     pub public: Sid,
-    /// The first of its sockets' credentials for coming back, where there is recovery.
+    /// The first private id of its sockets, the credential for [recovery](crate::Config::recovery).
     pub private: Sid,
-    /// From the request.
+    /// The revision of the request.
     pub revision: Revision,
-    /// How it comes about.
+    /// How it is opened.
     pub opening: Opening,
-    /// What is known of the request, if anybody wants to know.
+    /// The request, if the application uses it.
     pub handshake: Option<Arc<Handshake>>,
 }
 
 /// How a WebSocket ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WsEnd {
-    /// The peer closed it, with or without ceremony.
+    /// The peer closed it, with or without a closing handshake.
     Closed,
-    /// It broke, or the peer broke its protocol.
+    /// It broke, or the peer violated the protocol.
     Failed,
 }
 
-/// The answer to an HTTP request.
+/// The response to an HTTP request.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Response {
     /// 200: packets for the client.
     Batch(Batch),
-    /// 200 `ok`: a POST has been taken.
+    /// 200 `ok`: a POST has been accepted.
     Taken,
-    /// 400: a POST was malformed; the session is over.
+    /// 400: a POST was malformed. The session has ended.
     Malformed,
-    /// 400: a second GET while one waits; the session is over.
+    /// 400: a second GET while one waits, or a second POST while one is read. The session has ended.
     Overlap,
-    /// 413: a POST beyond [`Config::max_payload`](crate::Config::max_payload); the session lives.
+    /// 413: a POST is larger than [`Config::max_payload`](crate::Config::max_payload). The session goes on.
     TooLarge,
-    /// The status, code and message of a refusal.
+    /// The status, code and message of an error.
     Refused(RequestError),
 }
 
 impl Response {
-    /// Status, content type and body. Encodes, so not to be called under a lock.
+    /// Status, content type and body. This encodes the packets, so it should not be called with a lock held.
     #[must_use]
     pub fn into_parts(self) -> (u16, &'static str, Bytes) {
         const TEXT: &str = "text/plain; charset=UTF-8";
@@ -142,7 +141,7 @@ impl Response {
                 (BodyKind::Text, body) => (200, TEXT, body),
                 (BodyKind::Binary, body) => (200, "application/octet-stream", body),
             },
-            // text/html, since old browsers offer other types for download (the reference's GH-43).
+            // text/html, because old browsers offer other types for download (the reference's GH-43).
             Self::Taken => (200, "text/html", Bytes::from_static(b"ok")),
             Self::Malformed | Self::Overlap => (400, TEXT, Bytes::new()),
             Self::TooLarge => (413, TEXT, Bytes::new()),
@@ -154,19 +153,20 @@ impl Response {
 /// What the driver is to do.
 #[derive(Clone, Debug)]
 pub enum Output {
-    /// Answer an HTTP request. There is exactly one answer to each, unless the driver said that the request is gone.
+    /// Respond to an HTTP request. There is exactly one response to each, unless the driver has reported that the
+    /// request is gone.
     Respond(RequestId, Response),
-    /// There is something to transmit on this WebSocket. Said once; again only after
-    /// [`Shard::transmit`](crate::Shard::transmit) has found nothing more.
+    /// There is something to transmit on this WebSocket. Comes again only after
+    /// [`Shard::transmit`](crate::Shard::transmit) has returned `false`.
     WsReady(RequestId),
-    /// Close this WebSocket, after what has been transmitted on it.
+    /// Close this WebSocket after everything has been transmitted.
     WsClose(RequestId),
-    /// The session is over and its key names nobody any more.
+    /// The session has ended. Its key is not valid any more.
     Closed(Reason),
 }
 
-/// What a session is lent while it works: the outputs are those of a whole shard, so that a session needs no queue for
-/// its own.
+/// What a session needs while it works. The outputs are those of the whole shard, so that a session has no queue for
+/// them.
 #[derive(Debug)]
 pub(crate) struct Context<'a> {
     pub(crate) key: Key,

@@ -1,5 +1,4 @@
-//! One Engine.IO packet: a type digit and what follows. Knows both revisions, holds nothing, copies only what base64
-//! forces it to.
+//! Decodes one Engine.IO packet of either revision: a type digit and data. Has no state, and copies only base64.
 
 use crate::frame::Revision;
 use alloc::borrow::Cow;
@@ -7,14 +6,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use core::fmt;
 
-/// An Engine.IO packet, with whatever a `message` packet has been decoded to.
+/// An Engine.IO packet. `M` is the decoded data of a `message` packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Packet<M> {
-    /// `0`: the handshake. Only servers send it.
+    /// `0`: the handshake. Only sent by servers.
     Open,
-    /// `1`: the transport is to be closed.
+    /// `1`: closes the transport.
     Close,
-    /// `2`, or `2probe` when a WebSocket is tried out before an upgrade.
+    /// `2`, or `2probe` when the client tests a WebSocket before an upgrade.
     Ping {
         /// Whether the packet's data is `probe`.
         probe: bool,
@@ -25,12 +24,12 @@ pub enum Packet<M> {
     Message(M),
     /// `5`: the client has moved to this transport.
     Upgrade,
-    /// `6`: nothing, used to end a poll.
+    /// `6`: no operation; ends a poll.
     Noop,
 }
 
 impl<M> Packet<M> {
-    /// The same packet with its message decoded further.
+    /// Decodes the data of a `message` packet further.
     #[inline]
     pub fn map<N>(self, decode: impl FnOnce(M) -> N) -> Packet<N> {
         match self {
@@ -45,26 +44,26 @@ impl<M> Packet<M> {
     }
 }
 
-/// What a `message` packet carries.
+/// The data of a `message` packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Message<'a> {
+pub enum PacketData<'a> {
     /// Text.
     Text(&'a str),
     /// Bytes: borrowed from a binary frame, or decoded from base64.
     Binary(Cow<'a, [u8]>),
 }
 
-/// Why bytes are not a packet. The client sent them.
+/// Why bytes are not a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PacketError {
-    /// No bytes at all.
+    /// There are no bytes.
     Empty,
-    /// The first character is no type digit.
+    /// The first character is not a type digit.
     UnknownType,
     /// A binary packet of a type other than `message` (EIO=3).
     BinaryType,
-    /// Bad base64.
+    /// Malformed base64.
     Base64,
 }
 
@@ -81,15 +80,14 @@ impl fmt::Display for PacketError {
 
 impl core::error::Error for PacketError {}
 
-/// Decodes a text packet. One that begins with `b` is a binary message in base64: in payloads, and in the text frames of
-/// clients that are told to send no others (`forceBase64`). EIO=3 has the type digit behind the `b`, `4` for everything that
-/// can be binary.
+/// Decodes a text packet. A packet that begins with `b` is a binary message in base64: in payloads, and in text frames
+/// of clients with `forceBase64`. In EIO=3 a type digit follows the `b`, which must be `4`.
 ///
 /// # Errors
 ///
 /// See [`PacketError`].
 #[inline]
-pub fn decode_text(revision: Revision, text: &str) -> Result<Packet<Message<'_>>, PacketError> {
+pub fn decode_text(revision: Revision, text: &str) -> Result<Packet<PacketData<'_>>, PacketError> {
     if let Some(binary) = text.strip_prefix('b') {
         return decode_base64(match revision {
             Revision::V3 => binary.strip_prefix('4').ok_or(PacketError::BinaryType)?,
@@ -97,38 +95,38 @@ pub fn decode_text(revision: Revision, text: &str) -> Result<Packet<Message<'_>>
         });
     }
     let kind = text.as_bytes().first().ok_or(PacketError::Empty)?;
-    // What begins with something else than ASCII is of no type.
+    // A first character that is not ASCII is not a type digit.
     let data = text.get(1..).ok_or(PacketError::UnknownType)?;
     Ok(match kind {
         b'0' => Packet::Open,
         b'1' => Packet::Close,
         b'2' => Packet::Ping { probe: data == "probe" },
         b'3' => Packet::Pong,
-        b'4' => Packet::Message(Message::Text(data)),
+        b'4' => Packet::Message(PacketData::Text(data)),
         b'5' => Packet::Upgrade,
         b'6' => Packet::Noop,
         _ => return Err(PacketError::UnknownType),
     })
 }
 
-fn decode_base64<'a>(text: &str) -> Result<Packet<Message<'a>>, PacketError> {
+fn decode_base64<'a>(text: &str) -> Result<Packet<PacketData<'a>>, PacketError> {
     let bytes = STANDARD.decode(text).map_err(|_| PacketError::Base64)?;
-    Ok(Packet::Message(Message::Binary(Cow::Owned(bytes))))
+    Ok(Packet::Message(PacketData::Binary(Cow::Owned(bytes))))
 }
 
-/// Decodes a binary packet, which can only be a message: EIO=4 sends the bytes as they are, EIO=3 with the type `0x04`
-/// before them.
+/// Decodes a binary packet, which is always a message. EIO=4 sends the bytes as they are, EIO=3 with the type byte
+/// `0x04` before them.
 ///
 /// # Errors
 ///
 /// EIO=3 only: [`PacketError::Empty`] and [`PacketError::BinaryType`].
-pub fn decode_binary(revision: Revision, bytes: &[u8]) -> Result<Packet<Message<'_>>, PacketError> {
+pub fn decode_binary(revision: Revision, bytes: &[u8]) -> Result<Packet<PacketData<'_>>, PacketError> {
     let data = match (revision, bytes) {
         (Revision::V4, data) | (Revision::V3, [0x04, data @ ..]) => data,
         (Revision::V3, []) => return Err(PacketError::Empty),
         (Revision::V3, _) => return Err(PacketError::BinaryType),
     };
-    Ok(Packet::Message(Message::Binary(Cow::Borrowed(data))))
+    Ok(Packet::Message(PacketData::Binary(Cow::Borrowed(data))))
 }
 
 #[cfg(test)]
@@ -137,7 +135,7 @@ mod tests {
 
     #[test]
     fn base64_in_text_frames() {
-        let binary = |data: &'static [u8]| Ok(Packet::Message(Message::Binary(data.into())));
+        let binary = |data: &'static [u8]| Ok(Packet::Message(PacketData::Binary(data.into())));
         assert_eq!(decode_text(Revision::V4, "bAQL/"), binary(&[1, 2, 255]));
         assert_eq!(decode_text(Revision::V3, "b4AQL/"), binary(&[1, 2, 255]));
         assert_eq!(decode_text(Revision::V4, "b"), binary(&[]));

@@ -1,7 +1,8 @@
-//! Many packets in one HTTP body: decoding what a POST brought, encoding what a poll gets. Three forms: EIO=4's text
-//! with `0x1e` between packets, EIO=3's text with lengths in UTF-16 units, EIO=3's binary with a byte per digit.
+//! Payloads: several packets in one HTTP body. Decodes the body of a POST, and encodes the response to a poll. There
+//! are three forms: EIO=4's text with `0x1e` between packets, EIO=3's text with lengths in UTF-16 units, and EIO=3's
+//! binary form with lengths of one byte for each digit.
 
-use super::packet::{Message, Packet, PacketError, decode_binary, decode_text};
+use super::packet::{Packet, PacketData, PacketError, decode_binary, decode_text};
 use super::queue::Outgoing;
 use crate::digits::push_number;
 use crate::frame::{MESSAGE, Revision};
@@ -12,39 +13,39 @@ use bytes::Bytes;
 use core::fmt;
 use memchr::memchr;
 
-/// Stands between the packets of an EIO=4 payload.
+/// Between the packets of an EIO=4 payload.
 const SEPARATOR: u8 = 0x1e;
-/// Ends the length in an EIO=3 binary payload.
+/// After the length in an EIO=3 binary payload.
 const LENGTH_END: u8 = 0xff;
-/// Begins a text packet in an EIO=3 binary payload.
+/// Before a text packet in an EIO=3 binary payload.
 const TEXT: u8 = 0x00;
-/// Begins a binary packet in an EIO=3 binary payload.
+/// Before a binary packet in an EIO=3 binary payload.
 const BINARY: u8 = 0x01;
 
-/// What a request's `content-type` says of its body.
+/// The kind of a body, from the request's `content-type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyKind {
-    /// Text, whatever the type is called.
+    /// Text: any other type.
     Text,
-    /// `application/octet-stream`, which only EIO=3 has.
+    /// `application/octet-stream`. Only allowed in EIO=3.
     Binary,
 }
 
-/// Why a body is not a payload. The client sent it.
+/// Why a body is not a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PayloadError {
-    /// No bytes at all.
+    /// There are no bytes.
     Empty,
-    /// A text body that is no UTF-8.
+    /// A text body is not UTF-8.
     NotUtf8,
-    /// A binary body from an EIO=4 client (CVE-2026-59725: it must be answered).
+    /// A binary body from an EIO=4 client (CVE-2026-59725: it must get a response).
     UnexpectedBinary,
-    /// A length that is no number, too large, or reaches beyond the body or into the middle of a character.
+    /// A length is not a number, too large, beyond the end of the body, or ends inside a character.
     Length,
     /// More packets than [`Config::max_packets`](crate::Config::max_packets).
     TooManyPackets,
-    /// A packet in it is malformed.
+    /// A packet is malformed.
     Packet(PacketError),
 }
 
@@ -69,7 +70,7 @@ impl fmt::Display for PayloadError {
 
 impl core::error::Error for PayloadError {}
 
-/// The packets of a body, decoded one by one. Ends after the first error.
+/// The packets of a body. Each is decoded when it is asked for. Ends after the first error.
 #[derive(Clone, Debug)]
 pub struct Payload<'a> {
     rest: Rest<'a>,
@@ -85,9 +86,10 @@ enum Rest<'a> {
     V3Binary(&'a [u8]),
 }
 
-/// Decodes a POST body of at most `max_packets` packets. Borrows; only base64 is copied. Takes time linear in the body.
+/// Decodes a POST body of at most `max_packets` packets. Only base64 is copied. Takes time linear in the length of the
+/// body.
 ///
-/// Errors come out of the iterator, after the packets before them.
+/// An error comes out of the iterator after the packets before it.
 #[must_use]
 pub fn decode_payload(revision: Revision, kind: BodyKind, body: &[u8], max_packets: usize) -> Payload<'_> {
     let rest = match (revision, kind) {
@@ -104,7 +106,7 @@ pub fn decode_payload(revision: Revision, kind: BodyKind, body: &[u8], max_packe
 }
 
 impl<'a> Iterator for Payload<'a> {
-    type Item = Result<Packet<Message<'a>>, PayloadError>;
+    type Item = Result<Packet<PacketData<'a>>, PayloadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let (result, rest) = match core::mem::replace(&mut self.rest, Rest::Done) {
@@ -125,7 +127,7 @@ impl<'a> Iterator for Payload<'a> {
     }
 }
 
-type Step<'a> = (Result<Packet<Message<'a>>, PayloadError>, Rest<'a>);
+type Step<'a> = (Result<Packet<PacketData<'a>>, PayloadError>, Rest<'a>);
 
 fn next_v4(text: &str) -> Step<'_> {
     let (packet, rest) = match memchr(SEPARATOR, text.as_bytes()) {
@@ -156,13 +158,13 @@ fn next_v3_binary(bytes: &[u8]) -> Step<'_> {
     (decoded, if rest.is_empty() { Rest::Done } else { Rest::V3Binary(rest) })
 }
 
-/// Splits `<length>:<packet>` off, the length in UTF-16 units.
+/// Splits off `<length>:<packet>`. The length is in UTF-16 units.
 fn split_v3_text(text: &str) -> Option<(&str, &str)> {
     let digits = text.bytes().take(MAX_DIGITS + 1).position(|byte| byte == b':')?;
     let (digits, data) = (&text[..digits], &text[digits + 1..]);
     let length = parse_length(digits.bytes())?;
     let (mut units, mut end) = (0, 0);
-    // Many bytes at a time, whether or not they end in the middle of a character, whose first byte is the one that counts.
+    // Many bytes at a time. They may end inside a character, because only the first byte of a character is counted.
     for chunk in data.as_bytes().as_chunks().0 {
         let more = units_in(chunk);
         if units + more > length {
@@ -179,21 +181,21 @@ fn split_v3_text(text: &str) -> Option<(&str, &str)> {
         }
         end += 1;
     }
-    // A length that ends inside a surrogate pair is not reached, nor is one beyond the body.
+    // `units` skips a length that ends inside a surrogate pair, and does not reach one beyond the end of the body.
     (units == length).then(|| data.split_at(end))
 }
 
-/// How many units of UTF-16 the character takes that begins with a byte of UTF-8; none if it is another byte of one.
+/// The UTF-16 units of the character that begins with this byte. None if the byte does not begin a character.
 fn units_of(byte: u8) -> u8 {
     u8::from(byte & 0xc0 != 0x80) + u8::from(byte >= 0xf0)
 }
 
-/// The same of some bytes together; not more than a byte can count.
+/// The UTF-16 units of the characters that begin in a chunk. They fit a byte.
 fn units_in(chunk: &[u8; 32]) -> usize {
     chunk.iter().map(|byte| units_of(*byte)).sum::<u8>().into()
 }
 
-/// Splits `00|01, digits, ff, packet` off, the length in bytes.
+/// Splits off `00|01, digits, ff, packet`. The length is in bytes.
 fn split_v3_binary(bytes: &[u8]) -> Option<(BodyKind, &[u8], &[u8])> {
     let (kind, bytes) = match bytes {
         [TEXT, rest @ ..] => (BodyKind::Text, rest),
@@ -207,10 +209,11 @@ fn split_v3_binary(bytes: &[u8]) -> Option<(BodyKind, &[u8], &[u8])> {
     Some((kind, packet, rest))
 }
 
-/// Enough for any body there is, too few to overflow.
+/// Enough for any body, and too few to overflow.
 const MAX_DIGITS: usize = 10;
 
-/// A plain decimal number. The reference takes whatever JavaScript's `Number` takes (`1e1`, `0x2`, ` 2`); nobody sends that.
+/// Parses a decimal number. The reference accepts whatever JavaScript's `Number` accepts (`1e1`, `0x2`, ` 2`), but no
+/// client sends that.
 fn parse_length(digits: impl ExactSizeIterator<Item = u8>) -> Option<usize> {
     if !(1..=MAX_DIGITS).contains(&digits.len()) {
         return None;
@@ -221,8 +224,8 @@ fn parse_length(digits: impl ExactSizeIterator<Item = u8>) -> Option<usize> {
     })
 }
 
-/// Packets that answer one poll. Taking them from a session is cheap; encoding them is not, and is done here, when no
-/// lock is held any more.
+/// The packets of the response to a poll. Encoding takes longer than taking them from a session, so it is done later,
+/// without a lock.
 #[derive(Clone, Debug)]
 pub struct Batch {
     packets: Vec<Outgoing>,
@@ -231,7 +234,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Packets for a client of `revision`; `base64` if it is of EIO=3 and can not take binary answers.
+    /// Packets for a client of `revision`. `base64`: it is an EIO=3 client that cannot take binary responses.
     #[must_use]
     pub fn new(packets: Vec<Outgoing>, revision: Revision, base64: bool) -> Self {
         Self { packets, revision, base64 }
@@ -243,7 +246,8 @@ impl Batch {
         &self.packets
     }
 
-    /// The body and what it is. EIO=3 clients that take binary get the binary form if there is anything binary in it.
+    /// The kind of the body, and the body. EIO=3 clients that accept binary get the binary form if there is a binary
+    /// packet.
     #[must_use]
     pub fn encode(&self) -> (BodyKind, Bytes) {
         let has_binary = || self.packets.iter().any(|p| attachments(p, Revision::V3).next().is_some());
@@ -254,7 +258,7 @@ impl Batch {
         }
     }
 
-    /// Whether the body may be compressed: there is a packet in it that nobody said was not worth it.
+    /// Whether the body is worth compressing: at least one of its frames is.
     #[must_use]
     pub fn wants_compression(&self) -> bool {
         self.packets.iter().any(|packet| matches!(packet, Outgoing::Frame(frame) if frame.wants_compression()))
@@ -324,7 +328,7 @@ impl Batch {
     }
 
     fn size_hint(&self) -> usize {
-        // Costs count 16 bytes of overhead a packet: enough for separators and lengths. Base64 takes a third more, and gets it.
+        // A cost includes 16 bytes for separators and lengths. Base64 takes a third more; the vector grows for it.
         self.packets.iter().map(Outgoing::cost).sum()
     }
 }
@@ -336,11 +340,11 @@ fn base64_len(data: &[u8]) -> usize {
 fn push_base64(body: &mut Vec<u8>, data: &[u8]) {
     let start = body.len();
     body.resize(start + base64_len(data), 0);
-    // There is just enough room.
+    // The slice has the length of the encoded data.
     let _ = STANDARD.encode_slice(data, &mut body[start..]);
 }
 
-/// The length of text as JavaScript counts it.
+/// The length of UTF-8 text in UTF-16 units.
 fn utf16_len(text: &[u8]) -> usize {
     if text.is_ascii() {
         return text.len();
@@ -349,10 +353,10 @@ fn utf16_len(text: &[u8]) -> usize {
     chunks.iter().map(units_in).chain(rest.iter().map(|byte| units_of(*byte).into())).sum()
 }
 
-/// What `packet` adds to a poll's body, at most: what a batch is filled by.
+/// The most that `packet` adds to the body of a response to a poll.
 pub(crate) fn polled_size(packet: &Outgoing) -> usize {
     const LENGTHS: usize = 12;
-    // What EIO=3 clients get is not longer.
+    // EIO=3's forms are not longer.
     LENGTHS
         + packet.text_bytes(Revision::V4).len()
         + attachments(packet, Revision::V4).map(|data| LENGTHS + base64_len(data)).sum::<usize>()

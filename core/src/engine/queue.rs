@@ -1,14 +1,14 @@
-//! What waits to be sent to one client: the only queue there is, counted in bytes. Knows sizes, not limits.
+//! The packets that are queued for a client, counted in bytes. The limit is `session`'s.
 
 use crate::frame::{Frame, Revision, WsMessage};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
-/// One packet on its way to a client.
+/// A packet for a client.
 #[derive(Clone, Debug)]
 pub enum Outgoing {
-    /// A message, or the handshake, with the attachments that follow it.
+    /// A message or the handshake, with its attachments.
     Frame(Frame),
     /// `1`.
     Close,
@@ -21,7 +21,7 @@ pub enum Outgoing {
 }
 
 impl Outgoing {
-    /// The packet's text, with its type digit; nothing where there is only something binary.
+    /// The packet with its type digit. Empty if there is only a binary message.
     #[must_use]
     pub fn text(&self, revision: Revision) -> &str {
         match self {
@@ -33,7 +33,7 @@ impl Outgoing {
         }
     }
 
-    /// Bytes it counts for: what it has to say, and a few for what the transport adds.
+    /// The bytes that it counts for: text and attachments, and some for the transport's overhead.
     #[must_use]
     pub fn cost(&self) -> usize {
         const OVERHEAD: usize = 16;
@@ -44,7 +44,7 @@ impl Outgoing {
             }
     }
 
-    /// Appends the WebSocket messages it consists of.
+    /// Appends its WebSocket messages.
     pub fn messages(&self, revision: Revision, into: &mut Vec<WsMessage>) {
         match self {
             Self::Frame(frame) => into.extend(frame.messages(revision)),
@@ -55,7 +55,7 @@ impl Outgoing {
         }
     }
 
-    /// The same, of a packet that is not needed any more.
+    /// Appends its WebSocket messages without cloning them.
     pub(crate) fn into_messages(self, revision: Revision, into: &mut Vec<WsMessage>) {
         match self {
             Self::Frame(frame) => frame.into_messages(revision, into),
@@ -63,7 +63,7 @@ impl Outgoing {
         }
     }
 
-    /// The packet's text, as [`Outgoing::text`] gives it.
+    /// The bytes of [`Outgoing::text`].
     pub(crate) fn text_bytes(&self, revision: Revision) -> &[u8] {
         match self {
             Self::Frame(frame) => frame.text_bytes(revision),
@@ -76,12 +76,12 @@ impl Outgoing {
     }
 }
 
-/// Packets in the order in which they were queued. Mostly there is none or one, for which no memory is asked: there may be a
-/// million clients that all get something at once.
+/// Packets in the order in which they were queued. Usually there are none or one. These take no allocation, because a
+/// broadcast may queue one for each of a million clients.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     first: Option<Outgoing>,
-    /// What comes after the first, and nothing where there is no first.
+    /// The packets after the first. Empty if there is no first.
     rest: VecDeque<Outgoing>,
     bytes: usize,
 }
@@ -95,7 +95,7 @@ impl Queue {
         self.bytes
     }
 
-    /// Whether the last packet is a pong, which will do for one more ping.
+    /// Whether the last packet is a pong, so that another ping needs no other.
     pub(crate) fn ends_in_pong(&self) -> bool {
         matches!(self.rest.back().or(self.first.as_ref()), Some(Outgoing::Pong))
     }
@@ -117,7 +117,7 @@ impl Queue {
         self.bytes = self.first.iter().chain(&self.rest).map(Outgoing::cost).sum();
     }
 
-    /// Takes packets from the front: at least one, and no more when they cost `max` or more.
+    /// Takes packets from the front: at least one, until they cost `max` or more.
     pub(crate) fn drain(&mut self, max: usize, mut each: impl FnMut(Outgoing)) {
         let Some(first) = self.first.take() else { return };
         let mut taken = first.cost();
@@ -132,7 +132,7 @@ impl Queue {
         self.move_up();
     }
 
-    /// Takes packets from the front: at least one, and no more than fit `max` bytes as `size` counts them.
+    /// Takes packets from the front: at least one, and no more than `max` bytes as `size` counts them.
     pub(crate) fn pop_up_to(&mut self, max: usize, size: impl Fn(&Outgoing) -> usize) -> Vec<Outgoing> {
         let Some(first) = self.first.take() else { return Vec::new() };
         let mut total = size(&first);
@@ -149,12 +149,12 @@ impl Queue {
         taken
     }
 
-    /// The first packet has been taken.
+    /// The first packet has been taken: makes the next one the first.
     fn move_up(&mut self) {
         if self.rest.capacity() > 0 {
             self.first = self.rest.pop_front();
             if self.rest.is_empty() {
-                // Most clients are idle most of the time.
+                // Most queues are empty most of the time.
                 self.rest = VecDeque::new();
             }
         }

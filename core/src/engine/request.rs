@@ -1,6 +1,5 @@
-//! What an HTTP request asks of the engine, read off its method and query, and the refusals with their status and body
-//! as the reference words them. Knows no session: whether a `sid` exists is [`Shard::route`](crate::Shard::route)'s
-//! business.
+//! Parses the method and query of an HTTP request, and has the errors with their status and body as the reference words
+//! them. Whether a session exists is for [`Shard::route`](crate::Shard::route) to say.
 
 use crate::config::Config;
 use crate::frame::Revision;
@@ -8,18 +7,18 @@ use crate::id::Sid;
 use alloc::borrow::Cow;
 use core::fmt;
 
-/// The HTTP methods that matter here.
+/// The HTTP methods that Engine.IO knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// GET.
     Get,
     /// POST.
     Post,
-    /// Anything else.
+    /// Any other.
     Other,
 }
 
-/// How a session talks.
+/// The transport of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
     /// HTTP long-polling.
@@ -28,44 +27,45 @@ pub enum Transport {
     WebSocket,
 }
 
-/// A request that is well-formed as such.
+/// A well-formed request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// No `sid`: a new session.
+    /// There is no `sid`: opens a session.
     Handshake {
-        /// From `EIO`. `None` for one that the server does not speak: the reference asks everybody else first, whether
-        /// the client is let in at all, before it answers [`RequestError::UnsupportedRevision`].
+        /// From `EIO`. `None` if the server does not support it: then the response is
+        /// [`RequestError::UnsupportedRevision`], but in the reference's order only after `allowRequest` has accepted
+        /// the client.
         revision: Option<Revision>,
         /// From `transport`.
         transport: Transport,
-        /// Whether the client can not take binary poll answers (`b64` or `j`; EIO=3 only).
+        /// Whether the client cannot take binary responses to polls (`b64` or `j`; EIO=3 only).
         base64: bool,
     },
-    /// Something for a session that exists, or so the client says: ask [`Shard::route`](crate::Shard::route).
+    /// There is a `sid`: for a session that [`Shard::route`](crate::Shard::route) finds.
     Session {
         /// From `sid`.
         sid: Sid,
-        /// From `EIO`; `None` for what no session can have.
+        /// From `EIO`. `None` if no session can have it.
         revision: Option<Revision>,
-        /// What is asked for.
+        /// The kind of the request.
         ask: Ask,
     },
 }
 
-/// What a request with a `sid` asks for.
+/// The kind of a request with a `sid`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// A poll for packets.
+    /// A poll: the client waits for packets.
     Poll,
-    /// To take packets from the client.
+    /// A POST: the client sends packets.
     Post,
-    /// A WebSocket for a session that began with polling.
+    /// A WebSocket for a session that is polling.
     Upgrade,
-    /// A combination of method and transport that makes no sense.
+    /// Any other combination of method and transport.
     Nonsense,
 }
 
-/// Why a request is refused. The discriminants are the reference's error codes.
+/// Why a request is refused. The values are the reference's error codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestError {
@@ -73,20 +73,20 @@ pub enum RequestError {
     UnknownTransport = 0,
     /// `sid` names no session.
     UnknownSid = 1,
-    /// A handshake that is no GET.
+    /// A handshake with a method other than GET.
     BadHandshakeMethod = 2,
     /// The wrong transport for this session, the wrong revision, or a handshake by WebSocket without an upgrade.
     BadRequest = 3,
-    /// The server does not want this client (its origin, say), or is closing.
+    /// The server does not accept the client (because of its origin, for example), or is closing.
     Forbidden = 4,
-    /// `EIO` is neither 3 nor 4, or a revision that the server does not speak.
+    /// `EIO` is neither 3 nor 4, or not supported by the server.
     UnsupportedRevision = 5,
-    /// No room for another session: [`Config::max_sessions`](crate::Config::max_sessions). Not in the reference.
+    /// There are too many sessions: [`Config::max_sessions`](crate::Config::max_sessions). Not in the reference.
     Full = 6,
 }
 
 impl RequestError {
-    /// The HTTP status that goes with it.
+    /// The HTTP status.
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
@@ -100,7 +100,7 @@ impl RequestError {
         }
     }
 
-    /// The reference's wording.
+    /// The reference's text.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
@@ -114,7 +114,7 @@ impl RequestError {
         }
     }
 
-    /// The JSON body of the answer: the code as a number, and the message.
+    /// The body of the response: a JSON object with the code as a number, and the message.
     #[must_use]
     pub fn body(self) -> alloc::string::String {
         alloc::format!(r#"{{"code":{},"message":"{}"}}"#, self as u8, self.message())
@@ -130,16 +130,15 @@ impl fmt::Display for RequestError {
 impl core::error::Error for RequestError {}
 
 impl Request {
-    /// Reads a request's method, query (without `?`), and whether it asks for an upgrade to WebSocket.
+    /// Parses a request from its method, its query (without `?`), and whether it asks for an upgrade to WebSocket.
     ///
-    /// Of a parameter given twice the last counts, as in the reference. Unknown parameters (`t`, an application's own)
-    /// are ignored.
+    /// If a parameter is given twice, the last counts, as in the reference. Other parameters are ignored.
     ///
     /// # Errors
     ///
-    /// In the reference's order: transport; with `sid` the id's form (the rest is up to `Shard::route`); without it the
-    /// method and the missing upgrade. `EIO` must be exactly `3` or `4` (the reference takes anything else for 3; the
-    /// official suite wants it refused).
+    /// In the reference's order: the transport; with a `sid` its form; without one the method and the missing upgrade.
+    /// `EIO` must be exactly `3` or `4`. (The reference takes any other value for 3, but the protocol's test suite
+    /// requires an error.)
     pub fn parse(method: Method, query: &str, upgrade: bool, config: &Config) -> Result<Self, RequestError> {
         let (mut transport, mut eio, mut sid, mut base64) = (None, None, None, false);
         for (name, value) in parameters(query) {
@@ -158,10 +157,10 @@ impl Request {
                         _ => None,
                     };
                 }
-                // An empty `sid` is none, as in the reference.
+                // An empty `sid` counts as none, as in the reference.
                 "sid" => sid = (!value.is_empty()).then(|| Sid::parse(&value)),
                 "b64" => base64 |= !value.is_empty(),
-                // JSONP is text in a script.
+                // A JSONP response is a script, which is text.
                 "j" => base64 = true,
                 _ => {}
             }
@@ -189,7 +188,7 @@ impl Request {
     }
 }
 
-/// The parameters of a query. Those without escapes, which is nearly all, are parts of it.
+/// The parameters of a query. Those without escapes are borrowed, nearly all of them.
 fn parameters(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
     query.split('&').filter_map(|parameter| {
         if parameter.bytes().any(|byte| matches!(byte, b'%' | b'+')) {

@@ -1,48 +1,40 @@
-//! One Engine.IO session: does what `table` says, with a queue and a few deadlines. Parses nothing, and knows of messages
-//! only that they are to be handed up.
+//! The state machine of one Engine.IO session: does what `table` says, with an outbox and timers. Does not parse; the
+//! content of messages is for `socket`.
 
+use super::open::open_packet;
+use super::outbox::Outbox;
 use super::output::{Context, NewSession, Opening, Output, Reason, Response, WsEnd};
 use super::packet::Packet;
-use super::payload::{Batch, polled_size};
-use super::queue::{Outgoing, Queue};
+use super::queue::Outgoing;
 use super::request::{RequestError, Transport};
 use super::table::{Act, Cause, State, Via, row};
 use super::timer::{Timer, TimerTable};
-use crate::config::Config;
-use crate::digits::push_number;
 use crate::frame::{Frame, Revision, WsMessage};
 use crate::id::{RequestId, Sid};
 use crate::time::Time;
 use alloc::vec::Vec;
-use bytes::Bytes;
 
 #[derive(Debug)]
 pub(crate) struct Session {
     sid: Sid,
     state: State,
-    revision: Revision,
-    base64: bool,
-    /// The last ping has been answered by something else than a pong already.
+    /// The timeout of the last ping has been extended once, because of another packet than a pong.
     reprieved: bool,
-    /// The driver knows that there is something to transmit.
-    signalled: bool,
-    /// The client has closed the session by polling, and no poll waited to be answered.
+    /// The client has closed the session by polling while no poll was waiting.
     closed_unpolled: bool,
-    /// Set once, when the session begins to end.
+    /// Why the session ends. Set once.
     reason: Option<Reason>,
-    poll: Option<RequestId>,
-    /// A POST whose body is still to come.
+    /// A POST whose body has not arrived yet.
     post: Option<RequestId>,
-    ws: Option<RequestId>,
-    queue: Queue,
+    out: Outbox,
     timers: TimerTable,
 }
 
-/// Pings of one interval go out at so many moments, those of many clients together: a process that sleeps is woken as often,
-/// however many clients it has.
+/// The pings of all sessions fall on as many moments of an interval, so that the process wakes up at most so often,
+/// however many clients there are.
 const PING_MOMENTS: u64 = 256;
 
-/// When to ping, so long from now or a little later.
+/// The moment of a ping that is due in `millis`: then, or a little later.
 fn ping_after(millis: u64, cx: &Context<'_>) -> Time {
     let at = cx.now.after(millis).as_millis();
     let apart = (cx.config.ping_interval / PING_MOMENTS).max(1);
@@ -62,16 +54,11 @@ impl Session {
         let mut session = Self {
             sid,
             state,
-            revision,
-            base64,
             reprieved: false,
-            signalled: false,
             closed_unpolled: false,
             reason: None,
-            poll: None,
             post: None,
-            ws,
-            queue: Queue::default(),
+            out: Outbox::new(revision, base64, ws),
             timers: TimerTable::new(),
         };
         match revision {
@@ -81,13 +68,13 @@ impl Session {
                     .set(Timer::Silence, cx.now.after(cx.config.ping_interval.saturating_add(cx.config.ping_timeout)));
             }
             Revision::V4 => {
-                // A part of half an interval, as large a part as the id's bits are of all such bits.
+                // A part of half an interval: the id's 32 bits as a fraction.
                 let early = (u128::from(cx.config.ping_interval / 2) * u128::from(sid.spread())) >> u32::BITS;
                 let early = u64::try_from(early).unwrap_or_default();
                 session.timers.set(Timer::Ping, ping_after(cx.config.ping_interval - early, cx));
             }
         }
-        session.enqueue(Outgoing::Frame(Frame::encoded(handshake(sid, upgrades, cx.config), &[])), cx);
+        session.enqueue(Outgoing::Frame(Frame::encoded(open_packet(sid, upgrades, cx.config), &[])), cx);
         session
     }
 
@@ -96,10 +83,10 @@ impl Session {
     }
 
     pub(crate) fn revision(&self) -> Revision {
-        self.revision
+        self.out.revision()
     }
 
-    /// The transport that a request without an upgrade must name.
+    /// The transport that requests without an upgrade must name.
     pub(crate) fn transport(&self) -> Transport {
         match self.state {
             State::Polling | State::Probing | State::Probed | State::PollClosing | State::Closed => Transport::Polling,
@@ -111,21 +98,21 @@ impl Session {
         self.state == State::Closed
     }
 
-    /// Whether the client has closed the session by polling, and the poll that it sent before has not come.
+    /// Whether the client has closed the session by polling while no poll was waiting.
     pub(crate) fn closed_unpolled(&self) -> bool {
         self.closed_unpolled
     }
 
-    /// Whether the answers to its polls must be text.
+    /// Whether responses to polls must be text.
     pub(crate) fn base64(&self) -> bool {
-        self.base64
+        self.out.base64()
     }
 
     pub(crate) fn queued(&self) -> usize {
-        self.queue.bytes()
+        self.out.bytes()
     }
 
-    /// Why the session began to end, if it has. Nothing more comes up from it.
+    /// Why the session ends, if it does. It delivers no more messages then.
     pub(crate) fn end(&self) -> Option<Reason> {
         self.reason
     }
@@ -142,7 +129,7 @@ impl Session {
         self.timers.stop(timer);
     }
 
-    /// A timer that is due and is not the session's own business; the session's own have been seen to.
+    /// Handles the session's timers that are due. Returns a timer that is due and belongs to `socket`, if there is one.
     pub(crate) fn handle_timeout(&mut self, cx: &mut Context<'_>) -> Option<Timer> {
         while let Some(timer) = self.timers.expire(cx.now) {
             let cause = match timer {
@@ -160,24 +147,20 @@ impl Session {
 
     pub(crate) fn handle_poll(&mut self, id: RequestId, cx: &mut Context<'_>) {
         let cause = match () {
-            () if self.poll.is_some() => Cause::SecondPoll,
-            () if self.queue.is_empty() => Cause::LastPoll,
+            () if self.out.has_poll() => Cause::SecondPoll,
+            () if self.out.is_empty() => Cause::LastPoll,
             () => Cause::Poll,
         };
         match self.step(cause, cx) {
-            Act::Park => {
-                self.poll = Some(id);
-                self.flush(cx);
-            }
+            Act::Park => self.out.park(id, cx),
             Act::ParkOrNoop => {
-                self.poll = Some(id);
-                self.flush(cx);
+                self.out.park(id, cx);
                 if !self.timers.is_set(Timer::Noop) {
-                    self.let_poll_go(cx);
+                    self.release_poll(cx);
                 }
             }
             Act::AnswerLast => {
-                cx.respond(id, Response::Batch(self.batch(alloc::vec![Outgoing::Close])));
+                cx.respond(id, Response::Batch(self.out.batch(alloc::vec![Outgoing::Close])));
                 self.finish(cx);
             }
             Act::Overlap => {
@@ -189,7 +172,7 @@ impl Session {
         }
     }
 
-    /// A POST has begun. If its body is not to be read, it is answered at once.
+    /// A POST has begun. It gets its response at once if its body is not to be read.
     pub(crate) fn handle_post_begins(&mut self, id: RequestId, cx: &mut Context<'_>) {
         let cause = if self.post.is_some() { Cause::SecondPost } else { Cause::PostBegins };
         match self.step(cause, cx) {
@@ -203,13 +186,13 @@ impl Session {
         }
     }
 
-    /// A POST that was larger than it may be: it is refused, and the session lives, as in the reference.
+    /// A POST is too large. It is refused, and the session goes on, as in the reference.
     pub(crate) fn handle_post_too_large(&mut self, id: RequestId, cx: &mut Context<'_>) {
         self.post.take_if(|post| *post == id);
         cx.respond(id, Response::TooLarge);
     }
 
-    /// Whether a POST's packets are to be taken; if not, it has been answered.
+    /// The body of a POST. Returns whether its packets are to be handled; if not, it has got its response.
     pub(crate) fn handle_post(&mut self, id: RequestId, cx: &mut Context<'_>) -> bool {
         self.post.take_if(|post| *post == id);
         match self.step(Cause::Post, cx) {
@@ -221,11 +204,9 @@ impl Session {
     }
 
     pub(crate) fn handle_request_gone(&mut self, id: RequestId, cx: &mut Context<'_>) {
-        if self.poll == Some(id) {
-            self.poll = None;
+        if self.out.poll_gone(id) {
             self.step(Cause::PollGone, cx);
-        } else if self.post == Some(id) {
-            self.post = None;
+        } else if self.post.take_if(|post| *post == id).is_some() {
             self.step(Cause::PostGone, cx);
         }
     }
@@ -237,7 +218,7 @@ impl Session {
         }
         match self.step(Cause::WsOpen, cx) {
             Act::StartProbe => {
-                self.ws = Some(id);
+                self.out.set_ws(id);
                 self.timers.set(Timer::Upgrade, cx.now.after(cx.config.upgrade_timeout));
             }
             _ => cx.push(Output::WsClose(id)),
@@ -245,7 +226,7 @@ impl Session {
     }
 
     pub(crate) fn handle_ws_end(&mut self, id: RequestId, end: WsEnd, cx: &mut Context<'_>) {
-        if self.ws == Some(id) {
+        if self.out.is_ws(id) {
             let cause = match end {
                 WsEnd::Closed => Cause::WsClosed,
                 WsEnd::Failed => Cause::WsFailed,
@@ -254,16 +235,16 @@ impl Session {
         }
     }
 
-    /// Takes one packet: from a POST where `ws` is `None`. `None` stands for something that is no packet. Whether it is a
-    /// message that is to be handed up.
+    /// Handles a packet, from a POST if `ws` is `None`. `None` stands for a malformed packet. Returns whether it is a
+    /// message to be delivered.
     pub(crate) fn handle_packet<M>(
         &mut self,
         ws: Option<RequestId>,
         packet: Option<&Packet<M>>,
         cx: &mut Context<'_>,
     ) -> bool {
-        if ws.is_some() && self.ws != ws {
-            // From a WebSocket that has been told to close.
+        if ws.is_some_and(|id| !self.out.is_ws(id)) {
+            // From a WebSocket that has been closed by the server.
             return false;
         }
         let via = if ws.is_some() { Via::WebSocket } else { Via::Polling };
@@ -271,8 +252,8 @@ impl Session {
         let cause = match packet {
             None => Cause::Malformed(via),
             Some(Packet::Ping { probe: true }) if probing && via == Via::WebSocket => Cause::Probe,
-            Some(Packet::Ping { .. }) if self.revision == Revision::V3 => Cause::Heartbeat(via),
-            Some(Packet::Pong) if self.revision == Revision::V4 => Cause::Heartbeat(via),
+            Some(Packet::Ping { .. }) if self.revision() == Revision::V3 => Cause::Heartbeat(via),
+            Some(Packet::Pong) if self.revision() == Revision::V4 => Cause::Heartbeat(via),
             Some(Packet::Ping { .. } | Packet::Pong) => Cause::WrongHeartbeat(via),
             Some(Packet::Message(_)) => Cause::Message(via),
             Some(Packet::Close) => Cause::Close(via),
@@ -283,7 +264,7 @@ impl Session {
         self.step(cause, cx) == Act::Deliver
     }
 
-    /// Queues a packet for the client, if the session still is open.
+    /// Queues a packet for the client, if the session is open.
     pub(crate) fn send(&mut self, frame: Frame, cx: &mut Context<'_>) {
         if self.step(Cause::Send, cx) != Act::Queue {
             return;
@@ -294,7 +275,7 @@ impl Session {
         self.enqueue(Outgoing::Frame(frame), cx);
     }
 
-    /// Closes from the server's side: what is queued goes out first.
+    /// Closes the session from the server's side. The queued packets are sent first.
     pub(crate) fn shut(&mut self, reason: Reason, cx: &mut Context<'_>) {
         let was = self.state;
         if self.step(Cause::Shut, cx) != Act::BeginClose {
@@ -304,24 +285,21 @@ impl Session {
         self.timers.stop_all();
         self.timers.set(Timer::Linger, cx.now.after(cx.config.close_timeout));
         if matches!(was, State::Probing | State::Probed) {
-            self.close_ws(cx);
+            self.out.close_ws(cx);
         }
-        if let Some(id) = self.poll.take() {
-            // The queue is empty while a poll waits.
-            cx.respond(id, Response::Batch(self.batch(alloc::vec![Outgoing::Close])));
-            self.step(Cause::Drained, cx);
-        } else if self.state == State::WsClosing && self.queue.is_empty() {
+        // The queue is empty while a poll waits.
+        if self.out.answer_poll(Outgoing::Close, cx) || (self.state == State::WsClosing && self.out.is_empty()) {
             self.step(Cause::Drained, cx);
         }
     }
 
-    /// Closes from the server's side where nobody is there to hear of it: what is queued is dropped.
+    /// Closes the session from the server's side. The queued packets are dropped: the client has another connection.
     pub(crate) fn abandon(&mut self, cx: &mut Context<'_>) {
         self.step(Cause::Abandon, cx);
     }
 
-    /// Hands out what is queued for the WebSocket, at least one packet if there is any, and up to about `max` bytes.
-    /// Whether there is more.
+    /// Hands out queued packets for the WebSocket: about `max` bytes, and at least one packet if there is any. Returns
+    /// whether there are more.
     pub(crate) fn transmit(
         &mut self,
         id: RequestId,
@@ -329,39 +307,35 @@ impl Session {
         into: &mut Vec<WsMessage>,
         cx: &mut Context<'_>,
     ) -> bool {
-        if self.ws != Some(id) {
+        if !self.out.is_ws(id) {
             return false;
         }
         match self.state {
-            State::WebSocket | State::WsClosing => {}
-            // `3probe` went out by a signal of its own; the rest of the queue still is polling's.
-            State::Probed if self.signalled => {
-                self.signalled = false;
-                into.push(WsMessage::Text(Bytes::from_static(b"3probe")));
+            State::WebSocket | State::WsClosing => self.out.transmit(max, into),
+            State::Probed => {
+                self.out.transmit_probe(into);
                 return false;
             }
-            State::Polling | State::Probing | State::Probed | State::PollClosing | State::Closed => return false,
+            State::Polling | State::Probing | State::PollClosing | State::Closed => return false,
         }
-        self.queue.drain(max, |item| item.into_messages(self.revision, into));
-        if self.queue.is_empty() {
-            self.signalled = false;
-            if self.state == State::WsClosing {
-                self.step(Cause::Drained, cx);
-            }
+        let more = !self.out.is_empty();
+        if !more && self.state == State::WsClosing {
+            self.step(Cause::Drained, cx);
         }
-        !self.queue.is_empty()
+        more
     }
 
-    /// Goes to the next state and does what needs no more than the session itself; what needs the request or the packet
-    /// is left to the caller.
+    /// Goes to the next state and carries out the act, unless the act needs the request or the packet: then the caller
+    /// carries it out.
     fn step(&mut self, cause: Cause, cx: &mut Context<'_>) -> Act {
         let (act, next) = row(self.state, cause);
         self.state = next;
         match act {
             Act::Close(reason) => self.close(reason, Outgoing::Close, cx),
-            // The reference answers the poll that is waiting with a noop here, and with a close packet elsewhere.
+            // In this case the reference answers the waiting poll with a noop, in the others with a close packet.
             Act::ClientClose => {
-                self.closed_unpolled = self.poll.is_none();
+                // A client that is upgrading has paused its polls: none is on its way.
+                self.closed_unpolled = !self.out.has_poll() && !self.out.has_websocket();
                 self.close(Reason::TransportClose, Outgoing::Noop, cx);
             }
             Act::Finish => self.finish(cx),
@@ -372,24 +346,23 @@ impl Session {
                 self.enqueue(Outgoing::Ping, cx);
             }
             Act::AnswerProbe => {
-                self.signal(cx);
-                self.let_poll_go(cx);
+                self.out.signal(cx);
+                self.release_poll(cx);
             }
-            Act::Noop => self.let_poll_go(cx),
+            Act::Noop => self.release_poll(cx),
             Act::Switch => {
                 self.timers.stop(Timer::Upgrade);
                 self.timers.stop(Timer::Noop);
-                self.answer_poll(Outgoing::Noop, cx);
-                // A `3probe` that was never fetched is not needed any more, but its signal stands.
-                if !self.queue.is_empty() {
-                    self.signal(cx);
+                self.out.answer_poll(Outgoing::Noop, cx);
+                // A `3probe` that has not been transmitted is not needed any more, but its signal is still valid.
+                if !self.out.is_empty() {
+                    self.out.signal(cx);
                 }
             }
             Act::DropProbe => {
                 self.timers.stop(Timer::Upgrade);
                 self.timers.stop(Timer::Noop);
-                self.signalled = false;
-                self.close_ws(cx);
+                self.out.close_ws(cx);
             }
             Act::Ignore
             | Act::Park
@@ -411,9 +384,9 @@ impl Session {
     }
 
     fn beat(&mut self, cx: &mut Context<'_>) {
-        match self.revision {
+        match self.revision() {
             Revision::V3 => {
-                if !self.queue.ends_in_pong() {
+                if !self.out.ends_in_pong() {
                     self.enqueue(Outgoing::Pong, cx);
                 }
             }
@@ -424,11 +397,11 @@ impl Session {
         }
     }
 
-    /// Any packet is a sign of life. In EIO=4 it buys a pong that is late behind a long message one more timeout, as in
-    /// the reference since 6.6.
+    /// Any packet shows that the peer is alive. In EIO=4 it extends the timeout of a ping once, because the pong may
+    /// follow a long message, as in the reference since 6.6.
     fn postpone_silence(&mut self, cx: &Context<'_>) {
-        match self.revision {
-            // A session that is closing does not mind how long the peer is silent.
+        match self.revision() {
+            // The timer has no effect in a session that is closing.
             Revision::V3 => self
                 .timers
                 .set(Timer::Silence, cx.now.after(cx.config.ping_interval.saturating_add(cx.config.ping_timeout))),
@@ -443,120 +416,60 @@ impl Session {
 
     fn is_writable(&self) -> bool {
         match self.state {
-            State::Polling | State::Probing | State::Probed => self.poll.is_some(),
-            State::WebSocket => self.queue.is_empty(),
+            State::Polling | State::Probing | State::Probed => self.out.has_poll(),
+            State::WebSocket => self.out.is_empty(),
             State::PollClosing | State::WsClosing | State::Closed => false,
         }
     }
 
-    /// Queues a packet. Whatever it is, no more may wait than [`Config::max_queue`]; but a packet that is alone always may,
-    /// or a large one could never be sent.
-    fn enqueue(&mut self, item: Outgoing, cx: &mut Context<'_>) {
-        let fits = |queue: &Queue| queue.is_empty() || queue.bytes() + item.cost() <= cx.config.max_queue;
-        if !fits(&self.queue) {
-            self.queue.drop_volatile();
-            if !fits(&self.queue) {
-                self.step(Cause::Overfull, cx);
-                return;
-            }
-        }
-        self.queue.push(item);
-        if self.state == State::WebSocket {
-            self.signal(cx);
+    /// Queues a packet. If it does not fit [`Config::max_queue`](crate::Config::max_queue), the session ends.
+    fn enqueue(&mut self, packet: Outgoing, cx: &mut Context<'_>) {
+        if !self.out.push(packet, cx.config.max_queue) {
+            self.step(Cause::Overfull, cx);
+        } else if self.state == State::WebSocket {
+            self.out.signal(cx);
         } else {
-            self.flush(cx);
+            self.out.flush(cx);
         }
     }
 
-    fn signal(&mut self, cx: &mut Context<'_>) {
-        if let (Some(id), false) = (self.ws, self.signalled) {
-            self.signalled = true;
-            cx.push(Output::WsReady(id));
-        }
-    }
-
-    /// Answers the waiting poll with what is queued, if there are both.
-    fn flush(&mut self, cx: &mut Context<'_>) {
-        if !self.queue.is_empty()
-            && let Some(id) = self.poll.take()
-        {
-            let packets = self.queue.pop_up_to(cx.config.max_payload, polled_size);
-            cx.respond(id, Response::Batch(self.batch(packets)));
-        }
-    }
-
-    fn answer_poll(&mut self, packet: Outgoing, cx: &mut Context<'_>) {
-        if let Some(id) = self.poll.take() {
-            cx.respond(id, Response::Batch(self.batch(alloc::vec![packet])));
-        }
-    }
-
-    /// Answers the waiting poll `6`, so that the client can move to its WebSocket. At most once in a while, or a client whose
-    /// `3probe` got lost would poll as fast as it can.
-    fn let_poll_go(&mut self, cx: &mut Context<'_>) {
+    /// Answers the waiting poll with `6`, so that the client can complete the upgrade. At most every 100 ms, because a
+    /// client whose `3probe` was lost would poll without a pause.
+    fn release_poll(&mut self, cx: &mut Context<'_>) {
         /// Milliseconds, as in the reference.
         const PAUSE: u64 = 100;
-        if self.poll.is_some() {
-            self.answer_poll(Outgoing::Noop, cx);
+        if self.out.answer_poll(Outgoing::Noop, cx) {
             self.timers.set(Timer::Noop, cx.now.after(PAUSE));
         }
     }
 
-    fn close_ws(&mut self, cx: &mut Context<'_>) {
-        if let Some(id) = self.ws.take() {
-            cx.push(Output::WsClose(id));
-        }
-    }
-
-    fn batch(&self, packets: Vec<Outgoing>) -> Batch {
-        Batch::new(packets, self.revision, self.base64)
-    }
-
-    fn close(&mut self, reason: Reason, farewell: Outgoing, cx: &mut Context<'_>) {
+    fn close(&mut self, reason: Reason, last: Outgoing, cx: &mut Context<'_>) {
         self.reason.get_or_insert(reason);
-        self.answer_poll(farewell, cx);
+        self.out.answer_poll(last, cx);
         self.finish(cx);
     }
 
     fn finish(&mut self, cx: &mut Context<'_>) {
         if let Some(id) = self.post.take() {
-            // Nobody wants its body any more; the reference breaks the request off.
+            // The reference breaks the request off.
             cx.respond(id, Response::Refused(RequestError::UnknownSid));
         }
-        self.close_ws(cx);
+        self.out.close_ws(cx);
         self.timers.stop_all();
-        self.queue.clear();
-        // Every way here leads through `shut` or `close`, which set it.
+        self.out.clear();
+        // The reason has been set by `shut` or `close`, which are the only ways to this point.
         cx.push(Output::Closed(self.reason.unwrap_or(Reason::ForcedServerClose)));
     }
-}
-
-/// The `open` packet. `upgrades` is JSON values with commas between them.
-fn handshake(sid: Sid, upgrades: &str, config: &Config) -> Vec<u8> {
-    let Config { ping_interval, ping_timeout, max_payload, .. } = *config;
-    // Enough for any numbers that mean something.
-    let mut text = Vec::with_capacity(144);
-    text.extend_from_slice(b"0{\"sid\":\"");
-    text.extend_from_slice(sid.text().as_str().as_bytes());
-    text.extend_from_slice(b"\",\"upgrades\":[");
-    text.extend_from_slice(upgrades.as_bytes());
-    text.extend_from_slice(b"],\"pingInterval\":");
-    push_number(&mut text, ping_interval);
-    text.extend_from_slice(b",\"pingTimeout\":");
-    push_number(&mut text, ping_timeout);
-    text.extend_from_slice(b",\"maxPayload\":");
-    push_number(&mut text, max_payload as u64);
-    text.push(b'}');
-    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
     use crate::id::Key;
     use alloc::collections::VecDeque;
 
-    /// A shard lets go of a session that is over; should it still be asked, there is no such session.
+    /// A shard drops a session that has ended. If it were still called, it would be like one that does not exist.
     #[test]
     fn a_session_that_is_over_is_as_one_that_never_was() {
         let (config, mut outputs, sid) = (Config::default(), VecDeque::new(), Sid::from_bytes([7; 16]));

@@ -1,23 +1,23 @@
-//! A session's deadlines: an enum and an array.
+//! The timers of a session: an enum and an array.
 
 use crate::time::Time;
 
-/// Why a session wants to be woken.
+/// What is due when a timer expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Timer {
     /// A ping is to be sent (EIO=4).
     Ping,
     /// The peer has been silent for too long.
     Silence,
-    /// An upgrade has been going on for too long.
+    /// An upgrade has taken too long.
     Upgrade,
-    /// One more poll may be cut short for an upgrade.
+    /// Another poll may be answered with a noop during an upgrade.
     Noop,
-    /// A closed session's last packets have not been fetched.
+    /// The last packets of a closed session have not been fetched.
     Linger,
     /// No namespace has been joined.
     Connect,
-    /// An attachment that is owed has not come.
+    /// An attachment has not arrived in time.
     Attachment,
 }
 
@@ -26,7 +26,7 @@ impl Timer {
         [Self::Ping, Self::Silence, Self::Upgrade, Self::Noop, Self::Linger, Self::Connect, Self::Attachment];
 }
 
-/// When each timer fires.
+/// The times at which the timers expire.
 #[derive(Debug)]
 pub(crate) struct TimerTable([Time; Timer::ALL.len()]);
 
@@ -51,7 +51,7 @@ impl TimerTable {
         *self = Self::new();
     }
 
-    /// The earliest.
+    /// The timer that expires first.
     pub(crate) fn next(&self) -> Option<(Time, Timer)> {
         Timer::ALL
             .into_iter()
@@ -60,7 +60,7 @@ impl TimerTable {
             .filter(|(at, _)| *at != Time::NEVER)
     }
 
-    /// Takes one that is due, the earliest first.
+    /// Stops and returns a timer that has expired, the earliest first.
     pub(crate) fn expire(&mut self, now: Time) -> Option<Timer> {
         let (at, timer) = self.next()?;
         (at <= now).then(|| {

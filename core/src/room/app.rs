@@ -1,149 +1,96 @@
-//! What an application is to the core: a few functions of what happens, whose effects are data. An application does no
-//! I/O and has no clock but [`Effects::now`]; what it has to wait for happens in the driver's world.
+//! The trait of applications: methods that the hub calls when something has happened.
 
-use super::effects::{AskId, Effects};
+use super::acks::BroadcastAckId;
+use super::admission::Admission;
+use super::effects::Effects;
 use crate::engine::Reason;
-use crate::frame::Revision;
 use crate::id::SocketId;
-use crate::socket::{AckId, Connect, Received, Said};
-use alloc::boxed::Box;
-use alloc::format;
-use alloc::string::{String, ToString as _};
-use serde::Serialize;
+use crate::socket::{AckId, ConnectRequest, Event, Message};
 
 /// An application: what the server does on top of the protocol.
 ///
-/// The hub calls it for one thing after another, so it needs no locks. Everything from one client comes in the order in
+/// The hub calls one method at a time, so an application needs no locks. What one client sent comes in the order in
 /// which the client sent it.
 ///
-/// # What its methods may do
+/// # Rules for its methods
 ///
-/// Compute, and call the methods of [`Effects`]. All clients of the server wait while a method runs. Therefore:
+/// A method may compute, and call the methods of [`Effects`]. All clients of the server wait while it runs. So it must
+/// keep to these rules:
 ///
-/// - **No I/O and no blocking**: no files, no network, no locks held elsewhere for long, no sleeping. Hand the work to a task or
-///   a thread of the driver's, return, and bring the result back with [`Hub::apply`](crate::Hub::apply). Meanwhile keep what it
-///   belongs to: a connect request waits with [`Admission::Later`], an event's [`AckId`] can be stored and used later.
-/// - **No clock and no timers**: the time is [`Effects::now`]; [`Effects::wake_at`] asks for a call of [`App::wake`].
-/// - **No panic**: it leaves the application in an unknown state, and a driver does not call it again, so that it ends the
-///   application for everybody. Events are whatever clients send: check them, and answer with an error or not at all.
-/// - **No randomness but from a seed** that it was made with, if runs are to be repeatable.
+/// - **No I/O and no blocking**: no files, no network, no sleeping, no lock that is held for long. Instead, give the
+///   work to a task or a thread, return, and apply the result by [`Hub::apply`](crate::Hub::apply). A connect request
+///   can wait for it ([`Admission::Later`]), and an [`AckId`] can be stored and used later.
+/// - **No clock and no timers**. The time is [`Effects::now`]. [`Effects::wake_at`] asks for a call of [`App::wake`].
+/// - **No panic**. It would leave the application in an unknown state, so a driver does not call the application again:
+///   a panic ends it for all clients. Events have whatever content clients send: check it, and acknowledge with an
+///   error, or ignore it.
+/// - **Randomness only from a seed**, if runs are to be repeatable.
 pub trait App {
-    /// A client asks to be let into a namespace.
+    /// A client asks to connect to a namespace.
     ///
-    /// The default lets it into `/` and says "Invalid namespace" of any other, as the reference does where none has been
-    /// made.
-    fn admit(&mut self, who: SocketId, connect: &Connect, fx: &mut Effects<'_>) -> Admission {
-        let (_, _) = (who, fx);
-        if connect.nsp.is_root() { Admission::Accept } else { Admission::NoSuchNamespace }
+    /// The default accepts `/` and no other namespace, as the reference does if the application has defined none.
+    fn admit(&mut self, socket: SocketId, request: &ConnectRequest, fx: &mut Effects<'_>) -> Admission {
+        let (_, _) = (socket, fx);
+        if request.nsp.is_root() { Admission::Accept } else { Admission::NoSuchNamespace }
     }
 
-    /// A socket is in its namespace; its CONNECT has been answered before anything that is emitted from here on.
-    fn connect(&mut self, who: SocketId, connect: &Connect, fx: &mut Effects<'_>);
+    /// A socket is connected. Everything that is sent to it from now on follows the connect reply.
+    fn connect(&mut self, socket: SocketId, request: &ConnectRequest, fx: &mut Effects<'_>);
 
-    /// A socket has taken up where an earlier connection broke ([`Config::recovery`](crate::Config::recovery)): its CONNECT
-    /// has been answered, its rooms and data are what they were, and what it missed is on its way. It was not asked to be
-    /// admitted again, as in the reference.
+    /// A socket is connected, and its session was restored ([`Config::recovery`](crate::Config::recovery)): it has the
+    /// public id, the rooms and the data of the previous socket. The connect reply and the missed events have been
+    /// sent. [`App::admit`] was not called, as in the reference.
     ///
-    /// The default tells an application that knows nothing of this what it would see in the reference: that the earlier
-    /// socket disconnected, if it has not been told yet, and that this one connected.
-    fn recover(&mut self, who: SocketId, earlier: Earlier, connect: &Connect, fx: &mut Effects<'_>) {
-        if earlier.connected {
-            self.disconnect(earlier.was, Reason::TransportClose, fx);
+    /// The default is what an application in the reference sees: if the previous socket is still connected, it is
+    /// disconnected; then this one is connected.
+    fn recover(&mut self, socket: SocketId, previous: PreviousSocket, request: &ConnectRequest, fx: &mut Effects<'_>) {
+        if previous.connected {
+            self.disconnect(previous.socket, Reason::TransportClose, fx);
         }
-        self.connect(who, connect, fx);
+        self.connect(socket, request, fx);
     }
 
-    /// A socket sent an event. `ack` is set where the client asks for an acknowledgement, which [`Effects::ack`] sends, now or
-    /// later. Dropping it sends none.
-    fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
-        let (_, _, _, _) = (who, event, ack, fx);
+    /// A socket sent an event. If the client asks for an acknowledgement, `ack` is set. [`Effects::ack`] sends it, at
+    /// once or later. If `ack` is dropped, none is sent.
+    fn event(&mut self, socket: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
+        let (_, _, _, _) = (socket, event, ack, fx);
     }
 
-    /// A session sent a message, where Engine.IO is alone ([`Protocol::EngineIo`](crate::Protocol::EngineIo)).
-    fn message(&mut self, who: SocketId, message: &Said, fx: &mut Effects<'_>) {
-        let (_, _, _) = (who, message, fx);
+    /// A session sent a message, with Engine.IO alone ([`Protocol::EngineIo`](crate::Protocol::EngineIo)).
+    fn message(&mut self, socket: SocketId, message: &Message, fx: &mut Effects<'_>) {
+        let (_, _, _) = (socket, message, fx);
     }
 
-    /// A socket answered an event that was sent by [`Effects::ask`].
-    fn answer(&mut self, ask: AskId, who: SocketId, answer: &Received, fx: &mut Effects<'_>) {
-        let (_, _, _, _) = (ask, who, answer, fx);
+    /// A socket acknowledged an event that was sent by [`Effects::emit_with_ack`].
+    fn ack(&mut self, id: BroadcastAckId, socket: SocketId, ack: &Event, fx: &mut Effects<'_>) {
+        let (_, _, _, _) = (id, socket, ack, fx);
     }
 
-    /// No more answers will come: everybody has answered, is gone, or was silent for too long. `silent` are those who have
-    /// not answered.
-    fn asked(&mut self, ask: AskId, silent: &[SocketId], fx: &mut Effects<'_>) {
-        let (_, _, _) = (ask, silent, fx);
+    /// There will be no more acknowledgements of an event: all have arrived, the other sockets are disconnected, or the
+    /// time is over. `missing` are the sockets that have not acknowledged.
+    fn acks_done(&mut self, id: BroadcastAckId, missing: &[SocketId], fx: &mut Effects<'_>) {
+        let (_, _, _) = (id, missing, fx);
     }
 
-    /// A socket is about to be out of its namespace; it still is in its rooms.
-    fn disconnecting(&mut self, who: SocketId, reason: Reason, fx: &mut Effects<'_>) {
-        let (_, _, _) = (who, reason, fx);
+    /// A socket is about to be disconnected. It is still in its rooms.
+    fn disconnecting(&mut self, socket: SocketId, reason: Reason, fx: &mut Effects<'_>) {
+        let (_, _, _) = (socket, reason, fx);
     }
 
-    /// A socket that [`App::connect`] was called for is out of its namespace and its rooms.
-    fn disconnect(&mut self, who: SocketId, reason: Reason, fx: &mut Effects<'_>);
+    /// A socket is disconnected, after [`App::connect`] or [`App::recover`]. It has left its rooms.
+    fn disconnect(&mut self, socket: SocketId, reason: Reason, fx: &mut Effects<'_>);
 
-    /// The moment that was asked for with [`Effects::wake_at`] has come.
+    /// It is the time that was given to [`Effects::wake_at`].
     fn wake(&mut self, fx: &mut Effects<'_>) {
         let _ = fx;
     }
 }
 
-/// Whether a client is let into a namespace.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Admission {
-    /// It is.
-    Accept,
-    /// It is not, for a reason that it is told.
-    Refuse(Refusal),
-    /// There is no such namespace. The client is told "Invalid namespace".
-    NoSuchNamespace,
-    /// That will be said later, by [`Effects::admit`]. Who has not been told after
-    /// [`Config::connect_timeout`](crate::Config::connect_timeout) is refused; if it is in no other namespace either, its session
-    /// ends, as in the reference.
-    Later,
-}
-
-/// The socket that somebody was who has come back.
+/// The socket whose session was restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Earlier {
-    /// Its name, which names nobody any more.
-    pub was: SocketId,
-    /// [`App::disconnect`] has not been called for it: the server still believed in its connection.
+pub struct PreviousSocket {
+    /// Its id, which is not valid any more.
+    pub socket: SocketId,
+    /// The server had not noticed that its connection was lost, and has not called [`App::disconnect`] for it.
     pub connected: bool,
-}
-
-/// What a client is told that is not let into a namespace.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    message: Box<str>,
-    data: Option<Box<str>>,
-}
-
-impl Refusal {
-    /// A refusal with a message: the client's `error.message`.
-    #[must_use]
-    pub fn new(message: &str) -> Self {
-        Self { message: message.into(), data: None }
-    }
-
-    /// The same with more to say: the client's `error.data`. A value that can not be JSON is left out.
-    #[must_use]
-    pub fn with_data(mut self, data: &(impl Serialize + ?Sized)) -> Self {
-        self.data = serde_json::to_string(data).ok().map(String::into_boxed_str);
-        self
-    }
-
-    /// An object for clients of EIO=4. Those of EIO=3 get the data, or the message if there is none, as the reference has
-    /// it.
-    pub(crate) fn to_json(&self, revision: Revision) -> Box<str> {
-        let message = serde_json::Value::from(&*self.message);
-        match (revision, &self.data) {
-            (Revision::V4, None) => format!(r#"{{"message":{message}}}"#).into(),
-            (Revision::V4, Some(data)) => format!(r#"{{"message":{message},"data":{data}}}"#).into(),
-            (Revision::V3, None) => message.to_string().into(),
-            (Revision::V3, Some(data)) => data.clone(),
-        }
-    }
 }

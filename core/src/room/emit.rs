@@ -1,49 +1,14 @@
-//! What an application says, and to whom: data, until `effects` makes deliveries of it.
+//! An event that the application sends.
 
 use crate::config::Protocol;
 use crate::frame::Frame;
-use crate::id::SocketId;
-use crate::socket::encode::{self, Manner, Parts};
+use crate::socket::encode::{self, EncodeOptions, EventParts};
 use crate::socket::{Nsp, to_json};
 use alloc::borrow::Cow;
 use bytes::Bytes;
 use serde::Serialize;
 
-/// Who is to get an event, to join a room, to be disconnected. Each socket counts once, in however many of the rooms it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target<'a> {
-    /// One socket.
-    Socket(SocketId),
-    /// Everybody in a namespace.
-    Namespace(&'a Nsp),
-    /// Everybody in a room of a namespace. A socket's id is a room that only this socket is in, as in the reference.
-    Room(&'a Nsp, &'a str),
-    /// Everybody in one of several rooms, but for some.
-    Among(Among<'a>),
-}
-
-/// Everybody in one of several rooms of a namespace, but for some.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Among<'a> {
-    /// The namespace.
-    pub nsp: &'a Nsp,
-    /// The rooms, or ids of sockets. Without any, everybody in the namespace.
-    pub rooms: &'a [&'a str],
-    /// Nobody in one of these rooms, ids of sockets again among them.
-    pub except_rooms: &'a [&'a str],
-    /// None of these.
-    pub except: &'a [SocketId],
-}
-
-impl<'a> Among<'a> {
-    /// Everybody in a namespace, to begin with.
-    #[must_use]
-    pub fn of(nsp: &'a Nsp) -> Self {
-        Self { nsp, rooms: &[], except_rooms: &[], except: &[] }
-    }
-}
-
-/// An event that is to be sent: a name, arguments, attachments, and how much it matters.
+/// An event to be sent: a name, arguments, attachments and options.
 #[derive(Clone, Debug)]
 pub struct Emit<'a> {
     pub(crate) name: Cow<'a, str>,
@@ -51,7 +16,7 @@ pub struct Emit<'a> {
     pub(crate) args: Cow<'a, str>,
     pub(crate) attachments: &'a [Bytes],
     pub(crate) volatile: bool,
-    pub(crate) passing: bool,
+    pub(crate) recoverable: bool,
     pub(crate) compress: bool,
 }
 
@@ -64,22 +29,21 @@ impl<'a> Emit<'a> {
             args: Cow::Borrowed(""),
             attachments: &[],
             volatile: false,
-            passing: false,
+            recoverable: true,
             compress: true,
         }
     }
 
-    /// The same with one more argument. A value that can not be JSON (a map whose keys are no strings) is sent as `null`.
+    /// Adds an argument. A value that cannot be JSON (a map with keys that are not strings) is sent as `null`.
     #[must_use]
     pub fn arg(self, value: &(impl Serialize + ?Sized)) -> Self {
         self.more(Cow::Owned(to_json(value)))
     }
 
-    /// The same with more arguments: JSON values with commas between them, in which attachment `n` stands as
+    /// Adds arguments: JSON values with commas between them. Attachment `n` stands in them as
     /// `{"_placeholder":true,"num":n}`.
     ///
-    /// They are not checked: it is meant for what [`Received::args_json`](crate::Received::args_json) gave, or serde_json
-    /// wrote.
+    /// They are not checked. They should come from [`Event::args_json`](crate::Event::args_json) or serde_json.
     #[must_use]
     pub fn args_json(self, args: impl Into<Cow<'a, str>>) -> Self {
         let args = args.into();
@@ -97,55 +61,56 @@ impl<'a> Emit<'a> {
         self
     }
 
-    /// The same with attachments.
+    /// Sets the attachments.
     #[must_use]
     pub fn attachments(mut self, attachments: &'a [Bytes]) -> Self {
         self.attachments = attachments;
         self
     }
 
-    /// The same, but whoever can not take it at once (no poll waiting, or something still unsent) does without it, and nobody
-    /// gets it later. If its last argument is a string, or it has none, clients of a server with recovery take that, or its
-    /// name, for their place: who is cut off just then comes back as somebody new, as in the reference.
+    /// Drops the event for clients that cannot take it at once (no poll is waiting, or something is still unsent); they
+    /// do not get it later. With recovery, clients take the last argument for the offset if it is a string, or the name
+    /// if there is no argument. A client that loses its connection after such an event gets a new socket when it
+    /// reconnects, as in the reference.
     #[must_use]
     pub fn volatile(mut self) -> Self {
         self.volatile = true;
         self
     }
 
-    /// The same, but for those who are here now: who comes back later is not told. For what will be out of date then, like
-    /// who has come and gone. Without [recovery](crate::Config::recovery) there is no difference.
+    /// Keeps the event out of the recovery log: clients that reconnect do not get it. For events that will be outdated
+    /// then. Without [recovery](crate::Config::recovery) it makes no difference.
     #[must_use]
-    pub fn passing(mut self) -> Self {
-        self.passing = true;
+    pub fn not_recoverable(mut self) -> Self {
+        self.recoverable = false;
         self
     }
 
-    /// The same, not worth compressing in the answer to a poll.
+    /// Marks the event as not worth compressing in the response to a poll.
     #[must_use]
     pub fn uncompressed(mut self) -> Self {
         self.compress = false;
         self
     }
 
-    /// The event as it is sent to the clients of a namespace: what [`Delivery::Emit`](crate::Delivery::Emit) wants of whoever
-    /// drives shards without a [`Hub`](crate::Hub).
+    /// The frame that is sent to the clients of a namespace, for [`Delivery::Emit`](crate::Delivery::Emit) in drivers
+    /// without a [`Hub`](crate::Hub).
     #[must_use]
     pub fn frame(&self, protocol: Protocol, nsp: &Nsp) -> Frame {
-        self.encode(protocol, nsp, Manner::default())
+        self.encode(protocol, nsp, EncodeOptions::default())
     }
 
-    pub(crate) fn encode(&self, protocol: Protocol, nsp: &Nsp, manner: Manner<'_>) -> Frame {
+    pub(crate) fn encode(&self, protocol: Protocol, nsp: &Nsp, options: EncodeOptions<'_>) -> Frame {
         let Self { name, args, attachments, volatile, compress, .. } = self;
-        let mut frame = encode::event(protocol, nsp, Parts { name, args, attachments }, manner);
+        let mut frame = encode::event(protocol, nsp, EventParts { name, args, attachments }, options);
         if *volatile {
             frame = frame.volatile();
         }
         if *compress { frame } else { frame.uncompressed() }
     }
 
-    /// Whether a client could take what it says last for an offset: it is a string, as the name is where there are no
-    /// arguments.
+    /// Whether a client could take the last argument for an offset: it is a string, or there is none, and the name is
+    /// taken.
     pub(crate) fn ends_in_string(&self) -> bool {
         self.args.is_empty() || self.args.trim_end().ends_with('"')
     }

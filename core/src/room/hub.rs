@@ -1,24 +1,26 @@
-//! The hub: every socket's seat, the rooms, and the application that is asked what to do. Events go in, deliveries come
-//! out. There is one for a whole server, whatever the number of shards, which is what gives every room one order of
-//! events.
+//! The hub: takes events of sockets, calls the application, and returns deliveries. A server has one, whatever the
+//! number of its shards, so that every room has one order of events.
 
-use super::app::{Admission, App, Earlier, Refusal};
-use super::effects::{AskId, Effects};
+use super::acks::BroadcastAckId;
+use super::admission::{Admission, ConnectError};
+use super::app::{App, PreviousSocket};
+use super::effects::Effects;
+use super::entry::SocketEntry;
 use super::recipients::Recipients;
-use super::recovery::{Absent, Stay, Whereabouts};
-use super::state::{Deadline, Decision, Seat, State};
+use super::recovery::{PersistedSession, Recoverable};
+use super::state::{Decision, State};
 use crate::config::{Config, Protocol};
 use crate::engine::Reason;
-use crate::frame::{Frame, Revision};
+use crate::frame::Revision;
 use crate::id::{Sid, SocketId};
-use crate::socket::{Connect, Delivery, Event, Nsp, Received, encode};
+use crate::socket::{ConnectRequest, Delivery, Event, Nsp, SocketEvent, encode};
 use crate::time::Time;
 use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::Deserialize;
 
-/// The hub of a server and its application.
+/// The namespaces and rooms of a server, and its application.
 #[derive(Debug)]
 pub struct Hub<A> {
     app: A,
@@ -26,9 +28,9 @@ pub struct Hub<A> {
     now: Time,
 }
 
-/// What a client says that wants to take up where it was: members of its `auth`.
+/// The members of `auth` with which a client asks for recovery.
 #[derive(Deserialize)]
-struct Claim<'a> {
+struct RecoveryRequest<'a> {
     #[serde(borrow)]
     pid: Cow<'a, str>,
     #[serde(borrow)]
@@ -46,46 +48,46 @@ impl<A: App> Hub<A> {
         &self.app
     }
 
-    /// How many sockets are in namespaces.
+    /// The number of connected sockets.
     pub fn len(&self) -> usize {
-        self.state.seats.len()
+        self.state.sockets.len()
     }
 
-    /// Whether no socket is in any namespace.
+    /// Whether there are no connected sockets.
     pub fn is_empty(&self) -> bool {
-        self.state.seats.is_empty()
+        self.state.sockets.is_empty()
     }
 
-    /// The rooms of a namespace that somebody is in.
+    /// The rooms of a namespace that have sockets.
     pub fn rooms(&self, nsp: &Nsp) -> Vec<&str> {
         self.state.rooms.names(nsp)
     }
 
-    /// How many sockets whose connection is gone may come back, and how many bytes of events are kept for them.
+    /// The number of persisted sessions, and the bytes of events in the recovery log.
     pub fn kept(&self) -> (usize, usize) {
-        self.state.recovery.as_ref().map_or((0, 0), |recovery| (recovery.absent(), recovery.bytes()))
+        self.state.recovery.as_ref().map_or((0, 0), |recovery| (recovery.persisted(), recovery.log.bytes()))
     }
 
-    /// Takes an event of a client. Events of one client must come in order.
-    pub fn handle(&mut self, from: SocketId, event: Event, now: Time) {
+    /// Handles an event of a client. Events of one client must be handed in in order.
+    pub fn handle(&mut self, from: SocketId, event: SocketEvent, now: Time) {
         self.now = self.now.max(now);
         match event {
-            Event::Connect(connect) => self.knock(from, connect),
-            Event::Received(received) => self.received(from, received),
-            Event::Said(said) => {
-                if self.state.seats.contains(from) {
+            SocketEvent::Connect(request) => self.connect(from, request),
+            SocketEvent::Event(received) => self.received(from, received),
+            SocketEvent::Message(said) => {
+                if self.state.sockets.contains(from) {
                     let (app, mut fx) = self.parts();
                     app.message(from, &said, &mut fx);
                 }
             }
-            Event::Acked { id, answer } => self.acked(from, id, &answer),
-            Event::Disconnect(reason) => self.disconnect(from, reason),
+            SocketEvent::Ack { id, answer } => self.acknowledge(from, BroadcastAckId(id), &answer),
+            SocketEvent::Disconnect(reason) => self.disconnect(from, reason),
         }
         self.carry_out();
     }
 
-    /// Lets somebody outside have the application and its effects: a task that has looked something up, another server, an
-    /// operator.
+    /// Gives access to the application and its effects from outside of the application's methods: for the results of
+    /// tasks, for other servers, for operators.
     pub fn apply<R>(&mut self, now: Time, work: impl FnOnce(&mut A, &mut Effects<'_>) -> R) -> R {
         self.now = self.now.max(now);
         let (app, mut fx) = self.parts();
@@ -94,17 +96,18 @@ impl<A: App> Hub<A> {
         result
     }
 
-    /// Sees to everything that is due, and wakes the application if it is time.
+    /// Handles all deadlines that are due at `now`, and wakes the application if it is time.
     pub fn handle_timeout(&mut self, now: Time) {
         self.now = self.now.max(now);
-        // Whatever is asked meanwhile is due later.
-        while let Some((at, deadline)) = self.state.deadlines.first().copied()
-            && at <= self.now
-        {
-            self.state.deadlines.pop_first();
-            match deadline {
-                Deadline::Ask(number) => self.asked(number),
-                Deadline::Admission(who) => self.admit(who, Admission::Refuse(Refusal::new("Timed out"))),
+        self.state.grace.notice(self.poll_timeout(), self.now);
+        // In the order of their times. What the application adds meanwhile is due later.
+        while !self.state.grace.holds(self.now) {
+            let acks = self.state.acks.next_deadline().filter(|(at, _)| *at <= self.now);
+            let connect = self.state.connects.next_deadline().filter(|(at, _)| *at <= self.now);
+            match (acks, connect) {
+                (Some((at, id)), connect) if connect.is_none_or(|(other, _)| at <= other) => self.finish_acks(id),
+                (_, Some((_, socket))) => self.decide(socket, Admission::Refuse(ConnectError::new("Timed out"))),
+                (_, None) => break,
             }
         }
         if let Some(recovery) = &mut self.state.recovery {
@@ -118,221 +121,204 @@ impl<A: App> Hub<A> {
         self.carry_out();
     }
 
-    /// When [`Hub::handle_timeout`] wants to be called next.
+    /// When [`Hub::handle_timeout`] is to be called next; `None` while there is no deadline.
     pub fn poll_timeout(&self) -> Option<Time> {
         Some(self.state.poll_timeout()).filter(|at| *at != Time::NEVER)
     }
 
-    /// What is to be delivered, and to whom, in order.
+    /// The next delivery and its recipients.
     pub fn poll_delivery(&mut self) -> Option<(Recipients, Delivery)> {
-        let (to, delivery) = self.state.out.pop_front()?;
-        self.state.out_bytes -= delivery.cost();
-        Some((to, delivery))
+        self.state.poll_delivery()
     }
 
-    /// How many deliveries wait to be polled.
+    /// The number of deliveries that have not been polled.
     pub fn deliveries(&self) -> usize {
-        self.state.out.len()
+        self.state.deliveries().0
     }
 
-    /// How many bytes they are, each counted once. A driver that polls when they are many does not let them pile up for
-    /// those who get them.
+    /// The bytes of these deliveries, each counted once. A driver that polls when there are many bytes keeps the queues
+    /// of slow clients short.
     pub fn delivery_bytes(&self) -> usize {
-        self.state.out_bytes
+        self.state.deliveries().1
     }
 
     fn parts(&mut self) -> (&mut A, Effects<'_>) {
         (&mut self.app, Effects::new(&mut self.state, self.now))
     }
 
-    /// Does what the application has decided, and what it decides because of that.
+    /// Carries out the application's decisions, and those that follow from them.
     fn carry_out(&mut self) {
-        while let Some(decision) = self.state.decided.pop_front() {
+        while let Some(decision) = self.state.decisions.pop_front() {
             match decision {
-                Decision::Admit(who, admission) => self.admit(who, admission),
-                Decision::Leave(who, reason) => self.disconnect(who, reason),
-                Decision::Asked(number) => self.asked(number),
+                Decision::Connect(socket, admission) => self.decide(socket, admission),
+                Decision::Disconnect(socket, reason) => self.disconnect(socket, reason),
+                Decision::AcksDone(id) => self.finish_acks(id),
             }
         }
     }
 
-    fn knock(&mut self, who: SocketId, connect: Connect) {
-        let Some(connect) = self.recover(who, connect) else { return };
+    /// A client asks to connect to a namespace.
+    fn connect(&mut self, socket: SocketId, request: ConnectRequest) {
+        let Some(request) = self.recover(socket, request) else { return };
         let (app, mut fx) = self.parts();
-        match app.admit(who, &connect, &mut fx) {
+        match app.admit(socket, &request, &mut fx) {
             Admission::Later => {
-                let until = self.now.after(self.state.config.connect_timeout);
-                self.state.wait(who, connect, until);
+                let deadline = self.now.after(self.state.config.connect_timeout);
+                self.state.connects.insert(socket, request, deadline);
             }
-            admission => self.answer(who, &connect, admission),
+            admission => self.reply(socket, &request, admission),
         }
     }
 
-    fn admit(&mut self, who: SocketId, admission: Admission) {
+    /// The application has decided on a request that waits.
+    fn decide(&mut self, socket: SocketId, admission: Admission) {
         if admission == Admission::Later {
             return;
         }
-        if let Some(connect) = self.state.stop_waiting(who) {
-            self.answer(who, &connect, admission);
+        if let Some(request) = self.state.connects.remove(socket) {
+            self.reply(socket, &request, admission);
         }
     }
 
-    fn answer(&mut self, who: SocketId, connect: &Connect, admission: Admission) {
-        let protocol = self.state.config.protocol;
+    /// Replies to a connect request.
+    fn reply(&mut self, socket: SocketId, request: &ConnectRequest, admission: Admission) {
         let payload = match admission {
             Admission::Accept => {
-                let mut seat = seat(connect.nsp.clone(), connect.public, connect.revision);
+                let mut entry = SocketEntry::new(request.nsp.clone(), request.public, request.revision);
                 let mut pid = None;
-                // EIO=3 clients do not come back.
-                if let (Some(recovery), Revision::V4) = (&mut self.state.recovery, connect.revision) {
-                    seat.extra().lineage = Some(recovery.enter(who, connect.private, connect.public));
-                    pid = Some(connect.private);
+                // EIO=3 has no recovery.
+                if let (Some(recovery), Revision::V4) = (&mut self.state.recovery, request.revision) {
+                    entry.extra().history = Some(recovery.register(socket, request.private, request.public));
+                    pid = Some(request.private);
                 }
-                let hello = self.hello(&seat, pid);
-                self.state.sit(who, seat);
-                self.state.put(who, Delivery::Accept(hello));
+                self.accept(socket, entry, pid);
                 let (app, mut fx) = self.parts();
-                return app.connect(who, connect, &mut fx);
+                return app.connect(socket, request, &mut fx);
             }
-            Admission::Refuse(refusal) => refusal.to_json(connect.revision),
-            // An object for clients of either revision, other than what an application refuses with.
-            Admission::NoSuchNamespace | Admission::Later => Refusal::new("Invalid namespace").to_json(Revision::V4),
+            Admission::Refuse(refusal) => refusal.to_json(request.revision),
+            // An object for clients of either revision, unlike an application's error.
+            Admission::NoSuchNamespace | Admission::Later => {
+                ConnectError::new("Invalid namespace").to_json(Revision::V4)
+            }
         };
-        let refusal = encode::connect_error(protocol, &connect.nsp, &payload);
-        self.state.put(who, Delivery::Refuse(refusal));
+        let refusal = encode::connect_error(self.state.config.protocol, &request.nsp, &payload);
+        self.state.put(socket, Delivery::Refuse(refusal));
     }
 
-    /// The answer to a CONNECT.
-    fn hello(&self, seat: &Seat, pid: Option<Sid>) -> Option<Frame> {
+    /// Connects a socket, and sends the connect reply. `pid` is the private id, if the session can be restored.
+    fn accept(&mut self, socket: SocketId, entry: SocketEntry, pid: Option<Sid>) {
         let protocol = self.state.config.protocol;
-        (protocol != Protocol::EngineIo).then(|| encode::connect(protocol, seat.revision, &seat.nsp, seat.public, pid))
+        let reply = (protocol != Protocol::EngineIo)
+            .then(|| encode::connect(protocol, entry.revision, &entry.nsp, entry.public, pid));
+        self.state.insert(socket, entry);
+        self.state.put(socket, Delivery::Accept(reply));
     }
 
-    /// Lets a client take up where it was, if it can say so and nothing that it missed is forgotten. Otherwise it is
-    /// somebody new, and the CONNECT is given back; who it was is gone for good.
-    fn recover(&mut self, who: SocketId, connect: Connect) -> Option<Connect> {
-        let Some(recovery) = &mut self.state.recovery else { return Some(connect) };
-        let Ok(claim) = serde_json::from_str::<Claim<'_>>(&connect.auth) else { return Some(connect) };
-        let Some(pid) = Sid::parse(&claim.pid).filter(|_| connect.revision == Revision::V4) else {
-            return Some(connect);
+    /// Restores the session that a request asks for, if it is known and all missed events are in the log. Otherwise the
+    /// session is removed, and the request is returned: it is for a new socket.
+    fn recover(&mut self, socket: SocketId, request: ConnectRequest) -> Option<ConnectRequest> {
+        let Some(recovery) = &mut self.state.recovery else { return Some(request) };
+        let Ok(wanted) = serde_json::from_str::<RecoveryRequest<'_>>(&request.auth) else { return Some(request) };
+        let Some(pid) = Sid::parse(&wanted.pid).filter(|_| request.revision == Revision::V4) else {
+            return Some(request);
         };
-        let offset = claim.offset.as_deref();
-        let (earlier, mut seat, missed) = match recovery.find(pid) {
-            Some(Whereabouts::Gone(absent)) if absent.nsp == connect.nsp => {
-                let Some(absent) = recovery.come_back(pid, who) else { return Some(connect) };
-                let (was, seat) = (absent.was, seat_of(*absent));
-                let Some(missed) = self.state.missed(&seat, offset) else {
-                    self.forget(pid);
-                    return Some(connect);
+        let offset = wanted.offset.as_deref();
+        let (earlier, mut entry, missed) = match recovery.find(pid) {
+            Some(Recoverable::Persisted(session)) if session.nsp == request.nsp => {
+                let Some(session) = recovery.restore(pid, socket) else { return Some(request) };
+                let (was, entry) = (session.socket, restored(*session));
+                let Some(missed) = self.state.missed(&entry, offset) else {
+                    self.remove_session(pid);
+                    return Some(request);
                 };
-                (Earlier { was, connected: false }, seat, missed)
+                (PreviousSocket { socket: was, connected: false }, entry, missed)
             }
-            Some(Whereabouts::Here(was)) => {
+            Some(Recoverable::Connected(was)) => {
                 let was = *was;
-                let here = self.state.seats.get(was).filter(|seat| seat.nsp == connect.nsp);
-                let Some(missed) = here.map(|seat| self.state.missed(seat, offset)) else { return Some(connect) };
+                let entry = self.state.sockets.get(was).filter(|entry| entry.nsp == request.nsp);
+                let Some(missed) = entry.map(|entry| self.state.missed(entry, offset)) else { return Some(request) };
                 self.state.put(was, Delivery::Detach);
                 let Some(missed) = missed else {
-                    self.end(was, Reason::TransportClose, false);
-                    return Some(connect);
+                    self.remove(was, Reason::TransportClose, false);
+                    return Some(request);
                 };
-                let Some(seat) = self.state.stand_up(was) else { return Some(connect) };
-                (Earlier { was, connected: true }, seat, missed)
+                let Some(entry) = self.state.remove(was) else { return Some(request) };
+                (PreviousSocket { socket: was, connected: true }, entry, missed)
             }
-            Some(Whereabouts::Gone(_)) | None => return Some(connect),
+            Some(Recoverable::Persisted(_)) | None => return Some(request),
         };
         if let Some(recovery) = &mut self.state.recovery {
-            recovery.come_back(pid, who);
+            recovery.restore(pid, socket);
         }
-        seat.recovered = true;
-        let hello = self.hello(&seat, Some(pid));
-        self.state.sit(who, seat);
-        self.state.put(who, Delivery::Accept(hello));
+        entry.recovered = true;
+        self.accept(socket, entry, Some(pid));
         for frame in missed {
-            self.state.put(who, Delivery::Emit(frame));
+            self.state.put(socket, Delivery::Emit(frame));
         }
         let (app, mut fx) = self.parts();
-        app.recover(who, earlier, &connect, &mut fx);
+        app.recover(socket, earlier, &request, &mut fx);
         None
     }
 
-    fn received(&mut self, who: SocketId, mut received: Received) {
-        if self.state.seats.contains(who) {
+    fn received(&mut self, who: SocketId, mut received: Event) {
+        if self.state.sockets.contains(who) {
             let ack = received.take_ack(who);
             let (app, mut fx) = self.parts();
             app.event(who, &received, ack, &mut fx);
         }
     }
 
-    /// An answer to an ask. One that nobody waits for is ignored, as in the reference.
-    fn acked(&mut self, who: SocketId, number: u64, answer: &Received) {
-        let Some(ask) = self.state.asks.get_mut(&number) else { return };
-        if !ask.waiting.remove(&who) {
-            return;
-        }
-        if ask.waiting.is_empty() {
-            self.state.decided.push_back(Decision::Asked(number));
-        }
-        if let Some(seat) = self.state.seats.get_mut(who) {
-            seat.extra().asks.retain(|ask| *ask != number);
+    /// A socket has acknowledged an event. An acknowledgement that is not waited for is ignored, as in the reference.
+    fn acknowledge(&mut self, socket: SocketId, id: BroadcastAckId, answer: &Event) {
+        let Some(is_last) = self.state.acks.acknowledge(id, socket) else { return };
+        if is_last {
+            self.state.decisions.push_back(Decision::AcksDone(id));
         }
         let (app, mut fx) = self.parts();
-        app.answer(AskId(number), who, answer, &mut fx);
+        app.ack(id, socket, answer, &mut fx);
     }
 
-    /// No more answers to an ask are waited for.
-    fn asked(&mut self, number: u64) {
-        let Some(ask) = self.state.asks.remove(&number) else { return };
-        self.state.deadlines.remove(&(ask.deadline, Deadline::Ask(number)));
-        for who in &ask.waiting {
-            if let Some(seat) = self.state.seats.get_mut(*who) {
-                seat.extra().asks.retain(|ask| *ask != number);
-            }
-        }
-        let mut silent = ask.silent;
-        silent.extend(ask.waiting);
+    /// There will be no more acknowledgements of an event.
+    fn finish_acks(&mut self, id: BroadcastAckId) {
+        let Some(missing) = self.state.acks.remove(id) else { return };
         let (app, mut fx) = self.parts();
-        app.asked(AskId(number), &silent, &mut fx);
+        app.acks_done(id, &missing, &mut fx);
     }
 
-    fn forget(&mut self, pid: Sid) {
+    fn remove_session(&mut self, pid: Sid) {
         if let Some(recovery) = &mut self.state.recovery {
-            recovery.forget(pid);
+            recovery.remove(pid);
         }
     }
 
-    fn disconnect(&mut self, who: SocketId, reason: Reason) {
-        self.state.stop_waiting(who);
-        self.end(who, reason, reason.is_recoverable());
+    fn disconnect(&mut self, socket: SocketId, reason: Reason) {
+        self.state.connects.remove(socket);
+        self.remove(socket, reason, reason.is_recoverable());
     }
 
-    /// A socket is out of its namespace; it may come back, or not.
-    fn end(&mut self, who: SocketId, reason: Reason, may_come_back: bool) {
-        if !self.state.seats.contains(who) {
+    /// Disconnects a socket, and calls the application.
+    fn remove(&mut self, socket: SocketId, reason: Reason, recoverable: bool) {
+        if !self.state.sockets.contains(socket) {
             return;
         }
         let (app, mut fx) = self.parts();
-        app.disconnecting(who, reason, &mut fx);
-        if let Some(seat) = self.state.stand_up(who) {
-            self.state.leaving = seat.lineage().map(|lineage| (who, lineage.number));
-            self.state.remember(who, seat, may_come_back, self.now);
+        app.disconnecting(socket, reason, &mut fx);
+        if let Some(entry) = self.state.remove(socket) {
+            self.state.leaving = entry.history().map(|history| (socket, history.number));
+            self.state.persist(socket, entry, recoverable, self.now);
             let (app, mut fx) = self.parts();
-            app.disconnect(who, reason, &mut fx);
+            app.disconnect(socket, reason, &mut fx);
             self.state.leaving = None;
         }
     }
 }
 
-fn seat(nsp: Nsp, public: Sid, revision: Revision) -> Seat {
-    Seat { nsp, public, revision, recovered: false, rooms: Vec::<Stay>::new(), extra: None }
-}
-
-/// The seat of somebody who has come back.
-fn seat_of(absent: Absent) -> Seat {
-    let mut seat = seat(absent.nsp, absent.public, Revision::V4);
-    seat.rooms = absent.rooms;
-    let extra = seat.extra();
-    extra.data = absent.data;
-    extra.lineage = Some(absent.lineage);
-    seat
+/// The entry of a restored socket.
+fn restored(session: PersistedSession) -> SocketEntry {
+    let mut entry = SocketEntry::new(session.nsp, session.public, Revision::V4);
+    entry.rooms = session.rooms;
+    let extra = entry.extra();
+    extra.data = session.data;
+    extra.history = Some(session.history);
+    entry
 }

@@ -1,19 +1,32 @@
-//! Who is here, in which rooms, and what the application makes of it. Knows no transport: sockets are names, and what
-//! happens to them goes out as deliveries.
+//! Namespaces, rooms, sockets, and the application. Knows no transports: sockets are ids, and what happens to them is
+//! returned as deliveries.
+//!
+//! `sockets`, `rooms`, `acks`, `connects`, `recovery` and `log` are tables. `state` has all of them, `effects` changes
+//! them for the application, and `hub` calls the application. Imports follow this order.
 
-pub(crate) mod app;
-pub(crate) mod effects;
-pub(crate) mod emit;
-pub(crate) mod hub;
+mod acks;
+mod admission;
+mod app;
+mod connects;
+mod effects;
+mod emit;
+mod entry;
+mod history;
+mod hub;
+mod log;
 mod recipients;
-pub(crate) mod recovery;
-pub(crate) mod rooms;
-mod seats;
-pub(crate) mod state;
+mod recovery;
+mod rooms;
+mod sockets;
+mod state;
+mod target;
 
-pub use app::{Admission, App, Earlier, Refusal};
-pub use effects::{AskId, Effects};
-pub use emit::{Among, Emit, Target};
+pub use acks::BroadcastAckId;
+pub use admission::{Admission, ConnectError};
+pub use app::{App, PreviousSocket};
+pub use effects::Effects;
+pub use emit::Emit;
 pub use hub::Hub;
 pub use recipients::Recipients;
 pub use rooms::JoinError;
+pub use target::{BroadcastOptions, Target};

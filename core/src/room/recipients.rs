@@ -1,12 +1,11 @@
-//! Whom a delivery is for: one socket, or a list that is made once, shared by all that is said to the same people, and never
-//! copied. Knows no rooms.
+//! The recipients of a delivery: one socket, or a list that is made once and shared.
 
 use crate::id::SocketId;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Deref;
 
-/// Sockets, each once, in the order of their keys: those of one shard stand together.
+/// Sockets, each once, in the order of their keys. Those of one shard are next to each other.
 #[derive(Clone, Debug)]
 pub struct Recipients(Inside);
 
@@ -21,15 +20,15 @@ impl Recipients {
         Vec::new().into()
     }
 
-    /// Those in one shard.
+    /// The recipients in one shard.
     #[must_use]
     pub fn in_shard(&self, shard: u8) -> &[SocketId] {
-        if let Inside::One(who) = &self.0 {
-            return if who.key.shard() == shard { core::slice::from_ref(who) } else { &[] };
+        if let Inside::One(socket) = &self.0 {
+            return if socket.key.shard() == shard { core::slice::from_ref(socket) } else { &[] };
         }
-        let start = self.partition_point(|who| who.key.shard() < shard);
+        let start = self.partition_point(|socket| socket.key.shard() < shard);
         let rest = &self[start..];
-        &rest[..rest.partition_point(|who| who.key.shard() == shard)]
+        &rest[..rest.partition_point(|socket| socket.key.shard() == shard)]
     }
 }
 
@@ -38,23 +37,23 @@ impl Deref for Recipients {
 
     fn deref(&self) -> &[SocketId] {
         match &self.0 {
-            Inside::One(who) => core::slice::from_ref(who),
+            Inside::One(socket) => core::slice::from_ref(socket),
             Inside::Many(list) => list,
         }
     }
 }
 
 impl From<SocketId> for Recipients {
-    fn from(who: SocketId) -> Self {
-        Self(Inside::One(who))
+    fn from(socket: SocketId) -> Self {
+        Self(Inside::One(socket))
     }
 }
 
-/// The list must be in order.
+/// The list must be in the order of keys.
 impl From<Vec<SocketId>> for Recipients {
     fn from(list: Vec<SocketId>) -> Self {
         match list[..] {
-            [who] => who.into(),
+            [socket] => socket.into(),
             _ => Self(Inside::Many(list.into())),
         }
     }

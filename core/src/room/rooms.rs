@@ -1,8 +1,8 @@
-//! Namespaces, rooms and their members. Members are kept in the order of their keys, which is the order of shards and slots:
-//! the same for every run, and the fastest to deliver in. Knows nothing of what is said in a room.
+//! Namespaces, rooms, and the sockets in them. Members are in the order of their keys, which is that of shards and
+//! slots: the same in every run, and the fastest for delivering.
 
-use super::emit::Among;
 use super::recipients::Recipients;
+use super::target::BroadcastOptions;
 use crate::id::{Sid, SocketId};
 use crate::socket::Nsp;
 use alloc::boxed::Box;
@@ -10,13 +10,13 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::fmt;
 
-/// Why a socket can not join a room.
+/// Why a socket cannot join a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// It is in as many rooms as it may be: [`Config::max_rooms`](crate::Config::max_rooms).
+    /// It is in [`Config::max_rooms`](crate::Config::max_rooms) rooms.
     TooMany,
-    /// The name is too long: [`Config::max_room_name`](crate::Config::max_room_name).
+    /// The name is longer than [`Config::max_room_name`](crate::Config::max_room_name).
     Name,
 }
 
@@ -31,7 +31,7 @@ impl fmt::Display for JoinError {
 
 impl core::error::Error for JoinError {}
 
-/// The members of every namespace and of its rooms. What nobody is in does not exist.
+/// The namespaces and their rooms. Only those with sockets exist.
 #[derive(Debug, Default)]
 pub(crate) struct Rooms(BTreeMap<Nsp, Namespace>);
 
@@ -42,23 +42,23 @@ struct Namespace {
     ids: BTreeMap<Sid, SocketId>,
 }
 
-/// Who is in a room. Most rooms are spoken in more often than somebody comes or goes.
+/// The sockets in a room. Most rooms get more events than their members change.
 #[derive(Debug, Default)]
 struct Members {
     sockets: BTreeSet<SocketId>,
-    /// The same as a list, since they were last spoken to and until the next one comes or goes.
+    /// The sockets as a list. Made when it is needed, and dropped when the members change.
     list: Option<Recipients>,
 }
 
 impl Members {
-    fn insert(&mut self, who: SocketId) -> bool {
+    fn insert(&mut self, socket: SocketId) -> bool {
         self.list = None;
-        self.sockets.insert(who)
+        self.sockets.insert(socket)
     }
 
-    fn remove(&mut self, who: SocketId) -> bool {
+    fn remove(&mut self, socket: SocketId) -> bool {
         self.list = None;
-        self.sockets.remove(&who)
+        self.sockets.remove(&socket)
     }
 
     fn recipients(&mut self) -> Recipients {
@@ -68,30 +68,31 @@ impl Members {
 }
 
 impl Namespace {
-    /// Whoever has this public id. EIO=3 clients put the namespace before it.
+    /// The socket with this public id. EIO=3 clients put the namespace before it.
     fn by_id(&self, nsp: &Nsp, id: &str) -> Option<SocketId> {
         let bare = id.strip_prefix(nsp.as_str()).and_then(|id| id.strip_prefix('#')).unwrap_or(id);
         self.ids.get(&Sid::parse(bare)?).copied()
     }
 
-    fn is_in(&self, nsp: &Nsp, room: &str, who: SocketId) -> bool {
-        self.rooms.get(room).is_some_and(|members| members.sockets.contains(&who)) || self.by_id(nsp, room) == Some(who)
+    fn is_in(&self, nsp: &Nsp, room: &str, socket: SocketId) -> bool {
+        self.rooms.get(room).is_some_and(|members| members.sockets.contains(&socket))
+            || self.by_id(nsp, room) == Some(socket)
     }
 }
 
 impl Rooms {
-    pub(crate) fn enter(&mut self, nsp: &Nsp, public: Sid, who: SocketId) {
+    pub(crate) fn enter(&mut self, nsp: &Nsp, public: Sid, socket: SocketId) {
         let namespace = self.0.entry(nsp.clone()).or_default();
-        namespace.everybody.insert(who);
-        namespace.ids.insert(public, who);
+        namespace.everybody.insert(socket);
+        namespace.ids.insert(public, socket);
     }
 
-    /// Leaves the namespace. The rooms must have been left before.
-    pub(crate) fn exit(&mut self, nsp: &Nsp, public: Sid, who: SocketId) {
+    /// Removes a socket from a namespace. It must have left its rooms.
+    pub(crate) fn exit(&mut self, nsp: &Nsp, public: Sid, socket: SocketId) {
         if let Some(namespace) = self.0.get_mut(nsp) {
-            namespace.everybody.remove(who);
-            // Somebody may have come back with it before this one was found to be gone.
-            if namespace.ids.get(&public) == Some(&who) {
+            namespace.everybody.remove(socket);
+            // A restored socket has the public id of the previous one, which may be removed after it.
+            if namespace.ids.get(&public) == Some(&socket) {
                 namespace.ids.remove(&public);
             }
             if namespace.everybody.sockets.is_empty() {
@@ -100,42 +101,42 @@ impl Rooms {
         }
     }
 
-    /// Whether the socket was not in the room before.
-    pub(crate) fn join(&mut self, nsp: &Nsp, room: &str, who: SocketId) -> bool {
+    /// Adds a socket to a room. Returns whether it was not in the room before.
+    pub(crate) fn join(&mut self, nsp: &Nsp, room: &str, socket: SocketId) -> bool {
         let rooms = &mut self.0.entry(nsp.clone()).or_default().rooms;
         if let Some(members) = rooms.get_mut(room) {
-            return members.insert(who);
+            return members.insert(socket);
         }
-        rooms.entry(room.into()).or_default().insert(who)
+        rooms.entry(room.into()).or_default().insert(socket)
     }
 
-    /// Whether the socket was in the room.
-    pub(crate) fn leave(&mut self, nsp: &Nsp, room: &str, who: SocketId) -> bool {
+    /// Removes a socket from a room. Returns whether it was in the room.
+    pub(crate) fn leave(&mut self, nsp: &Nsp, room: &str, socket: SocketId) -> bool {
         let Some(namespace) = self.0.get_mut(nsp) else { return false };
         let Some(members) = namespace.rooms.get_mut(room) else { return false };
-        let was_in = members.remove(who);
+        let was_in = members.remove(socket);
         if members.sockets.is_empty() {
             namespace.rooms.remove(room);
         }
         was_in
     }
 
-    /// How many are in a namespace.
+    /// The number of sockets in a namespace.
     pub(crate) fn count(&self, nsp: &Nsp) -> usize {
         self.0.get(nsp).map_or(0, |namespace| namespace.everybody.sockets.len())
     }
 
-    /// Everybody in a namespace.
+    /// The sockets in a namespace.
     pub(crate) fn everybody(&mut self, nsp: &Nsp) -> Recipients {
         self.0.get_mut(nsp).map_or_else(Recipients::none, |namespace| namespace.everybody.recipients())
     }
 
-    /// Everybody in a room, which is somebody's id or a name, and seldom both.
+    /// The sockets in a room. The name can also be a socket's id, seldom both.
     pub(crate) fn members(&mut self, nsp: &Nsp, room: &str) -> Recipients {
         let Some(namespace) = self.0.get_mut(nsp) else { return Recipients::none() };
         let owner = namespace.by_id(nsp, room);
         match (namespace.rooms.get_mut(room), owner) {
-            (Some(_), Some(_)) => self.among(&Among { rooms: &[room], ..Among::of(nsp) }).into(),
+            (Some(_), Some(_)) => self.among(&BroadcastOptions { rooms: &[room], ..BroadcastOptions::of(nsp) }).into(),
             (Some(members), None) => members.recipients(),
             (None, Some(owner)) => owner.into(),
             (None, None) => Recipients::none(),
@@ -146,10 +147,10 @@ impl Rooms {
         self.0.get(nsp)?.by_id(nsp, id)
     }
 
-    /// Everybody among some, once, in the order of their keys.
-    pub(crate) fn among(&self, among: &Among<'_>) -> Vec<SocketId> {
+    /// The sockets that options select, each once, in the order of their keys.
+    pub(crate) fn among(&self, among: &BroadcastOptions<'_>) -> Vec<SocketId> {
         let Some(namespace) = self.0.get(among.nsp) else { return Vec::new() };
-        let mut who: Vec<SocketId> = if among.rooms.is_empty() {
+        let mut socket: Vec<SocketId> = if among.rooms.is_empty() {
             namespace.everybody.sockets.iter().copied().collect()
         } else {
             let mut union: BTreeSet<SocketId> = BTreeSet::new();
@@ -159,13 +160,14 @@ impl Rooms {
             }
             union.into_iter().collect()
         };
-        who.retain(|who| {
-            !among.except.contains(who) && !among.except_rooms.iter().any(|room| namespace.is_in(among.nsp, room, *who))
+        socket.retain(|socket| {
+            !among.except.contains(socket)
+                && !among.except_rooms.iter().any(|room| namespace.is_in(among.nsp, room, *socket))
         });
-        who
+        socket
     }
 
-    /// The names of the namespaces that somebody is in.
+    /// The namespaces that have sockets.
     pub(crate) fn namespaces(&self) -> impl Iterator<Item = &Nsp> {
         self.0.keys()
     }

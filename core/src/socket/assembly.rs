@@ -1,46 +1,47 @@
-//! A packet whose attachments are still on their way, and the byte budget for them. Knows no limits but those it is given.
+//! A packet whose attachments have not all arrived, and the limit on their bytes.
 
-use super::event::Received;
+use super::event::Event;
 use crate::config::Config;
 
-/// A packet with attachments owed.
+/// A packet that waits for attachments.
 #[derive(Debug)]
 pub(crate) struct Assembly {
     pub(crate) serial: u32,
     pub(crate) purpose: Purpose,
-    pub(crate) received: Received,
+    pub(crate) event: Event,
     owed: usize,
     bytes: usize,
 }
 
-/// What a packet is for.
+/// What a packet is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose {
     Event,
-    /// It answers the event of this id; one without an id answers nothing, but its attachments are owed all the same.
+    /// An acknowledgement of the event with this id. Without an id it acknowledges nothing, but its attachments follow
+    /// all the same.
     Answer(Option<u64>),
 }
 
 impl Assembly {
-    pub(crate) fn new(serial: u32, purpose: Purpose, received: Received, owed: usize) -> Self {
-        Self { serial, purpose, received, owed, bytes: 0 }
+    pub(crate) fn new(serial: u32, purpose: Purpose, event: Event, owed: usize) -> Self {
+        Self { serial, purpose, event, owed, bytes: 0 }
     }
 
-    /// Takes an attachment. `Err` where it is too much.
+    /// Adds an attachment. `Err` if the attachments exceed the limit.
     pub(crate) fn add(&mut self, data: &[u8], config: &Config) -> Result<(), TooMuch> {
         self.bytes = self.bytes.saturating_add(data.len());
         if self.bytes > config.max_attached {
             return Err(TooMuch);
         }
-        self.received.attach(data);
+        self.event.attach(data);
         Ok(())
     }
 
     pub(crate) fn is_complete(&self) -> bool {
-        self.received.attachments().len() >= self.owed
+        self.event.attachments().len() >= self.owed
     }
 }
 
-/// More bytes than [`Config::max_attached`].
+/// The attachments have more bytes than [`Config::max_attached`].
 #[derive(Debug)]
 pub(crate) struct TooMuch;

@@ -1,37 +1,36 @@
-//! Checks JSON in one pass: takes what serde_json takes, refuses what it refuses, and finds what the decoder wants to know
-//! on the way. Written for this one purpose because it is what is done with every event: with serde_json it takes a second pass
-//! to count the depth, and both are slower. Tests compare the two. Nothing recurses, so that no depth costs stack. Knows no
-//! packets, and rebuilds nothing.
+//! Checks JSON in one pass. Accepts what serde_json accepts, limits the depth, and finds where the parts are that the
+//! decoder needs. Every event is checked, and serde_json would take two slower passes, one of them for the depth. Tests
+//! compare the two. Nothing here is recursive, so that nesting takes no stack.
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// Why text is not taken. Of two reasons it is the one that comes first in the text.
+/// Why text is refused. If there are several reasons, the first in the text counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It is no JSON, or not the kind of value that is wanted.
+    /// It is not JSON, or not the wanted kind of value.
     Syntax,
-    /// Arrays and objects are nested too deep.
+    /// Arrays and objects are nested too deeply.
     Depth,
 }
 
 /// The first element of an array.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct First {
-    /// Where it is.
+    /// Its range in the text.
     pub(crate) at: Range<usize>,
-    /// It is a string, and what is between the quotes is what is meant.
+    /// It is a string without escapes.
     pub(crate) is_plain: bool,
 }
 
-/// Checks that `text` is an array, and finds its first element, if it has one.
+/// Checks that `text` is an array, and finds its first element, if there is one.
 pub(crate) fn array(text: &str, max_depth: usize) -> Result<Option<First>, Fault> {
     let bytes = text.as_bytes();
     let (b'[', at) = sign(bytes, 0) else { return Err(Fault::Syntax) };
     let room = max_depth.checked_sub(1).ok_or(Fault::Depth)?;
     let first = match sign(bytes, at + 1) {
         (b']', at) => return end(bytes, at + 1).map(|()| None),
-        // What an event's name nearly always is.
+        // An event's name is nearly always a string without escapes.
         (b'"', at) => {
             let end = plain(bytes, at + 1);
             let is_plain = byte(bytes, end) == b'"';
@@ -50,7 +49,7 @@ pub(crate) fn array(text: &str, max_depth: usize) -> Result<Option<First>, Fault
     }
 }
 
-/// Checks that `text` is an object, and says where it is in it.
+/// Checks that `text` is an object, and returns its range.
 pub(crate) fn object(text: &str, max_depth: usize) -> Result<Range<usize>, Fault> {
     let bytes = text.as_bytes();
     let (b'{', start) = sign(bytes, 0) else { return Err(Fault::Syntax) };
@@ -58,12 +57,12 @@ pub(crate) fn object(text: &str, max_depth: usize) -> Result<Range<usize>, Fault
     end(bytes, object.end).map(|()| object)
 }
 
-/// Only space may follow.
+/// Checks that only whitespace follows.
 fn end(bytes: &[u8], at: usize) -> Result<(), Fault> {
     if sign(bytes, at).1 == bytes.len() { Ok(()) } else { Err(Fault::Syntax) }
 }
 
-/// What is open, as a bit each, the innermost one lowest. 64 are in a word, and mostly one word is enough.
+/// The open containers, as a bit each, the innermost lowest. A word has 64; usually one word is enough.
 #[derive(Debug)]
 struct Open {
     depth: usize,
@@ -75,7 +74,7 @@ const OBJECT: u64 = 1;
 
 impl Open {
     fn push(&mut self, what: u64, around: &mut Vec<u64>) {
-        // What is pushed out first is a whole word.
+        // All words but the innermost are full.
         if self.depth > 0 && self.depth.is_multiple_of(64) {
             around.push(self.innermost);
         }
@@ -94,7 +93,7 @@ impl Open {
     }
 }
 
-/// A value that begins at `at`, and all that is in it, no deeper than there is room. Where it ends.
+/// Checks the value that begins at `at`, with a limited depth. Returns where it ends.
 fn value(bytes: &[u8], mut at: usize, room: usize) -> Result<usize, Fault> {
     let (mut open, mut around) = (Open { depth: 0, innermost: 0 }, Vec::new());
     'value: loop {
@@ -124,7 +123,7 @@ fn value(bytes: &[u8], mut at: usize, room: usize) -> Result<usize, Fault> {
             _ => None,
         };
         at = end.ok_or(Fault::Syntax)?;
-        // Something has ended, and with it perhaps what is around it.
+        // A value has ended. Its containers may end with it.
         while open.depth > 0 {
             match (sign(bytes, at), open.innermost & 1) {
                 ((b',', comma), ARRAY) => {
@@ -147,13 +146,13 @@ fn value(bytes: &[u8], mut at: usize, room: usize) -> Result<usize, Fault> {
     }
 }
 
-/// A byte; beyond the end, one that may be nowhere.
+/// The byte at a position; beyond the end of the text, a byte that is valid nowhere.
 #[inline]
 fn byte(bytes: &[u8], at: usize) -> u8 {
     bytes.get(at).copied().unwrap_or(0)
 }
 
-/// The first byte that is not space, and where it is. Clients seldom write any space.
+/// The first byte that is not whitespace, and its position. Clients seldom send whitespace.
 #[inline]
 fn sign(bytes: &[u8], at: usize) -> (u8, usize) {
     match byte(bytes, at) {
@@ -170,9 +169,10 @@ fn sign_behind_space(bytes: &[u8], mut at: usize) -> (u8, usize) {
     (byte(bytes, at), at)
 }
 
-// Each of the functions below takes where something begins, and returns where it ends, if it does.
+// Each of the functions below takes the position where something begins, and returns the position where it ends, if
+// it does.
 
-/// A key that begins with `sign`, its colon, and the space behind that.
+/// A key that begins with `sign`, its colon, and whitespace after the colon.
 #[inline]
 fn key(bytes: &[u8], first: u8, at: usize) -> Option<usize> {
     if first != b'"' {
@@ -191,7 +191,7 @@ fn number(bytes: &[u8], mut at: usize) -> Option<usize> {
         at += 1;
     }
     at = match byte(bytes, at) {
-        // Nothing but a fraction or an exponent may follow, and what else comes next is refused.
+        // Only a fraction or an exponent may follow. The caller refuses anything else.
         b'0' => at + 1,
         _ => digits(bytes, at)?,
     };
@@ -224,7 +224,7 @@ fn string(bytes: &[u8], at: usize) -> Option<usize> {
     if byte(bytes, end) == b'"' { Some(end + 1) } else { escapes(bytes, end) }
 }
 
-/// What is left of a string from an escape on.
+/// The rest of a string that begins with an escape.
 #[inline(never)]
 fn escapes(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
@@ -236,7 +236,7 @@ fn escapes(bytes: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-/// An escape. Half a surrogate pair is one like any other, as in JavaScript.
+/// An escape. Half a surrogate pair is valid, as in JavaScript.
 #[inline]
 fn escape(bytes: &[u8], at: usize) -> Option<usize> {
     match bytes.get(at + 1..)? {
@@ -246,7 +246,7 @@ fn escape(bytes: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-/// What is neither the end of a string, nor the beginning of an escape, nor forbidden. Most of an event's text goes through
+/// Characters that neither end a string, nor begin an escape, nor are forbidden. Most of an event's text is checked
 /// here, many bytes at a time.
 #[inline(always)]
 pub(crate) fn plain(bytes: &[u8], start: usize) -> usize {
@@ -260,7 +260,7 @@ pub(crate) fn plain(bytes: &[u8], start: usize) -> usize {
             }
             rest = after;
         }
-        // As many as any processor of today compares with one instruction, if it is not asked where.
+        // As many bytes as current processors compare with one instruction.
         while let Some((chunk, after)) = rest.split_first_chunk::<16>()
             && !chunk.iter().fold(false, |any, byte| any | is_special(*byte))
         {
@@ -271,15 +271,15 @@ pub(crate) fn plain(bytes: &[u8], start: usize) -> usize {
     bytes.len() - rest.len() + index
 }
 
-/// A quote, a backslash, or a control character: what must be escaped in a string, and nothing else. Without branches, and
-/// with one comparison for two of the three: a quote is one more than a control character can be if its second bit is turned
-/// over.
+/// A quote, a backslash, or a control character: what must be escaped in a string. Without branches, and with one
+/// comparison for quotes and control characters: when its second bit is inverted, a quote is one more than the largest
+/// control character.
 fn is_special(byte: u8) -> bool {
     ((byte ^ 2) <= b' ') | (byte == b'\\')
 }
 
-/// Which byte of a word, from the lowest on, is the first that is special. In each byte, the highest bit is left by a
-/// subtraction that has borrowed; what it has borrowed from, higher up, may be wrong then.
+/// The first special byte of a word, from the lowest on. Each subtraction that borrows leaves the highest bit of its
+/// byte set. The bytes above the first may be wrong because of the borrow.
 fn first_special(word: u64) -> Option<usize> {
     const ONES: u64 = u64::MAX / 255;
     const fn less(word: u64, than: u8) -> u64 {
@@ -297,7 +297,7 @@ mod tests {
     use alloc::string::String;
     use serde_json::value::RawValue;
 
-    /// As serde_json has it; it must not be so deep that serde_json refuses it for that.
+    /// The same by serde_json. The text must not be so deep that serde_json refuses it for its depth.
     fn expected(text: &str) -> Result<Option<Range<usize>>, Fault> {
         let elements: Vec<&RawValue> = serde_json::from_str(text).map_err(|_| Fault::Syntax)?;
         Ok(elements.first().map(|first| {
@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn short_texts_are_taken_or_not_as_by_serde_json() {
-        /// Every sequence of up to so many of them is tried, in an array, in a string, in an object, and by itself.
+        /// Every sequence of these, up to this length, is tried: in an array, in a string, in an object, and alone.
         const PIECES: [&str; 20] = [
             "[", "]", "{", "}", ",", ":", "\"", "\\", "\\u", "00aF", " ", "\n", "\u{1f}", "-", "0", "1", ".", "e",
             "true", "é",
@@ -374,7 +374,7 @@ mod tests {
         assert_eq!(depth(r#"["[[[[\"[[[[\\"]"#, 1), Ok(()));
         assert_eq!(depth(r#"["\\",[]]"#, 1), Err(Fault::Depth));
         assert_eq!(depth(r#"["\\\\",{}]"#, 1), Err(Fault::Depth));
-        // The first mistake counts.
+        // The first error counts.
         assert_eq!(depth("[1]]]][[", 1), Err(Fault::Syntax));
         assert_eq!(depth("[[\"", 1), Err(Fault::Depth));
         assert_eq!(depth("[\"[[[\\", 1), Err(Fault::Syntax));
@@ -386,7 +386,7 @@ mod tests {
 
     #[test]
     fn what_is_open_is_known_at_any_depth() {
-        // As a bit pattern that differs from word to word.
+        // A bit pattern that differs from word to word.
         let is_object = |level: usize| (level * level / 7 + level).is_multiple_of(3);
         for levels in [1, 2, 63, 64, 65, 66, 127, 128, 129, 1_000] {
             let open: String = (0..levels).map(|level| if is_object(level) { "{\"a\":" } else { "[" }).collect();

@@ -1,9 +1,9 @@
-//! One client: its Engine.IO session and its sockets, one for each namespace it has joined. Takes inputs, never parses,
-//! never fails: whatever a client sends becomes a state and outputs. Knows no rooms and no other client.
+//! The state machine of one client: its Engine.IO session, and a socket for each namespace that it connects to. It does
+//! not parse, and cannot fail: any input leads to a state and outputs. Knows nothing of rooms and other clients.
 
 use super::assembly::{Assembly, Purpose};
 use super::encode;
-use super::event::{Connect, Delivery, Event, Received, Said};
+use super::event::{ConnectRequest, Delivery, Event, Message, SocketEvent};
 use super::incoming::{DecodeError, Incoming, Packets};
 use super::nsp::Nsp;
 use super::packet::{Kind, Packet, SocketMessage};
@@ -11,7 +11,7 @@ use crate::config::Protocol;
 use crate::engine::output as engine;
 use crate::engine::session::Session;
 use crate::engine::timer::Timer;
-use crate::engine::{Handshake, Message, NewSession, Opening, Reason, Response, Transport, WsEnd};
+use crate::engine::{Handshake, NewSession, Opening, PacketData, Reason, Response, Transport, WsEnd};
 use crate::frame::{Frame, Revision, WsMessage};
 use crate::id::{RequestId, Sid, SocketId};
 use crate::time::Time;
@@ -21,39 +21,39 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
-/// What can happen to a client. Everything is decoded already, and a failure to decode is an input like any other.
+/// An input of a client. It is decoded; an error in decoding is an input, too.
 #[derive(Debug)]
 pub enum Input<'a> {
     /// A GET with the session's id, or the one that opened the session.
     Poll(RequestId),
-    /// A POST with the session's id has begun, and its body is about to be read. If it is answered before the body is there,
-    /// because the session ended or there are two of them, the body is of no interest, and must not be handed in. A driver
-    /// whose requests come whole need not say this.
+    /// A POST with the session's id has begun, and its body is about to be read. If it gets a response before the body
+    /// has arrived (the session has ended, or there is a second POST), the body must not be handed in. A driver that
+    /// reads whole requests may leave this input out.
     PostBegins(RequestId),
-    /// A POST's body.
+    /// The body of a POST.
     Post(RequestId, Packets<'a>),
-    /// A POST's body is larger than [`Config::max_payload`](crate::Config::max_payload).
+    /// The body of a POST is larger than [`Config::max_payload`](crate::Config::max_payload).
     PostTooLarge(RequestId),
-    /// The connection of an unanswered request is gone; it needs no answer any more.
+    /// The connection of a request that waits for its response is gone. It gets no response.
     RequestGone(RequestId),
-    /// A WebSocket has been opened for a session that polls.
+    /// A WebSocket has been opened for a polling session.
     WsOpen(RequestId),
-    /// A message has come on a WebSocket.
+    /// A message has arrived on a WebSocket.
     WsMessage(RequestId, Result<Incoming<'a>, DecodeError>),
     /// A WebSocket has ended.
     WsEnd(RequestId, WsEnd),
-    /// The whole server closes.
+    /// The server closes all sessions.
     Shutdown,
 }
 
-/// What clients did, for the hub: shared by a whole shard.
+/// The events of a shard's clients for the hub.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
-    pub(crate) queue: VecDeque<(SocketId, Event)>,
+    pub(crate) queue: VecDeque<(SocketId, SocketEvent)>,
     pub(crate) bytes: usize,
 }
 
-/// What a client is lent while it works.
+/// What a client needs while it works.
 #[derive(Debug)]
 pub(crate) struct Context<'a> {
     pub(crate) engine: engine::Context<'a>,
@@ -61,7 +61,7 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
-    fn event(&mut self, serial: u32, event: Event) {
+    fn event(&mut self, serial: u32, event: SocketEvent) {
         self.events.bytes += event.cost();
         self.events.queue.push_back((SocketId { key: self.engine.key, serial }, event));
     }
@@ -70,32 +70,32 @@ impl Context<'_> {
 #[derive(Debug)]
 pub(crate) struct Client {
     session: Session,
-    /// The first of the family of public ids.
+    /// The first of its public ids.
     public: Sid,
-    /// The first of the family of credentials for coming back.
+    /// The first of its private ids, the credentials for recovery.
     private: Sid,
     handshake: Option<Arc<Handshake>>,
     next_serial: u32,
     sockets: Vec<Socket>,
-    /// The hub has let it into a namespace.
+    /// The hub has accepted it in a namespace.
     joined: bool,
-    /// Something has come from it after the request that opened the session.
+    /// Something has arrived from it after the request that opened the session.
     heard: bool,
     /// The next poll is the request that opened the session.
     opening: bool,
     assembly: Option<Box<Assembly>>,
 }
 
-/// What the client may not send, or not now. The reference closes the whole connection.
+/// A packet that the client may not send, or not at that point. The reference closes the whole connection.
 #[derive(Clone, Copy, Debug)]
-struct Illegal;
+struct NotAllowed;
 
-/// A client's place in a namespace, from CONNECT on.
+/// A client's connection to a namespace, from CONNECT on.
 #[derive(Debug)]
 struct Socket {
     nsp: Nsp,
     serial: u32,
-    /// The hub has let it in.
+    /// The hub has accepted it.
     accepted: bool,
 }
 
@@ -117,10 +117,12 @@ impl Client {
             assembly: None,
         };
         match (revision, cx.engine.config.protocol) {
-            // A client of this revision is in `/` without asking; where Engine.IO is alone, everybody is.
-            (Revision::V3, _) | (_, Protocol::EngineIo) => client.knock(Nsp::ROOT, "{}".into(), Vec::new(), cx),
+            // Clients of EIO=3 join `/` without asking; with Engine.IO alone, all clients do.
+            (Revision::V3, _) | (_, Protocol::EngineIo) => {
+                client.request_connect(Nsp::ROOT, "{}".into(), Vec::new(), cx);
+            }
             (Revision::V4, _) => {
-                // Its CONNECT is heard of.
+                // It has to send a CONNECT to join a namespace.
                 client.heard = true;
                 client.session.set_timer(Timer::Connect, cx.engine.now.after(cx.engine.config.connect_timeout));
             }
@@ -144,7 +146,7 @@ impl Client {
         self.session.is_closed()
     }
 
-    /// Whether it has been let into no namespace yet, or only without having asked: then it has to be heard of.
+    /// Whether it has joined no namespace, or only without asking and has not sent anything since.
     pub(crate) fn is_unjoined(&self) -> bool {
         !self.joined || !self.heard
     }
@@ -185,7 +187,7 @@ impl Client {
             Input::WsEnd(id, end) => self.session.handle_ws_end(id, end, &mut cx.engine),
             Input::Shutdown => self.session.shut(Reason::ServerShuttingDown, &mut cx.engine),
         }
-        self.tell_end(cx);
+        self.disconnect_if_ended(cx);
     }
 
     pub(crate) fn handle_timeout(&mut self, cx: &mut Context<'_>) {
@@ -193,7 +195,7 @@ impl Client {
             let reason = if timer == Timer::Attachment { Reason::ForcedClose } else { Reason::ForcedServerClose };
             self.session.shut(reason, &mut cx.engine);
         }
-        self.tell_end(cx);
+        self.disconnect_if_ended(cx);
     }
 
     pub(crate) fn transmit(
@@ -204,22 +206,22 @@ impl Client {
         cx: &mut Context<'_>,
     ) -> bool {
         let more = self.session.transmit(id, max, into, &mut cx.engine);
-        self.tell_end(cx);
+        self.disconnect_if_ended(cx);
         more
     }
 
-    /// Says something to a socket.
+    /// Sends a packet to a socket. An unknown socket is ignored.
     pub(crate) fn emit(&mut self, serial: u32, frame: Frame, cx: &mut Context<'_>) {
         if self.sockets.iter().any(|socket| socket.serial == serial && socket.accepted) {
             self.session.send(frame, &mut cx.engine);
-            self.tell_end(cx);
+            self.disconnect_if_ended(cx);
         }
     }
 
     pub(crate) fn deliver(&mut self, serial: u32, delivery: Delivery, cx: &mut Context<'_>) {
         let index = self.sockets.iter().position(|socket| socket.serial == serial);
         match (delivery, index) {
-            // Whether or not the client has left this namespace meanwhile: the hub has taken it out of all of them.
+            // Also if the client has left this namespace meanwhile: the hub has disconnected it from all of them.
             (Delivery::Close(reason), _) => self.close(reason, cx),
             (_, None) => {}
             (Delivery::Accept(frame), Some(index)) => {
@@ -244,8 +246,8 @@ impl Client {
                 if cx.engine.config.protocol == Protocol::EngineIo {
                     self.session.shut(Reason::ForcedServerClose, &mut cx.engine);
                 } else {
-                    let goodbye = encode::disconnect(cx.engine.config.protocol, &socket.nsp);
-                    self.session.send(goodbye, &mut cx.engine);
+                    let packet = encode::disconnect(cx.engine.config.protocol, &socket.nsp);
+                    self.session.send(packet, &mut cx.engine);
                 }
             }
             (Delivery::Detach, Some(index)) => {
@@ -255,14 +257,14 @@ impl Client {
                 }
             }
         }
-        self.tell_end(cx);
+        self.disconnect_if_ended(cx);
     }
 
-    /// Every namespace says goodbye first, as in the reference: else clients would come again.
+    /// Sends a DISCONNECT in every namespace first, as in the reference: otherwise clients would reconnect.
     fn close(&mut self, reason: Reason, cx: &mut Context<'_>) {
         for socket in self.sockets.iter().filter(|_| cx.engine.config.protocol != Protocol::EngineIo) {
-            let goodbye = encode::disconnect(cx.engine.config.protocol, &socket.nsp);
-            self.session.send(goodbye, &mut cx.engine);
+            let packet = encode::disconnect(cx.engine.config.protocol, &socket.nsp);
+            self.session.send(packet, &mut cx.engine);
         }
         self.session.shut(reason, &mut cx.engine);
     }
@@ -283,12 +285,12 @@ impl Client {
         cx.engine.respond(id, response);
     }
 
-    /// `None` stands for something that is no packet.
+    /// `None` stands for a malformed packet.
     fn handle_packet(&mut self, ws: Option<RequestId>, packet: Option<Incoming<'_>>, cx: &mut Context<'_>) {
         if !self.session.handle_packet(ws, packet.as_ref(), &mut cx.engine) {
             return;
         }
-        let legal = match packet {
+        let allowed = match packet {
             Some(Incoming::Message(SocketMessage::Packet(packet))) => self.handle_socket_packet(packet, Vec::new(), cx),
             Some(Incoming::Message(SocketMessage::Whole(packet, attachments))) => {
                 self.handle_socket_packet(packet, attachments, cx)
@@ -298,56 +300,56 @@ impl Client {
                 Ok(())
             }
             Some(Incoming::Message(SocketMessage::Attachment(data))) => self.handle_attachment(&data, cx),
-            Some(Incoming::Message(SocketMessage::Malformed(_))) => Err(Illegal),
+            Some(Incoming::Message(SocketMessage::Malformed(_))) => Err(NotAllowed),
             _ => Ok(()),
         };
-        if let Err(Illegal) = legal {
+        if let Err(NotAllowed) = allowed {
             self.session.shut(Reason::ForcedClose, &mut cx.engine);
         }
     }
 
-    /// What came where Engine.IO is alone. Before the socket is let in nobody listens, as in the reference.
-    fn handle_raw(&mut self, message: Message<'_>, cx: &mut Context<'_>) {
+    /// A message of Engine.IO alone. It is ignored before the socket has been accepted, as in the reference.
+    fn handle_raw(&mut self, message: PacketData<'_>, cx: &mut Context<'_>) {
         let Some(socket) = self.sockets.first() else { return };
-        let said = match message {
-            Message::Text(text) => Said::Text(text.into()),
-            Message::Binary(data) => Said::Binary(Bytes::copy_from_slice(&data)),
+        let message = match message {
+            PacketData::Text(text) => Message::Text(text.into()),
+            PacketData::Binary(data) => Message::Binary(Bytes::copy_from_slice(&data)),
         };
-        cx.event(socket.serial, Event::Said(said));
+        cx.event(socket.serial, SocketEvent::Message(message));
     }
 
-    /// `attachments` are those that came with it.
+    /// `attachments` are those that arrived with the packet.
     fn handle_socket_packet(
         &mut self,
         packet: Packet<'_>,
         attachments: Vec<Bytes>,
         cx: &mut Context<'_>,
-    ) -> Result<(), Illegal> {
+    ) -> Result<(), NotAllowed> {
         if self.assembly.is_some() {
-            // Text while attachments are owed (CVE-2026-48804).
-            return Err(Illegal);
+            // A text message before all attachments have arrived (CVE-2026-48804).
+            return Err(NotAllowed);
         }
         if let Kind::Connect { auth } = packet.kind {
             return self.handle_connect(&packet.nsp, &auth, attachments, cx);
         }
-        // Who has not been let in yet has not been told so either, and has nothing to say.
+        // A client may send nothing to a namespace before its connect reply.
         let index = self.position(&packet.nsp).filter(|index| self.sockets[*index].accepted);
-        let index = index.ok_or(Illegal)?;
+        let index = index.ok_or(NotAllowed)?;
         let serial = self.sockets[index].serial;
         match packet.kind {
             Kind::Event { id, args, name, attachments: owed } => {
-                let received = Received::event(args.into(), name, id, attachments);
-                self.receive(serial, Purpose::Event, received, owed, cx);
+                let event = Event::new(args.into(), name, id, attachments);
+                self.receive(serial, Purpose::Event, event, owed, cx);
             }
             Kind::Ack { id, args, attachments: owed } => {
-                let answer = Received::answer(args.into(), attachments);
+                let answer = Event::acknowledgement(args.into(), attachments);
                 self.receive(serial, Purpose::Answer(id), answer, owed, cx);
             }
             Kind::Disconnect => {
                 self.sockets.swap_remove(index);
-                cx.event(serial, Event::Disconnect(Reason::ClientNamespaceDisconnect));
+                cx.event(serial, SocketEvent::Disconnect(Reason::ClientNamespaceDisconnect));
             }
-            Kind::Connect { .. } | Kind::ConnectError => return Err(Illegal),
+            Kind::Connect { .. } | Kind::ConnectError => return Err(NotAllowed),
         }
         Ok(())
     }
@@ -358,43 +360,43 @@ impl Client {
         auth: &str,
         attachments: Vec<Bytes>,
         cx: &mut Context<'_>,
-    ) -> Result<(), Illegal> {
+    ) -> Result<(), NotAllowed> {
         let auth = if auth.is_empty() { "{}" } else { auth };
         match self.position(name) {
-            Some(_) => return Err(Illegal),
+            Some(_) => return Err(NotAllowed),
             None if self.sockets.len() >= cx.engine.config.max_namespaces => {
                 let (protocol, payload) = (cx.engine.config.protocol, r#"{"message":"Too many namespaces"}"#);
                 let refusal = encode::connect_error(protocol, &Nsp::new(name), payload);
                 self.session.send(refusal, &mut cx.engine);
             }
-            None => self.knock(Nsp::new(name), auth.into(), attachments, cx),
+            None => self.request_connect(Nsp::new(name), auth.into(), attachments, cx),
         }
         Ok(())
     }
 
-    fn handle_attachment(&mut self, data: &[u8], cx: &mut Context<'_>) -> Result<(), Illegal> {
-        let mut assembly = self.assembly.take().ok_or(Illegal)?;
-        assembly.add(data, cx.engine.config).map_err(|_| Illegal)?;
+    fn handle_attachment(&mut self, data: &[u8], cx: &mut Context<'_>) -> Result<(), NotAllowed> {
+        let mut assembly = self.assembly.take().ok_or(NotAllowed)?;
+        assembly.add(data, cx.engine.config).map_err(|_| NotAllowed)?;
         if !self.sockets.iter().any(|socket| socket.serial == assembly.serial) {
-            // Its socket has been put out of the namespace since, and what is said there now is said by a stranger.
-            return Err(Illegal);
+            // The socket has been disconnected meanwhile. The client may not send anything to its namespace.
+            return Err(NotAllowed);
         }
         if !assembly.is_complete() {
             self.wait_for_attachment(assembly, cx);
             return Ok(());
         }
         self.session.stop_timer(Timer::Attachment);
-        let Assembly { serial, purpose, received, .. } = *assembly;
-        hand_up(serial, purpose, received, cx);
+        let Assembly { serial, purpose, event, .. } = *assembly;
+        deliver_up(serial, purpose, event, cx);
         Ok(())
     }
 
-    /// Hands a packet up, or keeps it until all that it is `owed` is there.
-    fn receive(&mut self, serial: u32, purpose: Purpose, received: Received, owed: usize, cx: &mut Context<'_>) {
-        if received.attachments().len() < owed {
-            self.wait_for_attachment(Box::new(Assembly::new(serial, purpose, received, owed)), cx);
+    /// Delivers a packet, or keeps it until `owed` attachments have arrived.
+    fn receive(&mut self, serial: u32, purpose: Purpose, event: Event, owed: usize, cx: &mut Context<'_>) {
+        if event.attachments().len() < owed {
+            self.wait_for_attachment(Box::new(Assembly::new(serial, purpose, event, owed)), cx);
         } else {
-            hand_up(serial, purpose, received, cx);
+            deliver_up(serial, purpose, event, cx);
         }
     }
 
@@ -403,13 +405,13 @@ impl Client {
         self.session.set_timer(Timer::Attachment, cx.engine.now.after(cx.engine.config.attachment_timeout));
     }
 
-    /// Asks the hub to let the client into a namespace.
-    fn knock(&mut self, nsp: Nsp, auth: Box<str>, attachments: Vec<Bytes>, cx: &mut Context<'_>) {
+    /// Sends a connect request to the hub.
+    fn request_connect(&mut self, nsp: Nsp, auth: Box<str>, attachments: Vec<Bytes>, cx: &mut Context<'_>) {
         let serial = self.next_serial;
         self.next_serial = self.next_serial.wrapping_add(1);
         let revision = self.session.revision();
-        // EIO=4: unrelated to the session's id, which is a secret. EIO=3: what the client makes of the session's id itself.
-        // Where Engine.IO is alone, there is no other id.
+        // EIO=4: unrelated to the session's id, which is a secret. EIO=3: the session's id, of which the client
+        // makes its public id without being told. Engine.IO alone has no other id.
         let public = match (revision, cx.engine.config.protocol) {
             (Revision::V3, _) | (_, Protocol::EngineIo) => self.session.sid(),
             (Revision::V4, _) => self.public.sibling(serial),
@@ -418,28 +420,31 @@ impl Client {
         // Most clients are in one namespace.
         self.sockets.reserve_exact(1);
         self.sockets.push(Socket { nsp: nsp.clone(), serial, accepted: false });
-        cx.event(serial, Event::Connect(Connect { nsp, auth, attachments, revision, handshake, public, private }));
+        cx.event(
+            serial,
+            SocketEvent::Connect(ConnectRequest { nsp, auth, attachments, revision, handshake, public, private }),
+        );
     }
 
     fn position(&self, nsp: &str) -> Option<usize> {
         self.sockets.iter().position(|socket| socket.nsp.as_str() == nsp)
     }
 
-    /// Once the session has begun to end, every socket is told, once: there are none after that.
-    fn tell_end(&mut self, cx: &mut Context<'_>) {
+    /// When the session has begun to end, tells the hub that all sockets are disconnected. After that there are none.
+    fn disconnect_if_ended(&mut self, cx: &mut Context<'_>) {
         if let Some(reason) = self.session.end() {
             self.assembly = None;
             for socket in self.sockets.drain(..) {
-                cx.event(socket.serial, Event::Disconnect(reason));
+                cx.event(socket.serial, SocketEvent::Disconnect(reason));
             }
         }
     }
 }
 
-fn hand_up(serial: u32, purpose: Purpose, received: Received, cx: &mut Context<'_>) {
+fn deliver_up(serial: u32, purpose: Purpose, event: Event, cx: &mut Context<'_>) {
     match purpose {
-        Purpose::Event => cx.event(serial, Event::Received(received)),
-        Purpose::Answer(Some(id)) => cx.event(serial, Event::Acked { id, answer: received }),
+        Purpose::Event => cx.event(serial, SocketEvent::Event(event)),
+        Purpose::Answer(Some(id)) => cx.event(serial, SocketEvent::Ack { id, answer: event }),
         Purpose::Answer(None) => {}
     }
 }

@@ -1,5 +1,4 @@
-//! Outgoing Socket.IO packets: makes the frame that everybody who is to get a packet shares. Knows both forms of a packet,
-//! and no recipient but by revision.
+//! Encodes outgoing Socket.IO packets as frames, which all their recipients share.
 
 use super::check::plain;
 use super::msgpack;
@@ -11,41 +10,41 @@ use crate::id::Sid;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
-/// The types of packet, as their digits. With attachments, 2 is 5 and 3 is 6.
+/// The types of packets, as their digits. With attachments, 2 becomes 5, and 3 becomes 6.
 const CONNECT: u8 = 0;
 const DISCONNECT: u8 = 1;
 const EVENT: u8 = 2;
 const ACK: u8 = 3;
 const CONNECT_ERROR: u8 = 4;
-/// What a type is more, with attachments.
+/// The difference of the type with attachments.
 const BINARY: u8 = 3;
 
-/// An event, in the parts that the application gave.
+/// The parts of an event, as the application gives them.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Parts<'a> {
+pub(crate) struct EventParts<'a> {
     pub(crate) name: &'a str,
     /// JSON values with commas between them.
     pub(crate) args: &'a str,
     pub(crate) attachments: &'a [Bytes],
 }
 
-/// What else matters for the form of an event.
+/// Options that change the form of an event.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Manner<'a> {
-    /// Set where an ack is asked for.
+pub(crate) struct EncodeOptions<'a> {
+    /// The id of the acknowledgement, if the application asks for one.
     pub(crate) id: Option<u64>,
-    /// What EIO=4 clients get as one more argument, a string, to know where they are if they come back.
+    /// The offset of recovery, which EIO=4 clients get as one more argument, a string.
     pub(crate) offset: Option<&'a str>,
-    /// Whether there are EIO=3 clients, who do not.
+    /// Whether there are EIO=3 clients. They get no offset.
     pub(crate) for_v3: bool,
-    /// Whether it is kept when everybody has got it.
+    /// Whether the frame is kept after it has been sent.
     pub(crate) kept: bool,
 }
 
 /// An EVENT.
-pub(crate) fn event(protocol: Protocol, nsp: &Nsp, parts: Parts<'_>, manner: Manner<'_>) -> Frame {
-    let (Parts { name, args, attachments }, Manner { id, offset, for_v3, kept }) = (parts, manner);
-    // Nearly every name is written as it is.
+pub(crate) fn event(protocol: Protocol, nsp: &Nsp, parts: EventParts<'_>, options: EncodeOptions<'_>) -> Frame {
+    let (EventParts { name, args, attachments }, EncodeOptions { id, offset, for_v3, kept }) = (parts, options);
+    // Nearly every name is written without escapes.
     let escaped = if plain(name.as_bytes(), 0) == name.len() { None } else { Some(to_json(name)) };
     let (open, name, between) = match (&escaped, args.is_empty()) {
         (None, true) => ("[\"", name, "\""),
@@ -54,7 +53,7 @@ pub(crate) fn event(protocol: Protocol, nsp: &Nsp, parts: Parts<'_>, manner: Man
         (Some(name), false) => ("[", &**name, ","),
     };
     let plain = [open, name, between, args, "]"];
-    // An offset has nothing in it to escape.
+    // An offset needs no escapes.
     let told = offset.map(|offset| [open, name, between, args, ",\"", offset, "\"]"]);
     let data = told.as_ref().map_or(&plain[..], |told| &told[..]);
     let mut frame = packet(protocol, EVENT, nsp, id, data, attachments);
@@ -68,15 +67,15 @@ pub(crate) fn event(protocol: Protocol, nsp: &Nsp, parts: Parts<'_>, manner: Man
     }
 }
 
-/// An ACK. `args` is JSON values with commas between them.
+/// An ACK. `args` are JSON values with commas between them.
 pub(crate) fn ack(protocol: Protocol, nsp: &Nsp, id: u64, args: &str, attachments: &[Bytes]) -> Frame {
     packet(protocol, ACK, nsp, Some(id), &["[", args, "]"], attachments)
 }
 
-/// The answer to a CONNECT: the socket's public id, and its credential for coming back. EIO=3 clients work their ids out by
-/// themselves.
+/// The reply to a CONNECT, with the socket's public id, and its private id if it can be recovered. EIO=3 clients know
+/// their public id without it.
 pub(crate) fn connect(protocol: Protocol, revision: Revision, nsp: &Nsp, id: Sid, pid: Option<Sid>) -> Frame {
-    // Ids are URL-safe base64, nothing to escape.
+    // Ids are URL-safe base64, which needs no escapes.
     let (id, pid) = (id.text(), pid.map(Sid::text));
     let (between, pid) = pid.as_ref().map_or(("", ""), |pid| (r#"","pid":""#, pid.as_str()));
     let data = [r#"{"sid":""#, id.as_str(), between, pid, r#""}"#];
@@ -87,7 +86,7 @@ pub(crate) fn connect(protocol: Protocol, revision: Revision, nsp: &Nsp, id: Sid
     packet(protocol, CONNECT, nsp, None, data, &[])
 }
 
-/// The refusal of a CONNECT. `payload` is JSON.
+/// A CONNECT_ERROR. `payload` is JSON.
 pub(crate) fn connect_error(protocol: Protocol, nsp: &Nsp, payload: &str) -> Frame {
     packet(protocol, CONNECT_ERROR, nsp, None, &[payload], &[])
 }
@@ -97,7 +96,7 @@ pub(crate) fn disconnect(protocol: Protocol, nsp: &Nsp) -> Frame {
     packet(protocol, DISCONNECT, nsp, None, &[], &[])
 }
 
-/// `data` is JSON in pieces.
+/// `data` is JSON in parts.
 fn packet(protocol: Protocol, kind: u8, nsp: &Nsp, id: Option<u64>, data: &[&str], attachments: &[Bytes]) -> Frame {
     match protocol {
         Protocol::SocketIoMsgPack => {
@@ -110,8 +109,8 @@ fn packet(protocol: Protocol, kind: u8, nsp: &Nsp, id: Option<u64>, data: &[&str
     }
 }
 
-/// Engine.IO's `4`, then the packet: `<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]`. Of exactly the length that
-/// it needs, since it is kept as it is.
+/// The type digit `4` of Engine.IO, then the packet: `<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]`. Its
+/// capacity is its length, because it becomes a frame as it is.
 fn text(kind: u8, nsp: &Nsp, id: Option<u64>, data: &[&str], attachments: usize) -> Vec<u8> {
     let mut digits = itoa::Buffer::new();
     let id = id.map_or("", |id| digits.format(id));
@@ -143,8 +142,8 @@ mod tests {
     use super::*;
 
     fn written(name: &str, args: &str, offset: Option<&str>) -> Frame {
-        let manner = Manner { id: Some(12), offset, for_v3: true, kept: false };
-        event(Protocol::SocketIo, &Nsp::new("/a"), Parts { name, args, attachments: &[] }, manner)
+        let options = EncodeOptions { id: Some(12), offset, for_v3: true, kept: false };
+        event(Protocol::SocketIo, &Nsp::new("/a"), EventParts { name, args, attachments: &[] }, options)
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What a client's machine and the hub say to each other: events go up, deliveries come down. Plain data, owned, so that
-//! it can cross threads.
+//! The types that pass between clients and hub: events go up, deliveries go down. They own their data, so that they can
+//! be sent to other threads.
 
 use super::nsp::Nsp;
 use super::packet::unquote;
@@ -17,71 +17,71 @@ use core::ops::Range;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// Something a client did, told to the hub.
+/// What a client did, for the hub.
 #[derive(Clone, Debug)]
-pub enum Event {
-    /// It wants into a namespace.
-    Connect(Connect),
+pub enum SocketEvent {
+    /// It asks to connect to a namespace.
+    Connect(ConnectRequest),
     /// It sent an event.
-    Received(Received),
-    /// It sent a message that is no packet: [`Protocol::EngineIo`](crate::Protocol::EngineIo).
-    Said(Said),
-    /// It answered an event that asked for an ack.
-    Acked {
+    Event(Event),
+    /// It sent a message without a packet: [`Protocol::EngineIo`](crate::Protocol::EngineIo).
+    Message(Message),
+    /// It acknowledged an event.
+    Ack {
         /// The event's id.
         id: u64,
-        /// The answer.
-        answer: Received,
+        /// The arguments of the acknowledgement.
+        answer: Event,
     },
-    /// It is out of the namespace, for whatever reason.
+    /// The socket is disconnected from its namespace, for whatever reason.
     Disconnect(Reason),
 }
 
-impl Event {
-    /// About how many bytes it holds.
+impl SocketEvent {
+    /// About how many bytes of memory it holds.
     #[must_use]
     pub fn cost(&self) -> usize {
         size_of::<Self>()
             + match self {
                 Self::Connect(connect) => connect.auth.len() + attached(&connect.attachments),
-                Self::Received(received) | Self::Acked { answer: received, .. } => received.cost(),
-                Self::Said(Said::Text(text)) => text.len(),
-                Self::Said(Said::Binary(data)) => data.len(),
+                Self::Event(received) | Self::Ack { answer: received, .. } => received.cost(),
+                Self::Message(Message::Text(text)) => text.len(),
+                Self::Message(Message::Binary(data)) => data.len(),
                 Self::Disconnect(_) => 0,
             }
     }
 }
 
-/// A client at a namespace's door.
+/// A client's request to connect to a namespace.
 #[derive(Clone, Debug)]
-pub struct Connect {
-    /// Which namespace.
+pub struct ConnectRequest {
+    /// The namespace.
     pub nsp: Nsp,
-    /// The client's credentials, a JSON object. EIO=3 clients send them as a query after the namespace's name, and none for
-    /// `/`.
+    /// The client's credentials, a JSON object. EIO=3 clients send them as a query after the namespace's name, and none
+    /// for `/`.
     pub auth: Box<str>,
-    /// What stands in `auth` as a placeholder. Only in MessagePack a CONNECT can have any.
+    /// The attachments of the placeholders in `auth`. Only with MessagePack there can be any.
     pub attachments: Vec<Bytes>,
     /// The client's revision.
     pub revision: Revision,
-    /// What is known of the request that opened the session, if the driver has kept it.
+    /// The request that opened the session, if the driver has kept it.
     pub handshake: Option<Arc<Handshake>>,
-    /// What the socket's public id is made of, see [`public_id`].
+    /// The public id, see [`public_id`].
     pub(crate) public: Sid,
-    /// The socket's credential for coming back.
+    /// The private id, the credential for recovery.
     pub(crate) private: Sid,
 }
 
-impl Connect {
-    /// The socket's id, which the client knows too. EIO=4: public. EIO=3, and Engine.IO alone: made of the session's id, as
-    /// those clients do, and whoever knows that can speak for the client; it is not to be shown to others.
+impl ConnectRequest {
+    /// The socket's id, as its client knows it. In EIO=4 it is public. In EIO=3, and with Engine.IO alone, it is made
+    /// of the session's id, as those clients do it. That is the client's credential, so it must not be shown to others.
     #[must_use]
     pub fn id(&self) -> String {
         public_id(self.revision, &self.nsp, self.public)
     }
 }
 
-/// A socket's id as clients know it.
+/// A socket's id as its client knows it.
 pub(crate) fn public_id(revision: Revision, nsp: &Nsp, public: Sid) -> String {
     match revision {
         Revision::V3 if !nsp.is_root() => format!("{nsp}#{public}"),
@@ -91,28 +91,36 @@ pub(crate) fn public_id(revision: Revision, nsp: &Nsp, public: Sid) -> String {
 
 /// A message of Engine.IO alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum Message {
     /// Text.
     Text(Box<str>),
     /// Bytes.
     Binary(Bytes),
 }
 
-/// An event of a client, or its answer to one of ours. The arguments are the JSON text that the client sent, checked, not
-/// rebuilt; attachments stand in it as `{"_placeholder":true,"num":n}`.
+/// An event of a client, or its acknowledgement of an event of the server. The arguments are the JSON text that the
+/// client sent, checked but not changed. Attachments stand in it as `{"_placeholder":true,"num":n}`.
 #[derive(Clone, Debug)]
-pub struct Received {
-    /// The JSON array.
+pub struct Event {
+    /// A JSON array.
     json: Box<str>,
-    /// Where the event's name is in it; nowhere in an answer.
+    /// The range of the event's name. Empty in an acknowledgement.
     name: Range<usize>,
     attachments: Vec<Bytes>,
-    /// The id of the ack that the client asks for.
+    /// The id of the acknowledgement that the client asks for.
     ack: Option<u64>,
 }
 
-/// The right to acknowledge one event of one socket, once: [`Effects::ack`](crate::Effects::ack) uses it up. Dropping it
-/// acknowledges nothing.
+/// The right to acknowledge one event of one socket, once. [`Effects::ack`](crate::Effects::ack) consumes it. If it is
+/// dropped, the event is not acknowledged.
+///
+/// It cannot be cloned:
+///
+/// ```compile_fail
+/// fn twice(ack: &sanket::AckId) -> sanket::AckId {
+///     ack.clone()
+/// }
+/// ```
 #[derive(Debug)]
 pub struct AckId {
     socket: SocketId,
@@ -120,7 +128,7 @@ pub struct AckId {
 }
 
 impl AckId {
-    /// The socket that asked for the ack, and gets it.
+    /// The socket that sent the event, and gets the acknowledgement.
     #[must_use]
     pub fn socket(&self) -> SocketId {
         self.socket
@@ -132,13 +140,13 @@ impl AckId {
     }
 }
 
-impl Received {
-    /// `name` is the part of `json` that decoding has found to be the name.
-    pub(crate) fn event(json: Box<str>, name: Range<usize>, ack: Option<u64>, attachments: Vec<Bytes>) -> Self {
+impl Event {
+    /// `name` is the range of the name in `json`.
+    pub(crate) fn new(json: Box<str>, name: Range<usize>, ack: Option<u64>, attachments: Vec<Bytes>) -> Self {
         Self { json, name, attachments, ack }
     }
 
-    pub(crate) fn answer(json: Box<str>, attachments: Vec<Bytes>) -> Self {
+    pub(crate) fn acknowledgement(json: Box<str>, attachments: Vec<Bytes>) -> Self {
         Self { json, name: 0..0, attachments, ack: None }
     }
 
@@ -146,66 +154,66 @@ impl Received {
         self.attachments.push(Bytes::copy_from_slice(data));
     }
 
-    /// The whole JSON array, of an event with its name.
+    /// The whole JSON array, with the name of an event.
     #[must_use]
     pub fn json(&self) -> &str {
         &self.json
     }
 
-    /// The name of an event. Costs nothing.
+    /// The name of an event.
     #[must_use]
     pub fn name(&self) -> Cow<'_, str> {
         unquote(self.json.get(self.name.clone()).unwrap_or_default())
     }
 
-    /// The arguments, JSON values with commas between them, as [`Emit::args_json`](crate::Emit::args_json) takes
-    /// them. Costs nothing.
+    /// The arguments, JSON values with commas between them, as [`Emit::args_json`](crate::Emit::args_json) takes them.
+    /// Does not parse.
     #[must_use]
     pub fn args_json(&self) -> &str {
         let after_name = self.json.get(self.name.end..).unwrap_or_default();
-        // As most clients write it.
+        // Most clients write no whitespace.
         if let Some(values) = after_name.strip_prefix(',').and_then(|values| values.strip_suffix(']')) {
             return values.trim_ascii();
         }
-        // JSON knows no space but what ASCII has.
+        // JSON allows only ASCII whitespace.
         let after_name = after_name.trim_ascii();
         let open = after_name.strip_prefix('[').unwrap_or(after_name).trim_ascii_start();
         let values = open.strip_prefix(',').unwrap_or(open);
         values.strip_suffix(']').unwrap_or(values).trim_ascii()
     }
 
-    /// The first argument as JSON. Costs what it takes to find its end.
+    /// The first argument as JSON. Parses up to its end.
     #[must_use]
     pub fn first_arg(&self) -> Option<&str> {
         let mut values = serde_json::Deserializer::from_str(self.args_json()).into_iter::<&RawValue>();
         values.next()?.ok().map(RawValue::get)
     }
 
-    /// Each argument as JSON. Goes through the whole text.
+    /// All arguments as JSON. Parses the whole text.
     #[must_use]
     pub fn args(&self) -> Vec<&str> {
-        // Checked when the packet was decoded.
+        // It was checked when the packet was decoded.
         let elements: Vec<&RawValue> = serde_json::from_str(&self.json).unwrap_or_default();
         let names = usize::from(!self.name.is_empty());
         elements.into_iter().skip(names).map(RawValue::get).collect()
     }
 
-    /// The whole array as `T`, a tuple of the name and the arguments say.
+    /// The whole array as `T`: a tuple of the name and the arguments, for example.
     ///
     /// # Errors
     ///
-    /// Where they are not what `T` wants.
+    /// If the array is not a `T`.
     pub fn parse<'de, T: Deserialize<'de>>(&'de self) -> Result<T, serde_json::Error> {
         serde_json::from_str(&self.json)
     }
 
-    /// The attachments, in the order of their placeholders' numbers.
+    /// The attachments, in the order of the numbers of their placeholders.
     #[must_use]
     pub fn attachments(&self) -> &[Bytes] {
         &self.attachments
     }
 
-    /// Takes the right to acknowledge this event of `socket`, if the client asked for that.
+    /// Takes the right to acknowledge this event of `socket`, if the client asked for an acknowledgement.
     pub(crate) fn take_ack(&mut self, socket: SocketId) -> Option<AckId> {
         self.ack.take().map(|id| AckId { socket, id })
     }
@@ -219,26 +227,26 @@ fn attached(attachments: &[Bytes]) -> usize {
     attachments.iter().map(|data| data.len() + size_of::<Bytes>()).sum()
 }
 
-/// Something the hub wants of a client.
+/// What the hub wants a client to do.
 #[derive(Clone, Debug)]
 pub enum Delivery {
-    /// The socket is let in, and gets this packet; none where Engine.IO is alone.
+    /// Accept the socket in its namespace, and send this packet. There is none with Engine.IO alone.
     Accept(Option<Frame>),
-    /// The socket is not let in, and gets this packet. Where Engine.IO is alone the session ends.
+    /// Refuse the socket, and send this packet. With Engine.IO alone the session ends.
     Refuse(Frame),
-    /// A packet for the socket.
+    /// Send a packet to the socket.
     Emit(Frame),
-    /// Out of the namespace.
+    /// Disconnect the socket from its namespace.
     Disconnect,
-    /// Out of the namespace without a word: its client has come back over another connection. If it is in no other
-    /// namespace, the connection is closed.
+    /// Disconnect the socket without a packet: its client has been recovered over another connection. If the client has
+    /// no other socket, the connection is closed.
     Detach,
     /// Close the whole connection.
     Close(Reason),
 }
 
 impl Delivery {
-    /// How many bytes each who gets it has to take.
+    /// The bytes that each recipient has to queue.
     #[must_use]
     pub fn cost(&self) -> usize {
         match self {

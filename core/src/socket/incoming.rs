@@ -1,9 +1,9 @@
-//! Decoding all the way down: from a WebSocket message or a POST body to Socket.IO packets. Stateless, so that drivers
-//! can do it before they take any lock.
+//! Decodes WebSocket messages and POST bodies up to Socket.IO packets. Has no state, so that drivers can decode without
+//! a lock.
 
 use super::packet::{self, Kind, Packet, PacketError, SocketMessage};
 use crate::config::{Config, Protocol};
-use crate::engine::packet::{Message, decode_binary, decode_text};
+use crate::engine::packet::{PacketData, decode_binary, decode_text};
 use crate::engine::{self, BodyKind, PayloadError, decode_payload};
 use crate::frame::Revision;
 use alloc::borrow::Cow;
@@ -11,16 +11,16 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::fmt;
 
-/// One Engine.IO packet, its message decoded too.
+/// An Engine.IO packet with its message decoded.
 pub type Incoming<'a> = engine::Packet<SocketMessage<'a>>;
 
-/// Why what a client sent can not be understood.
+/// Why input from a client cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// The POST body, or a packet in it.
+    /// The POST body is malformed, or a packet in it.
     Payload(PayloadError),
-    /// The packet in a WebSocket message.
+    /// The packet in a WebSocket message is malformed.
     Packet(engine::PacketError),
 }
 
@@ -35,12 +35,12 @@ impl fmt::Display for DecodeError {
 
 impl core::error::Error for DecodeError {}
 
-/// The packets of a POST body, up to the first that Engine.IO does not know.
+/// The packets of a POST body, up to the first malformed Engine.IO packet.
 #[derive(Clone, Debug, Default)]
 pub struct Packets<'a> {
-    /// What could be decoded, in order.
+    /// The decoded packets, in order.
     pub packets: Vec<Incoming<'a>>,
-    /// Why the rest could not.
+    /// Why the rest could not be decoded.
     pub error: Option<DecodeError>,
 }
 
@@ -73,7 +73,7 @@ pub enum RawMessage<'a> {
 ///
 /// # Errors
 ///
-/// See [`DecodeError`]; give them to the session too, it closes.
+/// See [`DecodeError`]. The error is to be handed to the session, which ends because of it.
 pub fn decode_message<'a>(
     revision: Revision,
     message: RawMessage<'a>,
@@ -86,31 +86,31 @@ pub fn decode_message<'a>(
     Ok(further(revision, packet.map_err(DecodeError::Packet)?, config))
 }
 
-/// Decodes the message in a packet. One that is no Socket.IO packet still is an Engine.IO message: the session takes it, and
-/// closes because of it once what is queued has gone out.
+/// Decodes the message in a packet. A message that is not a Socket.IO packet is no error of Engine.IO: the session
+/// accepts it, and closes after its queued packets have been sent.
 #[inline]
-fn further<'a>(revision: Revision, packet: engine::Packet<Message<'a>>, config: &Config) -> Incoming<'a> {
+fn further<'a>(revision: Revision, packet: engine::Packet<PacketData<'a>>, config: &Config) -> Incoming<'a> {
     packet.map(|message| match (config.protocol, message) {
         (Protocol::EngineIo, message) => SocketMessage::Raw(message),
-        (Protocol::SocketIo, Message::Binary(bytes)) => SocketMessage::Attachment(bytes),
-        (Protocol::SocketIo, Message::Text(text)) => match packet::decode(text, config) {
+        (Protocol::SocketIo, PacketData::Binary(bytes)) => SocketMessage::Attachment(bytes),
+        (Protocol::SocketIo, PacketData::Text(text)) => match packet::decode(text, config) {
             Ok(packet) if revision == Revision::V3 => SocketMessage::Packet(without_query(packet)),
             Ok(packet) => SocketMessage::Packet(packet),
             Err(error) => SocketMessage::Malformed(error),
         },
-        (Protocol::SocketIoMsgPack, Message::Binary(bytes)) => match packet::decode_msgpack(&bytes, config) {
+        (Protocol::SocketIoMsgPack, PacketData::Binary(bytes)) => match packet::decode_msgpack(&bytes, config) {
             Ok((packet, attachments)) if revision == Revision::V3 => {
                 SocketMessage::Whole(without_query(packet), attachments)
             }
             Ok((packet, attachments)) => SocketMessage::Whole(packet, attachments),
             Err(error) => SocketMessage::Malformed(error),
         },
-        (Protocol::SocketIoMsgPack, Message::Text(_)) => SocketMessage::Malformed(PacketError::Data),
+        (Protocol::SocketIoMsgPack, PacketData::Text(_)) => SocketMessage::Malformed(PacketError::Data),
     })
 }
 
-/// EIO=3 clients put a query behind the namespace's name. In a CONNECT it is what `auth` is in EIO=4; elsewhere it means
-/// nothing, as in the reference.
+/// EIO=3 clients append a query to the namespace's name. In a CONNECT it is what `auth` is in EIO=4. In other packets
+/// it has no meaning, as in the reference.
 fn without_query(packet: Packet<'_>) -> Packet<'_> {
     let Packet { nsp, kind } = packet;
     let (name, query) = nsp.split_once('?').unwrap_or((&nsp, ""));
@@ -129,7 +129,7 @@ fn without_query(packet: Packet<'_>) -> Packet<'_> {
     Packet { nsp, kind }
 }
 
-/// A query as a JSON object of strings.
+/// A query as a JSON object with strings.
 fn query_as_json(query: &str) -> String {
     let mut object = serde_json::Map::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {

@@ -1,13 +1,12 @@
-//! What must be known of JSON text without rebuilding it: what it is made of, and whether its placeholders have
-//! attachments. Nothing recurses, so that no depth costs stack, and everything is linear. Knows no packets, and does not
-//! check JSON: `check` does.
+//! Reads JSON text that has been checked, without building a value: its tokens, and whether its placeholders have
+//! attachments. Nothing here is recursive, so that nesting takes no stack, and everything takes linear time.
 
 use alloc::vec::Vec;
 use core::iter::from_fn;
 use core::str::Chars;
 use memchr::{memchr, memchr_iter};
 
-/// To behind the quote that ends a string, or to the end of the text.
+/// The position after the quote that ends a string, or the end of the text.
 fn skip_string(bytes: &mut impl Iterator<Item = u8>) {
     while let Some(byte) = bytes.next() {
         match byte {
@@ -18,7 +17,7 @@ fn skip_string(bytes: &mut impl Iterator<Item = u8>) {
     }
 }
 
-/// A piece of JSON. Commas and colons say nothing that these do not.
+/// A token. Commas and colons are left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Token<'a> {
     BeginArray,
@@ -35,7 +34,7 @@ pub(crate) enum Token<'a> {
     Null,
 }
 
-/// The pieces of JSON that has been checked, in order. In text that is no JSON they end somewhere.
+/// The tokens of JSON text, in order. In text that is not JSON they end somewhere.
 #[derive(Clone, Debug)]
 pub(crate) struct Tokens<'a> {
     rest: &'a str,
@@ -54,7 +53,7 @@ impl<'a> Iterator for Tokens<'a> {
     type Item = Token<'a>;
 
     fn next(&mut self) -> Option<Token<'a>> {
-        // What is not put back has come to its end, once and for all.
+        // Whatever is not put back has been read to its end.
         let text = core::mem::take(&mut self.rest).trim_start_matches(BETWEEN);
         let (token, rest) = match text.bytes().next()? {
             b'[' => (Token::BeginArray, text.get(1..)?),
@@ -77,7 +76,7 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
-/// Splits a string off. It is a key if a colon follows, and only then.
+/// Splits off a string. It is a key if a colon follows.
 fn split_string(text: &str) -> Option<(Token<'_>, &str)> {
     let mut bytes = text.bytes();
     bytes.next();
@@ -96,8 +95,8 @@ pub(crate) fn inside(string: &str) -> &str {
     open.strip_suffix('"').unwrap_or(open)
 }
 
-/// The characters that the inside of a string stands for. Halves of surrogate pairs, which no Rust string can hold,
-/// become U+FFFD.
+/// The characters of a string, given without its quotes. A half of a surrogate pair, which a Rust string cannot
+/// contain, becomes U+FFFD.
 pub(crate) fn unescape(inside: &str) -> impl Iterator<Item = char> {
     let mut chars = inside.chars();
     from_fn(move || match chars.next()? {
@@ -106,7 +105,7 @@ pub(crate) fn unescape(inside: &str) -> impl Iterator<Item = char> {
     })
 }
 
-/// The character whose escape begins behind the backslash.
+/// The character of the escape that begins after a backslash.
 fn escaped(chars: &mut Chars<'_>) -> Option<char> {
     match chars.next()? {
         'b' => Some('\u{8}'),
@@ -136,17 +135,17 @@ fn utf16_unit(chars: &mut Chars<'_>) -> Option<u16> {
     (0..4).try_fold(0, |unit, _| Some((unit << 4) | u16::try_from(chars.next()?.to_digit(16)?).ok()?))
 }
 
-/// What is known of an open object: whether it is a placeholder, and for which attachment. Of members with one name the
-/// last counts, as JavaScript has it. An array has no members, and hence is never one.
+/// An open object: whether it is a placeholder, and for which attachment. If a member is given twice, the last counts,
+/// as in JavaScript. An array has no members, so it is never one.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Open {
-    /// The attachment's number, if it can be one.
+    /// The attachment's number, if it is an index.
     num: Option<u32>,
     marked: bool,
     member: Member,
 }
 
-/// Which member's value is awaited.
+/// The member whose value comes next.
 #[derive(Clone, Copy, Debug, Default)]
 enum Member {
     Placeholder,
@@ -156,7 +155,7 @@ enum Member {
 }
 
 impl Open {
-    /// Takes a key, or a value directly in the object. Of a container the beginning says enough, and ends say nothing.
+    /// Takes a key, or a value of the object. Of a value that is a container it needs only the beginning.
     pub(crate) fn read(&mut self, token: &Token<'_>) {
         match (token, self.member) {
             (Token::Key(key), _) => self.member = Member::named(key),
@@ -167,7 +166,7 @@ impl Open {
         }
     }
 
-    /// Which of so many attachments it stands for. Nothing for what is no placeholder, or one without an attachment.
+    /// The attachment that it stands for, of so many. `None` if it is not a placeholder, or has no attachment.
     pub(crate) fn attachment(self, attachments: usize) -> Option<usize> {
         let num = self.num.filter(|_| self.marked)?;
         usize::try_from(num).ok().filter(|num| *num < attachments)
@@ -188,7 +187,7 @@ impl Member {
     }
 }
 
-/// A number that is an index, however it is written: JavaScript does not tell `1` from `1.0` or `10e-1`.
+/// An index, in any spelling: JavaScript has no difference between `1`, `1.0` and `10e-1`.
 fn index(number: &str) -> Option<u32> {
     if let Ok(index) = number.parse() {
         return Some(index);
@@ -199,28 +198,29 @@ fn index(number: &str) -> Option<u32> {
     (f64::from(index) == value).then_some(index)
 }
 
-/// Whether all placeholders in `text`, which is JSON, are written as clients write them, and stand for the first attachments.
+/// Whether all placeholders in `text`, which is JSON, are written as clients write them, and stand for the first
+/// attachments.
 fn plainly_fit(text: &str, attachments: usize) -> bool {
     const NAME: &str = "_placeholder";
     const REST: &str = r#"_placeholder":true,"num":"#;
     let is_one = |before: &str, after: &str| {
-        // A quote before a name begins a string: so the brace before it is not in one.
+        // A quote before a name begins a string, so the brace before it is not inside one.
         let number = if before.ends_with("{\"") { after.strip_prefix(REST) } else { None };
         matches!(number.map(str::as_bytes), Some([digit @ b'0'..=b'9', b'}', ..]) if usize::from(digit - b'0') < attachments)
     };
-    // Escapes are the only other way of writing these letters.
+    // These letters can also be written as escapes.
     memchr(b'\\', text.as_bytes()).is_none()
         && memchr_iter(b'_', text.as_bytes())
             .map(|at| text.split_at(at))
             .all(|(before, after)| !after.starts_with(NAME) || is_one(before, after))
 }
 
-/// Whether every placeholder in `text`, which is JSON, stands for one of so many attachments (CVE-2022-2421).
+/// Whether every placeholder in `text`, which is JSON, stands for one of the attachments (CVE-2022-2421).
 pub(crate) fn placeholders_fit(text: &str, attachments: usize) -> bool {
     plainly_fit(text, attachments) || looked_through(text, attachments)
 }
 
-/// The same, however they are written.
+/// The same for placeholders in any spelling.
 fn looked_through(text: &str, attachments: usize) -> bool {
     let mut open: Vec<Open> = Vec::new();
     for token in Tokens::new(text) {
@@ -307,15 +307,15 @@ mod tests {
             r#"["a",{"_placeholder":true,"num":0}]"#,
             r#"[{ "num" : 1 , "_placeholder" : true }]"#,
             r#"[{"_placeholder":true,"num":1.0},{"_placeholder":true,"num":10E-1},{"_placeholder":true,"num":-0}]"#,
-            // Not placeholders, whatever `num` is.
+            // These are not placeholders, whatever `num` is.
             r#"[{"_placeholder":false,"num":9},{"_placeholder":"true","num":9},{"_placeholder":1}]"#,
             r#"["_placeholder",true,{"num":9},{"_placeholder":{"_placeholder":null}}]"#,
             r#"{"a":"_placeholder","b":true}"#,
-            // The last one counts.
+            // The last member of a name counts.
             r#"[{"_placeholder":true,"num":9,"num":1}]"#,
             r#"[{"_placeholder":true,"num":9,"_placeholder":false}]"#,
             r#"[{"_placeholder":true,"_placeholder":[true]}]"#,
-            // One level's members say nothing about another's.
+            // The members of one level do not count for another.
             r#"[{"_placeholder":true,"a":{"num":9},"num":0,"b":[{"num":9}]}]"#,
             r#"[{"num":9,"a":{"_placeholder":true,"num":1}}]"#,
             r#"[{"_placeholder ":true},{"_\u0050laceholder":true},{"_place":"holder\u0041"}]"#,

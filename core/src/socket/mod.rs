@@ -1,7 +1,7 @@
 //! Socket.IO on top of an Engine.IO session: namespaces, events, acks, attachments.
 //!
-//! `packet`, `encode` and `incoming` are functions that remember nothing; `assembly` collects the attachments that are still
-//! owed; `client` is the machine that a shard holds one of for each session.
+//! `packet`, `encode` and `incoming` have no state. `client` is the state machine: a shard has one for each session.
+//! `assembly` collects the attachments of a packet.
 
 pub(crate) mod assembly;
 mod check;
@@ -16,7 +16,7 @@ pub(crate) mod packet;
 mod write;
 
 pub use client::Input;
-pub use event::{AckId, Connect, Delivery, Event, Received, Said};
+pub use event::{AckId, ConnectRequest, Delivery, Event, Message, SocketEvent};
 pub use incoming::{DecodeError, Incoming, Packets, RawMessage, decode_body, decode_message};
 pub use nsp::Nsp;
 pub use packet::{Kind, Packet, PacketError, SocketMessage, decode as decode_socket_packet};

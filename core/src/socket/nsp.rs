@@ -1,9 +1,9 @@
-//! The name of a namespace, cheap to clone; the usual one, `/`, costs nothing.
+//! The name of a namespace. Cheap to clone; the usual one, `/`, takes no allocation.
 
 use alloc::sync::Arc;
 use core::fmt;
 
-/// A namespace's name. Begins with `/`.
+/// The name of a namespace. It begins with `/`.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Nsp(Option<Arc<str>>);
 
@@ -11,7 +11,8 @@ impl Nsp {
     /// `/`.
     pub const ROOT: Self = Self(None);
 
-    /// A namespace by its name; a `/` is put before it if there is none, as the reference's `of()` does.
+    /// A namespace by its name. If the name does not begin with `/`, one is put before it, as the reference's `of()`
+    /// does.
     #[must_use]
     pub fn new(name: &str) -> Self {
         match name {

@@ -1,12 +1,12 @@
-//! One Socket.IO packet: `<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]`. Decoding borrows and checks the JSON
-//! in one pass, without recursion; arguments stay the text that they are, so that lone surrogates, big numbers and the
-//! order of keys come back as they were sent. Decodes only, and holds nothing: attachments that are owed are `assembly`'s.
+//! Decodes one Socket.IO packet: `<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]`. Borrows, and checks the JSON
+//! in one pass without recursion. Arguments stay text, so that lone surrogates, large numbers and the order of keys are
+//! preserved.
 
 use super::check::{self, Fault, First};
 use super::json;
 use super::msgpack::{self, Decoded};
 use crate::config::Config;
-use crate::engine::packet::Message;
+use crate::engine::packet::PacketData;
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -16,81 +16,82 @@ use core::ops::Range;
 /// A decoded Socket.IO packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet<'a> {
-    /// The namespace as it was written; `/` where it was left out. As EIO=3 clients write it, it may end in a query.
+    /// The namespace as the client wrote it; `/` if it is left out. From EIO=3 clients it may end in a query.
     pub nsp: Cow<'a, str>,
-    /// What it is.
+    /// The type and its data.
     pub kind: Kind<'a>,
 }
 
 /// The types of packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind<'a> {
-    /// `0`: the client wants into the namespace.
+    /// `0`: the client asks to connect to the namespace.
     Connect {
-        /// A JSON object, or nothing.
+        /// A JSON object, or empty.
         auth: Cow<'a, str>,
     },
     /// `1`: the client leaves the namespace.
     Disconnect,
     /// `2`, and `5` when there are attachments.
     Event {
-        /// Set where the client asks for an ack.
+        /// The id of the acknowledgement, if the client asks for one.
         id: Option<u64>,
-        /// A JSON array; its first element is a string or a number, the event's name.
+        /// A JSON array. Its first element is the event's name, a string or a number.
         args: Cow<'a, str>,
-        /// Where in `args` the first element is.
+        /// The range of the first element in `args`.
         name: Range<usize>,
         /// How many binary messages follow.
         attachments: usize,
     },
     /// `3`, and `6` when there are attachments.
     Ack {
-        /// The event that is acked. One without an id is no error, and acks nothing.
+        /// The id of the event that is acknowledged. Without one the packet is valid, and acknowledges nothing.
         id: Option<u64>,
         /// A JSON array.
         args: Cow<'a, str>,
         /// How many binary messages follow.
         attachments: usize,
     },
-    /// `4`: only servers send it.
+    /// `4`: only sent by servers.
     ConnectError,
 }
 
-/// What an Engine.IO message turns out to be.
+/// The decoded data of an Engine.IO message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SocketMessage<'a> {
-    /// A packet, whose attachments follow.
+    /// A packet. Its attachments follow.
     Packet(Packet<'a>),
     /// An attachment of the packet before it.
     Attachment(Cow<'a, [u8]>),
     /// A packet with its attachments: [`Protocol::SocketIoMsgPack`](crate::Protocol::SocketIoMsgPack).
     Whole(Packet<'a>, Vec<Bytes>),
-    /// No packet, but what the application wants as it is: [`Protocol::EngineIo`](crate::Protocol::EngineIo).
-    Raw(Message<'a>),
-    /// Something that is no packet.
+    /// The message itself: [`Protocol::EngineIo`](crate::Protocol::EngineIo).
+    Raw(PacketData<'a>),
+    /// The message is not a packet.
     Malformed(PacketError),
 }
 
-/// Why text is not a Socket.IO packet. The client sent it.
+/// Why a message is not a Socket.IO packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PacketError {
-    /// No such type, or none.
+    /// The type is unknown, or missing.
     Type,
     /// The number of attachments is missing, zero, or above [`Config::max_attachments`](crate::Config::max_attachments).
     Attachments,
-    /// The ack id is beyond 64 bits.
+    /// The ack id does not fit 64 bits.
     Id,
     /// The namespace's name is longer than [`Config::max_namespace_name`](crate::Config::max_namespace_name).
     Namespace,
-    /// The data is no JSON, or not what the type wants: an object for CONNECT, an array for events and acks.
+    /// The data is not JSON, or not what the type requires: an object for CONNECT, an array for events and
+    /// acknowledgements.
     Data,
     /// Arrays and objects are nested deeper than [`Config::max_depth`](crate::Config::max_depth).
     Depth,
-    /// A placeholder for an attachment that the packet does not have (CVE-2022-2421).
+    /// A placeholder stands for an attachment that the packet does not have (CVE-2022-2421).
     Placeholder,
-    /// An event's name is neither a string nor a number (CVE-2023-32695), or one that means something to the
-    /// application's side (`connect`, `disconnect` and the like).
+    /// An event's name is neither a string nor a number (CVE-2023-32695), or it is a reserved one (`connect`,
+    /// `disconnect` and others).
     Name,
 }
 
@@ -138,7 +139,7 @@ impl From<msgpack::Error> for PacketError {
 /// See [`PacketError`].
 #[inline]
 pub fn decode<'a>(text: &'a str, config: &Config) -> Result<Packet<'a>, PacketError> {
-    // All that is compared is ASCII, and what it is found in begins and ends where a character does.
+    // Everything that is compared is ASCII, so all slices begin and end at characters.
     let kind = *text.as_bytes().first().ok_or(PacketError::Type)?;
     let mut rest = text.get(1..).ok_or(PacketError::Type)?;
     let mut attachments = 0;
@@ -207,7 +208,7 @@ pub(crate) fn decode_msgpack(bytes: &[u8], config: &Config) -> Result<(Packet<'s
     Ok((Packet { nsp: nsp.into(), kind }, attachments))
 }
 
-/// The number that text begins with, if it does, and the rest. Nothing if it is too large.
+/// Splits off a number at the beginning, if there is one. `None` if it is too large.
 fn leading_number(text: &str) -> Option<(Option<u64>, &str)> {
     let mut number = None;
     let mut digits = 0;
@@ -218,12 +219,12 @@ fn leading_number(text: &str) -> Option<(Option<u64>, &str)> {
     Some((number, text.get(digits..)?))
 }
 
-/// A small decimal number, digits only.
+/// A small decimal number of digits only.
 fn parse_count(digits: &str) -> Option<usize> {
     (digits.len() <= 4 && digits.bytes().all(|digit| digit.is_ascii_digit())).then(|| digits.parse().ok())?
 }
 
-/// A CONNECT's data: an object without what is around it, or nothing.
+/// The data of a CONNECT: an object, whitespace around it removed, or empty.
 fn check_object(data: &str, max_depth: usize) -> Result<&str, PacketError> {
     if data.is_empty() {
         return Ok(data);
@@ -231,15 +232,15 @@ fn check_object(data: &str, max_depth: usize) -> Result<&str, PacketError> {
     Ok(data.get(check::object(data, max_depth)?).unwrap_or_default())
 }
 
-/// An array, and its first element. Every placeholder in it must have its attachment (CVE-2022-2421); without
-/// attachments, what looks like a placeholder is data like any other.
+/// An array, and its first element. Every placeholder in it must have its attachment (CVE-2022-2421). Without
+/// attachments, an object that looks like a placeholder is ordinary data.
 fn check_array(data: &str, max_depth: usize, attachments: usize) -> Result<Option<First>, PacketError> {
     let first = check::array(data, max_depth)?;
     let fit = attachments == 0 || json::placeholders_fit(data, attachments);
     if fit { Ok(first) } else { Err(PacketError::Placeholder) }
 }
 
-/// Where an event's name is in its data.
+/// The range of an event's name in its data.
 fn check_event(data: &str, max_depth: usize, attachments: usize) -> Result<Range<usize>, PacketError> {
     let First { at, is_plain } = check_array(data, max_depth, attachments)?.ok_or(PacketError::Name)?;
     let name = data.get(at.clone()).unwrap_or_default();
@@ -251,12 +252,13 @@ fn check_event(data: &str, max_depth: usize, attachments: usize) -> Result<Range
     }
 }
 
-/// Whether a name is one that applications listen to for what is not an event of a client.
+/// Whether a name is reserved for other events of the reference's API.
 fn is_reserved(name: &str) -> bool {
     matches!(name, "connect" | "connect_error" | "disconnect" | "disconnecting" | "newListener" | "removeListener")
 }
 
-/// The text of a JSON string or number. Escapes that no Rust string can hold (lone surrogates) leave it as it is written.
+/// The text of a JSON string or number. A string with escapes that a Rust string cannot contain (lone surrogates) is
+/// returned as it is written.
 pub(crate) fn unquote(json: &str) -> Cow<'_, str> {
     let Some(inner) = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
         return Cow::Borrowed(json);

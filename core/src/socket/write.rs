@@ -1,9 +1,9 @@
-//! Writes what the application says as JSON. How that is done is serde_json's business. Knows no events.
+//! Writes the application's values as JSON, with serde_json.
 
 use alloc::string::String;
 use serde::Serialize;
 
-/// A value as JSON; one that can not be JSON (a map whose keys are no strings) as `null`.
+/// A value as JSON. A value that cannot be JSON (a map with keys that are not strings) becomes `null`.
 pub(crate) fn to_json(value: &(impl Serialize + ?Sized)) -> String {
     serde_json::to_string(value).unwrap_or_else(|_| "null".into())
 }

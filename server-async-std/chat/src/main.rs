@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// How long clients may take to fetch what is queued for them when the server ends, and then the requests that are still
 /// under way.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE_MS: u64 = 2_000;
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -51,6 +51,7 @@ async fn run(args: Args) -> std::io::Result<()> {
         max_connections_per_ip: args.max_connections_per_ip.unwrap_or(max_connections),
         // What is beyond the payload is refused by the protocol, in its own words.
         max_body: HttpConfig::default().max_body.max(2 * args.max_payload as u64),
+        drain_deadline: PATIENCE_MS,
         ..HttpConfig::default()
     };
     let options = Options::default().origins(Origins::listed(args.allow_origin)).serve_client(!args.no_client_files);
@@ -98,12 +99,10 @@ fn max_connections(max_sessions: usize) -> usize {
 /// First the sessions: none is opened any more, and clients are told. For that the door stays open: a client that is just
 /// between two polls has to come in once more to hear of it. Then the door.
 async fn close(server: &Server<Chat>) {
-    if !server.close(PATIENCE).await {
+    if !server.close(Duration::from_millis(PATIENCE_MS)).await {
         log::warn!("{} sessions did not end in time", server.host().sessions());
     }
-    if !server.shut_down(PATIENCE).await {
-        log::warn!("some connections did not end in time");
-    }
+    server.shut_down().await;
 }
 
 /// A second signal: whoever sends it does not want to wait.

@@ -1,6 +1,6 @@
 //! Engine.IO alone: the official suites, and the test folder of engine.io-client 6.
 
-use sanket::{App, Connect, Effects, Handshake, Reason, Said, SocketId, Target};
+use sanket::{App, ConnectRequest, Effects, Handshake, Message, Reason, SocketId, Target};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,19 +9,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(crate) struct Echo;
 
 impl App for Echo {
-    fn connect(&mut self, _: SocketId, _: &Connect, _: &mut Effects<'_>) {}
+    fn connect(&mut self, _: SocketId, _: &ConnectRequest, _: &mut Effects<'_>) {}
 
-    fn message(&mut self, who: SocketId, message: &Said, fx: &mut Effects<'_>) {
+    fn message(&mut self, who: SocketId, message: &Message, fx: &mut Effects<'_>) {
         echo(who, message, fx);
     }
 
     fn disconnect(&mut self, _: SocketId, _: Reason, _: &mut Effects<'_>) {}
 }
 
-fn echo(who: SocketId, message: &Said, fx: &mut Effects<'_>) {
+fn echo(who: SocketId, message: &Message, fx: &mut Effects<'_>) {
     match message {
-        Said::Text(text) => fx.send_text(Target::Socket(who), text),
-        Said::Binary(data) => fx.send_binary(Target::Socket(who), data.clone()),
+        Message::Text(text) => fx.send_text(Target::Socket(who), text),
+        Message::Binary(data) => fx.send_binary(Target::Socket(who), data.clone()),
     }
 }
 
@@ -50,16 +50,16 @@ impl Talk {
 }
 
 impl App for Talk {
-    fn connect(&mut self, who: SocketId, _: &Connect, fx: &mut Effects<'_>) {
+    fn connect(&mut self, who: SocketId, _: &ConnectRequest, fx: &mut Effects<'_>) {
         fx.send_text(Target::Socket(who), "hi");
     }
 
-    fn message(&mut self, who: SocketId, message: &Said, fx: &mut Effects<'_>) {
+    fn message(&mut self, who: SocketId, message: &Message, fx: &mut Effects<'_>) {
         let to = Target::Socket(who);
         match message {
-            Said::Text(text) if &**text == "give binary" => fx.send_binary(to, vec![0, 1, 2, 3, 4].into()),
-            Said::Text(text) if &**text == "give utf8" => fx.send_text(to, "пойду спать всем спокойной ночи"),
-            Said::Text(text) if &**text == "sendHeaders" => {
+            Message::Text(text) if &**text == "give binary" => fx.send_binary(to, vec![0, 1, 2, 3, 4].into()),
+            Message::Text(text) if &**text == "give utf8" => fx.send_text(to, "пойду спать всем спокойной ночи"),
+            Message::Text(text) if &**text == "sendHeaders" => {
                 let headers = self.headers.lock().unwrap_or_else(PoisonError::into_inner);
                 let json = fx.id(who).and_then(|sid| headers.get(&sid).cloned());
                 fx.send_text(to, &json.unwrap_or_default());

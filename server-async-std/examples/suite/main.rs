@@ -3,17 +3,22 @@
 //! `cargo run --release -p sanket-async-std --example suite -- KIND [--port N] …`
 //!
 //! Written with nothing but the public interface, so that it shows what can be said with it. `rooms` is a kind of our own, for
-//! what the others have no use for.
+//! what the others have no use for. `--driver` chooses another runtime: the examples of `sanket-host`.
 
+mod drivers;
 mod engine;
 mod rooms;
 mod sio;
 mod sio_client;
 
+use async_signal::{Signal, Signals};
 use async_std::task::{block_on, sleep};
 use clap::{Parser, ValueEnum};
+use futures_lite::StreamExt as _;
 use sanket::{App, Config, Handshake, Protocol, Recovery};
-use sanket_async_std::{AllowAsync as _, Cookie, Denial, Options, Origin, Origins, Server, Setup, Welcome, setup};
+use sanket_async_std::{
+    AllowAsync as _, Cookie, Denial, HttpConfig, Options, Origin, Origins, Server, Setup, Welcome, setup,
+};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -40,10 +45,23 @@ enum Way {
     Websocket,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Driver {
+    AsyncStd,
+    Tokio,
+    Smol,
+    Threads,
+    Axum,
+}
+
 /// The servers that outside suites talk to
 #[derive(Debug, Parser)]
 struct Args {
     kind: Kind,
+
+    /// What accepts, reads, writes and sleeps
+    #[arg(long, value_enum, default_value_t = Driver::AsyncStd)]
+    driver: Driver,
 
     /// TCP port, on 127.0.0.1 and ::1; 0 lets the system choose one [default: 3000, or 3210 for sio-client]
     #[arg(long, env)]
@@ -148,19 +166,18 @@ fn serve(args: &Args, app: impl App + Send + 'static, options: Options) -> std::
     if let Some(name) = &args.cookie {
         options = options.cookie(Cookie::new(name));
     }
-    block_on(async {
-        let mut tide = tide::new();
-        let path = if is_engine { "/engine.io" } else { "/socket.io" };
-        let server = Server::start(app, Setup { config, options: options.path(path), ..setup() })?;
-        let port = args.port.unwrap_or(if args.kind == Kind::SioClient { 3_210 } else { 3_000 });
-        // For tests that want to know whether anything is left.
-        let counted = server.clone();
-        tide.at("/sessions").get(move |_| {
-            let sessions = counted.host().sessions();
-            async move { Ok(sessions.to_string()) }
-        });
-        listen(&server, tide, addresses(port)).await
-    })
+    let options = options.path(if is_engine { "/engine.io" } else { "/socket.io" });
+    // How long requests under way may take when it ends.
+    let http = HttpConfig { drain_deadline: 2_000, ..HttpConfig::default() };
+    let setup = Setup { config, http, options, ..setup() };
+    let port = args.port.unwrap_or(if args.kind == Kind::SioClient { 3_210 } else { 3_000 });
+    match args.driver {
+        Driver::AsyncStd => block_on(on_async_std(app, setup, addresses(port))),
+        Driver::Tokio => drivers::tokio(app, setup, &addresses(port)),
+        Driver::Smol => drivers::smol(app, setup, &addresses(port)),
+        Driver::Threads => drivers::threads(app, setup, &addresses(port)),
+        Driver::Axum => drivers::axum(app, setup, &addresses(port)),
+    }
 }
 
 fn config(args: &Args, is_engine: bool) -> Config {
@@ -201,22 +218,38 @@ fn addresses(port: u16) -> Vec<SocketAddr> {
     addresses
 }
 
-/// Listens until it is told to end.
-async fn listen<A>(server: &Server<A>, tide: tide::Server<()>, addresses: Vec<SocketAddr>) -> std::io::Result<()> {
-    use async_signal::{Signal, Signals};
-    use futures_lite::StreamExt as _;
-    let mut signals = Signals::new([Signal::Term, Signal::Int])?;
+/// Says where it listens: in one piece, for whoever waits for it.
+fn announce(address: SocketAddr) {
+    let line = format!("listening on http://{address}\n");
+    eprint!("{line}");
+}
+
+/// What ends the server.
+fn signals() -> std::io::Result<Signals> {
+    Signals::new([Signal::Term, Signal::Int])
+}
+
+/// Serves, beside a tide application, until it is told to end.
+async fn on_async_std<A>(app: A, setup: Setup, addresses: Vec<SocketAddr>) -> std::io::Result<()>
+where
+    A: App + Send + 'static,
+{
+    let mut tide = tide::new();
+    let server = Server::start(app, setup)?;
+    // For tests that want to know whether anything is left.
+    let counted = server.clone();
+    tide.at("/sessions").get(move |_| {
+        let sessions = counted.host().sessions();
+        async move { Ok(sessions.to_string()) }
+    });
+    let mut signals = signals()?;
     let mut listener = tide.bind(server.listener(addresses)).await?;
-    for address in server.addresses() {
-        // In one piece, for whoever waits for it.
-        let line = format!("listening on http://{address}\n");
-        eprint!("{line}");
-    }
+    server.addresses().into_iter().for_each(announce);
     let accepting = async_std::task::spawn(async move { tide::listener::Listener::<()>::accept(&mut listener).await });
     signals.next().await;
     // Sessions first: whoever is between two polls has to come in once more to hear of it.
     server.close(PATIENCE).await;
-    server.shut_down(PATIENCE).await;
+    server.shut_down().await;
     drop(accepting);
     Ok(())
 }

@@ -4,7 +4,8 @@
 
 use bytes::Bytes;
 use sanket::{
-    AckId, Admission, Among, App, AskId, Connect, Effects, Emit, Nsp, Reason, Received, Refusal, SocketId, Target, Time,
+    AckId, Admission, App, BroadcastAckId, BroadcastOptions, ConnectError, ConnectRequest, Effects, Emit, Event, Nsp,
+    Reason, SocketId, Target, Time,
 };
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -18,7 +19,7 @@ const REASONS_KEPT: usize = 20;
 pub(crate) struct Rooms {
     waiting: Vec<(Time, SocketId)>,
     reasons: BTreeMap<Nsp, VecDeque<(String, String)>>,
-    asks: BTreeMap<AskId, Question>,
+    asks: BTreeMap<BroadcastAckId, Question>,
 }
 
 /// A question whose answers are collected for somebody.
@@ -60,7 +61,7 @@ fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<&'de RawValue>,
 }
 
 impl App for Rooms {
-    fn admit(&mut self, who: SocketId, connect: &Connect, fx: &mut Effects<'_>) -> Admission {
+    fn admit(&mut self, who: SocketId, connect: &ConnectRequest, fx: &mut Effects<'_>) -> Admission {
         let digits = connect.nsp.as_str().strip_prefix("/dynamic-");
         let is_dynamic = digits.is_some_and(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_digit()));
         if !connect.nsp.is_root() && !is_dynamic {
@@ -68,7 +69,7 @@ impl App for Rooms {
         }
         let auth: Auth<'_> = serde_json::from_str(&connect.auth).unwrap_or_default();
         if !matches!(auth.refuse, Value::Null | Value::Bool(false)) {
-            let refusal = Refusal::new("refused");
+            let refusal = ConnectError::new("refused");
             return Admission::Refuse(match auth.data {
                 Some(data) => refusal.with_data(data),
                 None => refusal,
@@ -90,7 +91,7 @@ impl App for Rooms {
         let now = fx.now();
         self.waiting.retain(|(at, who)| {
             if *at <= now {
-                fx.admit(*who, Admission::Accept);
+                fx.decide(*who, Admission::Accept);
             } else {
                 fx.wake_at(*at);
             }
@@ -98,9 +99,9 @@ impl App for Rooms {
         });
     }
 
-    fn connect(&mut self, _: SocketId, _: &Connect, _: &mut Effects<'_>) {}
+    fn connect(&mut self, _: SocketId, _: &ConnectRequest, _: &mut Effects<'_>) {}
 
-    fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
+    fn event(&mut self, who: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
         let Some(nsp) = fx.nsp(who).cloned() else { return };
         let args = event.args();
         let text =
@@ -138,14 +139,14 @@ impl App for Rooms {
                 return;
             }
             "fetch" => fetch(&nsp, &names(0), fx),
-            "joinall" => json!(among(&nsp, &names(0), |all| fx.join_all(all, &text(1))) == 0),
+            "joinall" => json!(among(&nsp, &names(0), |all| fx.sockets_join(all, &text(1))) == 0),
             "leaveall" => {
-                among(&nsp, &names(0), |all| fx.leave_all(all, &text(1)));
+                among(&nsp, &names(0), |all| fx.sockets_leave(all, &text(1)));
                 json!(true)
             }
             "disconnectall" => {
                 reply(ack, &json!(true), fx);
-                among(&nsp, &names(0), |all| fx.disconnect_all(all, flag(1)));
+                among(&nsp, &names(0), |all| fx.disconnect_sockets(all, flag(1)));
                 return;
             }
             "out" => return fx.disconnect(who, flag(0)),
@@ -156,14 +157,14 @@ impl App for Rooms {
         reply(ack, &answer, fx);
     }
 
-    fn answer(&mut self, ask: AskId, _: SocketId, answer: &Received, _: &mut Effects<'_>) {
+    fn ack(&mut self, ask: BroadcastAckId, _: SocketId, answer: &Event, _: &mut Effects<'_>) {
         if let Some(question) = self.asks.get_mut(&ask) {
             question.answers.push(answer.first_arg().unwrap_or("null").into());
             question.attachments = answer.attachments().to_vec();
         }
     }
 
-    fn asked(&mut self, ask: AskId, silent: &[SocketId], fx: &mut Effects<'_>) {
+    fn acks_done(&mut self, ask: BroadcastAckId, silent: &[SocketId], fx: &mut Effects<'_>) {
         let Some(Question { ack, alone, mut answers, attachments }) = self.asks.remove(&ask) else { return };
         answers.sort();
         let json = match (alone, answers.first()) {
@@ -194,16 +195,16 @@ impl App for Rooms {
 }
 
 impl Rooms {
-    fn ask(&mut self, who: SocketId, nsp: &Nsp, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
+    fn ask(&mut self, who: SocketId, nsp: &Nsp, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
         let args = event.args();
         let how = how(&args);
         let question = Emit::new("question").args_json(args.get(1..).unwrap_or_default().join(","));
         let question = question.attachments(event.attachments());
         let alone = event.name() == "askme";
         let ask = if alone {
-            fx.ask(Target::Socket(who), &question, how.timeout)
+            fx.emit_with_ack(Target::Socket(who), &question, how.timeout)
         } else {
-            with(nsp, &how.rooms, &how.except, &[], |target| fx.ask(target, &question, how.timeout))
+            with(nsp, &how.rooms, &how.except, &[], |target| fx.emit_with_ack(target, &question, how.timeout))
         };
         self.asks.insert(ask, Question { ack, alone, answers: Vec::new(), attachments: Vec::new() });
     }
@@ -219,7 +220,7 @@ fn reply(ack: Option<AckId>, answer: &Value, fx: &mut Effects<'_>) {
     }
 }
 
-fn send(who: SocketId, nsp: &Nsp, how: &How, event: &Received, fx: &mut Effects<'_>) {
+fn send(who: SocketId, nsp: &Nsp, how: &How, event: &Event, fx: &mut Effects<'_>) {
     let args = event.args();
     let name = args.get(1).and_then(|json| serde_json::from_str::<String>(json).ok()).unwrap_or_default();
     let args = args.get(2..).unwrap_or_default().join(",");
@@ -232,7 +233,7 @@ fn send(who: SocketId, nsp: &Nsp, how: &How, event: &Received, fx: &mut Effects<
 }
 
 fn fetch(nsp: &Nsp, rooms: &[String], fx: &Effects<'_>) -> Value {
-    let everybody = among(nsp, rooms, |all| fx.recipients(all));
+    let everybody = among(nsp, rooms, |all| fx.fetch_sockets(all));
     let mut found: Vec<(Option<String>, Value)> = everybody
         .into_iter()
         .map(|who| (fx.id(who), json!({ "id": fx.id(who), "rooms": rooms_of(who, fx), "data": data_of(who, fx) })))
@@ -265,5 +266,5 @@ fn with<R>(
 ) -> R {
     let rooms: Vec<&str> = rooms.iter().map(String::as_str).collect();
     let except_rooms: Vec<&str> = except_rooms.iter().map(String::as_str).collect();
-    work(Target::Among(Among { nsp, rooms: &rooms, except_rooms: &except_rooms, except }))
+    work(Target::Broadcast(BroadcastOptions { nsp, rooms: &rooms, except_rooms: &except_rooms, except }))
 }

@@ -1,6 +1,8 @@
 //! The official Socket.IO suite: what is said comes back, as an event or as an ack.
 
-use sanket::{AckId, Admission, App, AskId, Connect, Effects, Emit, Nsp, Reason, Received, SocketId, Target};
+use sanket::{
+    AckId, Admission, App, BroadcastAckId, ConnectRequest, Effects, Emit, Event, Nsp, Reason, SocketId, Target,
+};
 
 /// How long answers are waited for.
 const PATIENCE: u64 = 10_000;
@@ -9,21 +11,21 @@ const PATIENCE: u64 = 10_000;
 pub(crate) struct Sio;
 
 impl App for Sio {
-    fn admit(&mut self, _: SocketId, connect: &Connect, _: &mut Effects<'_>) -> Admission {
+    fn admit(&mut self, _: SocketId, connect: &ConnectRequest, _: &mut Effects<'_>) -> Admission {
         match connect.nsp.as_str() {
             "/" | "/custom" | "/echo" => Admission::Accept,
             _ => Admission::NoSuchNamespace,
         }
     }
 
-    fn connect(&mut self, who: SocketId, connect: &Connect, fx: &mut Effects<'_>) {
+    fn connect(&mut self, who: SocketId, connect: &ConnectRequest, fx: &mut Effects<'_>) {
         if connect.nsp.as_str() != "/echo" {
             let auth = Emit::new("auth").args_json(&*connect.auth).attachments(&connect.attachments);
             fx.send(Target::Socket(who), &auth);
         }
     }
 
-    fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
+    fn event(&mut self, who: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
         let (args, attachments) = (event.args_json(), event.attachments());
         let is_echo = fx.nsp(who).map(Nsp::as_str) == Some("/echo");
         match (&*event.name(), ack) {
@@ -35,13 +37,13 @@ impl App for Sio {
             }
             ("emit-with-ack", _) => {
                 let question = Emit::new("emit-with-ack").args_json(args).attachments(attachments);
-                fx.ask(Target::Socket(who), &question, PATIENCE);
+                fx.emit_with_ack(Target::Socket(who), &question, PATIENCE);
             }
             _ => {}
         }
     }
 
-    fn answer(&mut self, _: AskId, who: SocketId, answer: &Received, fx: &mut Effects<'_>) {
+    fn ack(&mut self, _: BroadcastAckId, who: SocketId, answer: &Event, fx: &mut Effects<'_>) {
         let (args, attachments) = (answer.args_json(), answer.attachments());
         fx.send(Target::Socket(who), &Emit::new("emit-with-ack").args_json(args).attachments(attachments));
     }

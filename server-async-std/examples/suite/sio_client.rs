@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use sanket::{
-    AckId, Admission, App, AskId, Connect, Effects, Emit, Handshake, Nsp, Reason, Received, Refusal, SocketId, Target,
+    AckId, Admission, App, BroadcastAckId, ConnectError, ConnectRequest, Effects, Emit, Event, Handshake, Nsp, Reason,
+    SocketId, Target,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -50,17 +51,17 @@ impl Socket {
 }
 
 impl App for SioClient {
-    fn admit(&mut self, _: SocketId, connect: &Connect, _: &mut Effects<'_>) -> Admission {
+    fn admit(&mut self, _: SocketId, connect: &ConnectRequest, _: &mut Effects<'_>) -> Admission {
         let fails = || connect.handshake.as_ref().is_some_and(|handshake| handshake.query_value("fail").is_some());
         match connect.nsp.as_str() {
-            "/" if fails() => Admission::Refuse(Refusal::new("Auth failed (main namespace)")),
-            "/no" => Admission::Refuse(Refusal::new("Auth failed (custom namespace)")),
+            "/" if fails() => Admission::Refuse(ConnectError::new("Auth failed (main namespace)")),
+            "/no" => Admission::Refuse(ConnectError::new("Auth failed (custom namespace)")),
             "/" | "/foo" | "/timeout_socket" | "/valid" | "/asd" | "/abc" => Admission::Accept,
             _ => Admission::NoSuchNamespace,
         }
     }
 
-    fn connect(&mut self, who: SocketId, connect: &Connect, fx: &mut Effects<'_>) {
+    fn connect(&mut self, who: SocketId, connect: &ConnectRequest, fx: &mut Effects<'_>) {
         let (handshake, auth) = (connect.handshake.clone(), connect.auth.clone());
         let socket = Socket { handshake, auth, buffers: 0, blobs: 0 };
         if connect.nsp.as_str() == "/abc" {
@@ -69,7 +70,7 @@ impl App for SioClient {
         self.sockets.insert(who, socket);
     }
 
-    fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
+    fn event(&mut self, who: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
         match fx.nsp(who).map(Nsp::as_str) {
             Some("/") => self.talk(who, event, ack, fx),
             Some("/foo") if event.name() == "getId" => acked(ack, &fx.id(who), fx),
@@ -77,7 +78,7 @@ impl App for SioClient {
         }
     }
 
-    fn answer(&mut self, _: AskId, who: SocketId, answer: &Received, fx: &mut Effects<'_>) {
+    fn ack(&mut self, _: BroadcastAckId, who: SocketId, answer: &Event, fx: &mut Effects<'_>) {
         let args: Value = answer.parse().unwrap_or_default();
         if args[0] == 5 && is_truthy(&args[1]["test"]) {
             say(who, "got it", fx);
@@ -90,7 +91,7 @@ impl App for SioClient {
 }
 
 impl SioClient {
-    fn talk(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
+    fn talk(&mut self, who: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
         let Some(socket) = self.sockets.get_mut(&who) else { return };
         let to = Target::Socket(who);
         let name = event.name();
@@ -101,7 +102,7 @@ impl SioClient {
                     fx.ack_json(ack, event.first_arg().unwrap_or_default(), event.attachments());
                 }
             }
-            "ack" => drop(fx.ask(to, &Emit::new("ack"), PATIENCE)),
+            "ack" => drop(fx.emit_with_ack(to, &Emit::new("ack"), PATIENCE)),
             "getAckDate" => acked(ack, &iso(), fx),
             "getDate" => fx.emit(to, "takeDate", &iso()),
             "getDateObj" => fx.emit(to, "takeDateObj", &json!({ "date": iso() })),
@@ -148,12 +149,12 @@ fn is_placeholder(value: &Value) -> bool {
 }
 
 /// Whether the first argument is an attachment.
-fn is_binary(event: &Received) -> bool {
+fn is_binary(event: &Event) -> bool {
     let first = event.first_arg().and_then(|json| serde_json::from_str(json).ok());
     !event.attachments().is_empty() && first.is_some_and(|value| is_placeholder(&value))
 }
 
-fn is_json_with_bytes(event: &Received) -> bool {
+fn is_json_with_bytes(event: &Event) -> bool {
     let first: Value = event.first_arg().and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
     !event.attachments().is_empty()
         && first["hello"] == "lol"

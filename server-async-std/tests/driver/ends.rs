@@ -8,8 +8,7 @@ use async_std::task::{block_on, spawn};
 use async_tungstenite::tungstenite::Error;
 use futures_lite::AsyncWriteExt as _;
 use sanket::{Chat, ChatConfig, Config, Reason};
-use sanket_async_std::front::Front;
-use sanket_async_std::{Options, Origins, Server};
+use sanket_async_std::{Origins, Server, setup};
 use std::time::Duration;
 use tide::listener::Listener as _;
 
@@ -60,13 +59,14 @@ fn an_application_that_panics_ends_the_server_and_keeps_nobody_waiting() {
 fn a_server_lives_as_long_as_it_is_mounted() {
     block_on(async {
         let mut app = tide::new();
-        Server::start(Chat::new(ChatConfig::default(), 7), Config::default(), Options::default())
-            .mount(&mut app, "/socket.io");
-        let front = Front::bind_to([([127, 0, 0, 1], 0)]);
-        let handle = front.handle();
-        let mut listener = app.bind(front).await.expect("a free port");
+        let server = Server::start(Chat::new(ChatConfig::default(), 7), setup()).expect("threads");
+        server.mount(&mut app, "/socket.io");
+        drop(server);
+        let socket = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let address = socket.local_addr().expect("an address");
+        let mut listener = app.bind(socket).await.expect("it is bound");
         spawn(async move { listener.accept().await });
-        let mut client = Client::open(handle.local_addrs()[0], None).await.expect("a WebSocket");
+        let mut client = Client::open(address, None).await.expect("a WebSocket");
         client.send("40").await;
         client.next_like(r#"42["initUser""#).await;
     });

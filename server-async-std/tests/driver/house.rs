@@ -1,9 +1,8 @@
 //! A server with an application that floods whoever asks for it, and remembers who left and why.
 
 use async_std::task::{spawn, spawn_blocking};
-use sanket::{AckId, App, Config, Connect, Effects, Emit, Nsp, Reason, Received, SocketId, Target};
-use sanket_async_std::front::{Front, FrontHandle};
-use sanket_async_std::{Options, Origins, Server};
+use sanket::{AckId, App, Config, ConnectRequest, Effects, Emit, Event, Nsp, Reason, SocketId, Target};
+use sanket_async_std::{Options, Origins, Server, Setup, setup};
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -23,11 +22,11 @@ impl Floods {
 }
 
 impl App for Floods {
-    fn connect(&mut self, who: SocketId, _: &Connect, fx: &mut Effects<'_>) {
+    fn connect(&mut self, who: SocketId, _: &ConnectRequest, fx: &mut Effects<'_>) {
         fx.emit(Target::Socket(who), "welcome", &1);
     }
 
-    fn event(&mut self, _: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
+    fn event(&mut self, _: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
         match &*event.name() {
             "flood" => {
                 let (_, count, bytes): (&str, usize, usize) = event.parse().expect("a count and a size");
@@ -54,23 +53,20 @@ impl App for Floods {
 pub(crate) struct House {
     pub(crate) address: SocketAddr,
     pub(crate) server: Server<Floods>,
-    pub(crate) front: FrontHandle,
     left: Option<mpsc::Receiver<Reason>>,
 }
 
 impl House {
     pub(crate) async fn open(config: Config, origins: Origins) -> Self {
         let (app, left) = Floods::new();
-        let server = Server::start(app, config, Options::default().origins(origins));
+        let options = Options::default().origins(origins);
+        let server = Server::start(app, Setup { config, options, ..setup() }).expect("threads");
         let mut app = tide::new();
         app.at("/").get(|_| async { Ok("hello") });
-        let mut front = Front::bind_to([([127, 0, 0, 1], 0)]);
-        server.mount_directly(&mut app, &mut front, "/socket.io");
-        let handle = front.handle();
-        let mut listener = app.bind(front).await.expect("a free port");
-        let address = handle.local_addrs()[0];
+        let mut listener = app.bind(server.listener([([127, 0, 0, 1], 0)])).await.expect("a free port");
+        let address = server.addresses()[0];
         spawn(async move { tide::listener::Listener::<()>::accept(&mut listener).await });
-        Self { address, server, front: handle, left: Some(left) }
+        Self { address, server, left: Some(left) }
     }
 
     /// Why the next socket leaves.
@@ -88,11 +84,15 @@ impl House {
     /// Waits until nothing of any client is left in the server.
     pub(crate) async fn assert_empty(&self) {
         for _ in 0..2_000 {
-            if self.server.sessions() == 0 && self.front.connections() == 0 {
+            if self.server.host().sessions() == 0 && self.server.host().connections() == 0 {
                 return;
             }
             async_std::task::sleep(Duration::from_millis(5)).await;
         }
-        panic!("{} sessions and {} connections are left", self.server.sessions(), self.front.connections());
+        panic!(
+            "{} sessions and {} connections are left",
+            self.server.host().sessions(),
+            self.server.host().connections()
+        );
     }
 }

@@ -4,9 +4,8 @@ use crate::client::Client;
 use async_std::io::{ReadExt as _, WriteExt as _};
 use async_std::net::TcpStream;
 use async_std::task::{block_on, spawn};
-use sanket::{Chat, ChatConfig, Config};
-use sanket_async_std::front::Front;
-use sanket_async_std::{Options, Server};
+use sanket::{Chat, ChatConfig};
+use sanket_async_std::{Server, setup};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tide::listener::{Listener, ToListener};
@@ -16,8 +15,7 @@ fn application() -> (Server<Chat>, tide::Server<()>) {
     app.at("/").get(|_| async { Ok("the application") });
     // As somebody has it who serves a directory.
     app.at("/*").get(|_| async { Ok("something else") });
-    let server = Server::start(Chat::new(ChatConfig::default(), 7), Config::default(), Options::default());
-    server.mount(&mut app, "/socket.io/");
+    let server = Server::start(Chat::new(ChatConfig::default(), 7), setup()).expect("threads");
     (server, app)
 }
 
@@ -35,29 +33,30 @@ async fn serves_both(server: &Server<Chat>, address: SocketAddr) {
     assert!(client.next().await.starts_with(r#"40{"sid":""#));
     assert!(client.next().await.starts_with(r#"42["initUser",{"name":"#));
     assert!(client.next().await.contains("进入聊天室"));
-    assert_eq!(server.sessions(), 1);
+    assert_eq!(server.host().sessions(), 1);
     assert!(server.close(Duration::from_secs(5)).await, "all sessions end");
     assert!(Client::open(address, None).await.is_err(), "a closed server takes no more");
 }
 
-async fn run<L: ToListener<()>>(listener: L, address: impl FnOnce(&L::Listener) -> SocketAddr) {
-    let (server, app) = application();
+async fn run(server: Server<Chat>, app: tide::Server<()>, listener: impl ToListener<()>, address: Option<SocketAddr>) {
     let mut listener = app.bind(listener).await.expect("a free port");
-    let address = address(&listener);
+    let address = address.unwrap_or_else(|| server.addresses()[0]);
     spawn(async move { listener.accept().await });
     serves_both(&server, address).await;
 }
 
 #[test]
-fn behind_the_front_door() {
-    let front = Front::bind_to([([127, 0, 0, 1], 0)]);
-    let handle = front.handle();
-    block_on(run(front, |_| handle.local_addrs()[0]));
+fn before_the_application() {
+    let (server, app) = application();
+    let listener = server.listener([([127, 0, 0, 1], 0)]);
+    block_on(run(server, app, listener, None));
 }
 
 #[test]
 fn behind_tides_own_listener() {
+    let (server, mut app) = application();
+    server.mount(&mut app, "/socket.io/");
     let socket = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let address = socket.local_addr().expect("an address");
-    block_on(run(socket, |_| address));
+    block_on(run(server, app, socket, Some(address)));
 }

@@ -5,9 +5,8 @@ use crate::client::{Client, request};
 use async_std::future::timeout;
 use async_std::task::{block_on, spawn};
 use async_tungstenite::tungstenite::Error;
-use sanket::{Admission, App, Config, Connect, Effects, Nsp, Reason, RequestError, SocketId, Target};
-use sanket_async_std::front::Front;
-use sanket_async_std::{Denial, Ended, Options, Server, Welcome};
+use sanket::{Admission, App, ConnectRequest, Effects, Nsp, Reason, RequestError, SocketId, Target};
+use sanket_async_std::{AllowAsync as _, Denial, Ended, Options, Server, Setup, Welcome, setup};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,12 +20,12 @@ struct Door {
 }
 
 impl App for Door {
-    fn admit(&mut self, who: SocketId, _: &Connect, _: &mut Effects<'_>) -> Admission {
+    fn admit(&mut self, who: SocketId, _: &ConnectRequest, _: &mut Effects<'_>) -> Admission {
         self.at_the_door.push(who);
         Admission::Later
     }
 
-    fn connect(&mut self, who: SocketId, _: &Connect, fx: &mut Effects<'_>) {
+    fn connect(&mut self, who: SocketId, _: &ConnectRequest, fx: &mut Effects<'_>) {
         fx.emit(Target::Socket(who), "welcome", &1);
     }
 
@@ -34,14 +33,9 @@ impl App for Door {
 }
 
 async fn open(options: Options) -> (Server<Door>, SocketAddr) {
-    let server = Server::start(Door::default(), Config::default(), options);
-    let mut app = tide::new();
-    server.mount(&mut app, "/socket.io");
-    let front = Front::bind_to([([127, 0, 0, 1], 0)]);
-    let handle = front.handle();
-    let mut listener = app.bind(front).await.expect("a free port");
-    spawn(async move { tide::listener::Listener::<()>::accept(&mut listener).await });
-    (server, handle.local_addrs()[0])
+    let server = Server::start(Door::default(), Setup { options, ..setup() }).expect("threads");
+    let address = server.listen(([127, 0, 0, 1], 0)).expect("a free port");
+    (server, address)
 }
 
 #[test]
@@ -60,7 +54,7 @@ fn a_task_outside_lets_clients_in_and_speaks_to_them() {
         let who = timeout(SOON, waiting).await.expect("somebody knocks");
         let count = |fx: &mut Effects<'_>| fx.count(&Nsp::ROOT);
         assert_eq!(server.apply(move |_, fx| count(fx)).await, Ok(0), "it is not in yet");
-        assert_eq!(server.apply(move |_, fx| fx.admit(who, Admission::Accept)).await, Ok(()));
+        assert_eq!(server.apply(move |_, fx| fx.decide(who, Admission::Accept)).await, Ok(()));
         let mut client = joining.await;
         assert_eq!(server.apply(move |_, fx| count(fx)).await, Ok(1));
         let news = server.apply(|_, fx| fx.emit(Target::Namespace(&Nsp::ROOT), "news", "from outside")).await;
@@ -85,14 +79,14 @@ fn a_handshake_waits_for_a_word_from_outside_but_not_for_ever() {
         let refused = Arc::new(Mutex::new(Vec::new()));
         let told = refused.clone();
         let options = Options::default()
-            .admit(|handshake| async move {
+            .allow_async(|handshake| async move {
                 match handshake.query_value("who").as_deref() {
                     Some("friend") => Ok(Welcome::default().header("X-Greeting", "hello")),
                     Some("foe") => Err(Denial::new("Not \"you\"")),
                     _ => std::future::pending().await,
                 }
             })
-            .admit_timeout(Duration::from_millis(50))
+            .allow_timeout(50)
             .on_refused(move |error, url| {
                 let mut refused = told.lock().unwrap_or_else(PoisonError::into_inner);
                 refused.push((error, url.contains("foe")));

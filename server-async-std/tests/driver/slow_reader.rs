@@ -17,7 +17,7 @@ fn a_websocket_that_is_not_read_is_closed() {
         let mut witness = Client::join(house.address).await;
         let mut speaker = Client::join(house.address).await;
         let mut rounds = 0;
-        while house.server.sessions() == 3 {
+        while house.server.host().sessions() == 3 {
             // The witness and the speaker read everything, so each of them gets each round whole, and in time.
             speaker.send(&format!(r#"421["flood",4,{}]"#, FLOOD.0)).await;
             for _ in 0..4 {

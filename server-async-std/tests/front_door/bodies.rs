@@ -1,9 +1,9 @@
 //! Request bodies: by length, in chunks, too long, unwanted, asked for.
 use crate::house::{House, eventually, house};
-use sanket_async_std::front::FrontConfig;
+use sanket_async_std::HttpConfig;
 
 fn small() -> House {
-    House::open(FrontConfig { max_body: 100, linger_bytes: 1000, ..FrontConfig::default() })
+    House::open(HttpConfig { max_body: 100, linger_bytes: 1000, ..HttpConfig::default() })
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn an_unread_body_is_thrown_away_if_it_is_small() {
 
 #[test]
 fn an_unread_body_ends_the_connection_if_it_is_long() {
-    let house = House::open(FrontConfig { linger_bytes: 1000, ..FrontConfig::default() });
+    let house = House::open(HttpConfig { linger_bytes: 1000, ..HttpConfig::default() });
     let mut client = house.client();
     let reply = client.post("/ignore", "Content-Length: 1001", "x").reply();
     assert_eq!((reply.text(), reply.closes()), ("ignored", true));

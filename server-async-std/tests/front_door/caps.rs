@@ -1,8 +1,8 @@
 //! How many may come in.
-use crate::house::{House, eventually, house};
-use sanket_async_std::front::{Front, FrontConfig};
+use crate::house::{Handle, House, eventually, house};
+use sanket_async_std::HttpConfig;
 
-fn is_full(config: FrontConfig) {
+fn is_full(config: HttpConfig) {
     let house = House::open(config);
     let mut inside = [house.client(), house.client()];
     for client in &mut inside {
@@ -20,17 +20,17 @@ fn is_full(config: FrontConfig) {
 
 #[test]
 fn connections_over_the_cap_are_told_so() {
-    is_full(FrontConfig { max_connections: 2, ..FrontConfig::default() });
+    is_full(HttpConfig { max_connections: 2, ..HttpConfig::default() });
 }
 
 #[test]
 fn connections_over_the_cap_of_an_address_are_told_so() {
-    is_full(FrontConfig { max_connections_per_ip: 2, ..FrontConfig::default() });
+    is_full(HttpConfig { max_connections_per_ip: 2, ..HttpConfig::default() });
 }
 
 #[test]
 fn an_upgraded_connection_keeps_its_place() {
-    let house = House::open(FrontConfig { max_connections: 1, ..FrontConfig::default() });
+    let house = House::open(HttpConfig { max_connections: 1, ..HttpConfig::default() });
     let mut client = house.client();
     client.send("GET /upgrade HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n");
     assert_eq!(client.head().status, 101);
@@ -42,7 +42,7 @@ fn an_upgraded_connection_keeps_its_place() {
 
 #[test]
 fn refusals_are_bounded() {
-    let config = FrontConfig { max_connections: 0, max_refusals: 1, ..FrontConfig::default() };
+    let config = HttpConfig { max_connections: 0, max_refusals: 1, ..HttpConfig::default() };
     let house = House::open(config);
     let mut first = house.client();
     assert_eq!(first.reply().status, 503);
@@ -56,21 +56,20 @@ fn refusals_are_bounded() {
 fn an_address_that_cannot_be_bound_is_named() {
     let house = house();
     let addrs = [std::net::SocketAddr::from(([127, 0, 0, 1], 0)), house.addr()];
-    let error = async_std::task::block_on(tide::new().listen(Front::bind_to(addrs))).unwrap_err();
+    let error = async_std::task::block_on(tide::new().listen(house.handle.listener(addrs))).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
     assert!(error.to_string().contains(&house.addr().to_string()), "{error}");
     let none: [std::net::SocketAddr; 0] = [];
-    assert!(async_std::task::block_on(tide::new().listen(Front::bind_to(none))).is_err());
+    assert!(async_std::task::block_on(tide::new().listen(house.handle.listener(none))).is_err());
 }
 
 #[test]
 fn all_addresses_are_listened_on() {
     let mut app = tide::new();
     app.at("/").get(|_| async { Ok("hello") });
-    let front = Front::bind_to([([127, 0, 0, 1], 0), ([127, 0, 0, 1], 0)]);
-    let handle = front.handle();
+    let handle = Handle::start(HttpConfig::default());
     assert!(handle.local_addrs().is_empty());
-    let listening = async_std::task::spawn(app.listen(front));
+    let listening = async_std::task::spawn(app.listen(handle.listener([([127, 0, 0, 1], 0), ([127, 0, 0, 1], 0)])));
     eventually("it listens", || handle.local_addrs().len() == 2);
     for addr in handle.local_addrs() {
         assert_eq!(crate::client::Client::connect(addr).get("/").text(), "hello");

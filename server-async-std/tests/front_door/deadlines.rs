@@ -1,13 +1,14 @@
 //! Clients that are slow, in every place where one can be.
 use crate::house::{House, eventually};
-use sanket_async_std::front::FrontConfig;
+use sanket_async_std::HttpConfig;
 use std::time::{Duration, Instant};
 
-const SHORT: Duration = Duration::from_millis(150);
+const SHORT: Duration = Duration::from_millis(SHORT_MS);
+const SHORT_MS: u64 = 150;
 
 #[test]
 fn a_slow_head_is_refused() {
-    let house = House::open(FrontConfig { head_timeout: SHORT, ..FrontConfig::default() });
+    let house = House::open(HttpConfig { head_timeout: SHORT_MS, ..HttpConfig::default() });
     house.client().send("GET / HTTP/1.1\r\n").is_refused(408);
     let mut client = house.client();
     assert_eq!(client.get("/").status, 200);
@@ -28,9 +29,9 @@ fn a_slow_head_is_refused() {
 
 #[test]
 fn a_silent_client_is_left_without_a_word() {
-    let house = House::open(FrontConfig { head_timeout: SHORT, ..FrontConfig::default() });
+    let house = House::open(HttpConfig { head_timeout: SHORT_MS, ..HttpConfig::default() });
     house.client().is_closed();
-    let house = House::open(FrontConfig { keep_alive_timeout: SHORT, ..FrontConfig::default() });
+    let house = House::open(HttpConfig { keep_alive_timeout: SHORT_MS, ..HttpConfig::default() });
     let mut client = house.client();
     assert_eq!(client.get("/").status, 200);
     client.is_closed();
@@ -39,7 +40,7 @@ fn a_silent_client_is_left_without_a_word() {
 
 #[test]
 fn a_slow_body_is_refused() {
-    let house = House::open(FrontConfig { body_idle_timeout: SHORT, ..FrontConfig::default() });
+    let house = House::open(HttpConfig { body_idle_timeout: SHORT_MS, ..HttpConfig::default() });
     house.client().post("/echo", "Content-Length: 5", "x").is_refused(408);
     house.client().post("/echo", "Transfer-Encoding: chunked", "1\r\nx\r\n0\r\n").is_refused(408);
     house.client().post("/park", "Content-Length: 5", "").is_refused(408);
@@ -48,7 +49,7 @@ fn a_slow_body_is_refused() {
 
 #[test]
 fn a_body_that_drips_is_refused() {
-    let house = House::open(FrontConfig { body_timeout: SHORT, ..FrontConfig::default() });
+    let house = House::open(HttpConfig { body_timeout: SHORT_MS, ..HttpConfig::default() });
     let mut client = house.client();
     client.post("/echo", "Content-Length: 1000000", "x");
     eventually("it came in", || house.handle.connections() == 1);
@@ -63,7 +64,7 @@ fn a_body_that_drips_is_refused() {
 #[test]
 fn a_body_that_comes_steadily_may_take_longer_than_a_silence() {
     let silence = Duration::from_secs(1);
-    let house = House::open(FrontConfig { body_idle_timeout: silence, ..FrontConfig::default() });
+    let house = House::open(HttpConfig { body_idle_timeout: 1_000, ..HttpConfig::default() });
     let mut client = house.client();
     client.post("/echo", "Transfer-Encoding: chunked", "");
     let start = Instant::now();
@@ -76,7 +77,7 @@ fn a_body_that_comes_steadily_may_take_longer_than_a_silence() {
 
 #[test]
 fn a_client_that_does_not_read_is_dropped() {
-    let house = House::open(FrontConfig { write_stall_timeout: SHORT, ..FrontConfig::default() });
+    let house = House::open(HttpConfig { write_stall_timeout: SHORT_MS, ..HttpConfig::default() });
     let mut client = house.client();
     client.send("GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
     eventually("it came in", || house.handle.connections() == 1);

@@ -5,11 +5,6 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 #[test]
-fn tcp_nodelay_is_set() {
-    assert_eq!(house().client().get("/nodelay").text(), "true");
-}
-
-#[test]
 fn head_and_body_leave_in_one_write() {
     let house = house();
     let mut client = house.client();
@@ -38,10 +33,10 @@ fn requests_of_one_connection_and_all_values_of_a_header() {
 }
 
 #[test]
-fn a_header_value_with_a_non_ascii_byte_is_refused() {
+fn a_header_value_with_a_non_ascii_byte_is_no_reason_to_refuse() {
     let house = house();
-    house.client().send(b"GET / HTTP/1.1\r\nHost: a\r\nX: \xe4\r\n\r\n").is_refused(400);
-    house.client().send("GET / HTTP/1.1\r\nHost: a\r\nX: \u{e4}\r\n\r\n").is_refused(400);
+    assert_eq!(house.client().send(b"GET / HTTP/1.1\r\nHost: a\r\nX: \xe4\r\n\r\n").reply().status, 200);
+    assert_eq!(house.client().send("GET / HTTP/1.1\r\nHost: a\r\nX: \u{e4}\r\n\r\n").reply().status, 200);
     assert_eq!(house.client().get("/").status, 200);
 }
 
@@ -71,8 +66,8 @@ fn a_head_that_is_too_large_is_refused() {
 fn too_many_headers_are_refused() {
     let house = house();
     let head = |n: usize| format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(n));
-    assert_eq!(house.client().send(head(99)).reply().status, 200);
-    house.client().send(head(100)).is_refused(431);
+    assert_eq!(house.client().send(head(199)).reply().status, 200);
+    house.client().send(head(200)).is_refused(431);
 }
 
 #[test]
@@ -96,7 +91,7 @@ fn what_two_servers_could_read_in_two_ways_is_refused() {
         "Transfer-Encoding: xchunked",
         "X: a\r\n folded",
         "Content-Length : 5",
-        "Host: a",
+        "Host: b",
     ] {
         house.client().post("/echo", lines, smuggled).is_refused(400);
     }

@@ -1,7 +1,7 @@
 //! Random bytes, made of what requests are made of. Nothing may panic, hang or leak.
 use crate::client::Client;
 use crate::house::{House, eventually};
-use sanket_async_std::front::FrontConfig;
+use sanket_async_std::HttpConfig;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -108,8 +108,8 @@ fn hostile_bytes() {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     count_panics();
-    let short = Duration::from_millis(200);
-    let house = House::open(FrontConfig { linger_timeout: short, ..FrontConfig::default() });
+    let short = 200;
+    let house = House::open(HttpConfig { linger_timeout: short, ..HttpConfig::default() });
     std::thread::scope(|scope| {
         for n in 0..4 {
             let mut rng = fastrand::Rng::with_seed(seed ^ n);

@@ -2,7 +2,8 @@
 use crate::client::Client;
 use async_std::io::{ReadExt, WriteExt};
 use async_std::task::{self, JoinHandle};
-use sanket_async_std::front::{Front, FrontConfig, FrontHandle, Peer};
+use sanket::{App, ConnectRequest, Effects, Reason, SocketId};
+use sanket_async_std::{HttpConfig, Listen, Server, Setup, setup};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,7 +29,7 @@ pub(crate) struct Seen {
 }
 
 pub(crate) struct House {
-    pub(crate) handle: FrontHandle,
+    pub(crate) handle: Handle,
     pub(crate) seen: Arc<Seen>,
     pub(crate) listening: Option<JoinHandle<io::Result<()>>>,
 }
@@ -85,8 +86,6 @@ fn app(seen: Arc<Seen>) -> tide::Server<Arc<Seen>> {
         let values = req.header("x").map(|values| values.iter().map(ToString::to_string).collect::<Vec<_>>());
         Ok(format!("{} {:?} {}", req.url(), values.unwrap_or_default(), req.peer_addr().is_some()))
     });
-    app.at("/nodelay")
-        .get(|req: Req| async move { Ok(req.ext::<Peer>().expect("a peer").stream.nodelay()?.to_string()) });
     app.at("/big").get(|_: Req| async { Ok(Body::from_bytes(vec![b'x'; 32 << 20])) });
     app.at("/chunks").get(|_: Req| async { Ok(Body::from_reader(&b"streamed"[..], None)) });
     app.at("/short").get(|_: Req| async { Ok(Body::from_reader(&b"short"[..], Some(10))) });
@@ -114,13 +113,54 @@ fn app(seen: Arc<Seen>) -> tide::Server<Arc<Seen>> {
     app
 }
 
+/// The server's own application, which these tests have no use for.
+#[derive(Debug)]
+pub(crate) struct Nobody;
+
+impl App for Nobody {
+    fn connect(&mut self, _: SocketId, _: &ConnectRequest, _: &mut Effects<'_>) {}
+
+    fn disconnect(&mut self, _: SocketId, _: Reason, _: &mut Effects<'_>) {}
+}
+
+/// A server, and its counters.
+#[derive(Debug, Clone)]
+pub(crate) struct Handle(Server<Nobody>);
+
+impl Handle {
+    pub(crate) fn start(http: HttpConfig) -> Self {
+        Self(Server::start(Nobody, Setup { http, ..setup() }).unwrap())
+    }
+
+    pub(crate) fn listener(&self, addrs: impl IntoIterator<Item = impl Into<SocketAddr>>) -> Listen {
+        self.0.listener(addrs)
+    }
+
+    pub(crate) fn local_addrs(&self) -> Vec<SocketAddr> {
+        self.0.addresses()
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.0.host().connections()
+    }
+
+    pub(crate) fn http_connections(&self) -> usize {
+        self.0.host().http_connections()
+    }
+
+    /// Begins to shut down.
+    pub(crate) fn shutdown(&self) {
+        let server = self.0.clone();
+        task::spawn(async move { server.shut_down().await });
+    }
+}
+
 impl House {
-    pub(crate) fn open(config: FrontConfig) -> Self {
+    pub(crate) fn open(config: HttpConfig) -> Self {
         let seen = Arc::new(Seen::default());
-        let front = Front::bind_to([([127, 0, 0, 1], 0)]).config(config);
-        let handle = front.handle();
-        let mut listener = task::block_on(app(seen.clone()).bind(front)).unwrap();
-        let listening = Some(task::spawn(async move { listener.accept().await }));
+        let handle = Handle::start(config);
+        let mut listener = task::block_on(app(seen.clone()).bind(handle.listener([([127, 0, 0, 1], 0)]))).unwrap();
+        let listening = Some(task::spawn(async move { Listener::<Arc<Seen>>::accept(&mut listener).await }));
         Self { handle, seen, listening }
     }
 
@@ -157,7 +197,7 @@ impl Drop for House {
 }
 
 pub(crate) fn house() -> House {
-    House::open(FrontConfig::default())
+    House::open(HttpConfig::default())
 }
 
 pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {

@@ -1,6 +1,6 @@
 //! Clients that go while the application thinks: the endpoint's future is dropped, which is how it gets to know.
 use crate::house::{House, house};
-use sanket_async_std::front::FrontConfig;
+use sanket_async_std::HttpConfig;
 use std::io::Write;
 
 #[test]
@@ -62,7 +62,7 @@ fn bytes_that_come_while_a_poll_is_parked_are_kept() {
 
 #[test]
 fn no_byte_is_lost_where_more_comes_than_is_kept() {
-    let house = House::open(FrontConfig { pipeline_bytes: 100, ..FrontConfig::default() });
+    let house = House::open(HttpConfig { pipeline_bytes: 100, ..HttpConfig::default() });
     let mut client = house.client();
     client.send("GET /gate HTTP/1.1\r\nHost: a\r\n\r\n".repeat(500));
     house.let_pass(500);

@@ -9,9 +9,10 @@
 use crate::inputs::{NAME, Picture};
 use bytes::Bytes;
 use sanket::{
-    AckId, Admission, App, Batch, BodyKind, Config, Connect, Delivery, Effects, Emit, Event, Frame, Incoming, Input,
-    Kind, Message, NewSession, Nsp, Opening, Outgoing, Packet, RawMessage, Reason, Received, RequestId, Revision,
-    Server, Sid, SocketId, SocketMessage, SocketPacket, Target, Time, decode_body, decode_message, decode_payload,
+    AckId, Admission, App, Batch, BodyKind, Config, ConnectRequest, Delivery, Effects, Emit, Event, Frame, Incoming,
+    Input, Kind, NewSession, Nsp, Opening, Outgoing, Packet, PacketData, RawMessage, Reason, RequestId, Revision,
+    Server, Sid, SocketEvent, SocketId, SocketMessage, SocketPacket, Target, Time, decode_body, decode_message,
+    decode_payload,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -38,13 +39,13 @@ impl fmt::Debug for Side {
 struct Nobody;
 
 impl App for Nobody {
-    fn admit(&mut self, _: SocketId, _: &Connect, _: &mut Effects<'_>) -> Admission {
+    fn admit(&mut self, _: SocketId, _: &ConnectRequest, _: &mut Effects<'_>) -> Admission {
         Admission::Accept
     }
 
-    fn connect(&mut self, _: SocketId, _: &Connect, _: &mut Effects<'_>) {}
+    fn connect(&mut self, _: SocketId, _: &ConnectRequest, _: &mut Effects<'_>) {}
 
-    fn event(&mut self, _: SocketId, _: &Received, _: Option<AckId>, _: &mut Effects<'_>) {}
+    fn event(&mut self, _: SocketId, _: &Event, _: Option<AckId>, _: &mut Effects<'_>) {}
 
     fn disconnect(&mut self, _: SocketId, _: Reason, _: &mut Effects<'_>) {}
 }
@@ -94,14 +95,14 @@ impl Side {
     }
 
     /// See the crate.
-    pub fn binary_event(&mut self, text: &str, data: &[u8]) -> Received {
+    pub fn binary_event(&mut self, text: &str, data: &[u8]) -> Event {
         let Self { config, server, who } = self;
         for message in [RawMessage::Text(text), RawMessage::Binary(data)] {
             let decoded = decode_message(Revision::V4, message, config);
             server.shard.handle(who.key, Input::WsMessage(WS, decoded), NOW);
         }
         match server.shard.poll_event() {
-            Some((_, Event::Received(received))) => received,
+            Some((_, SocketEvent::Event(received))) => received,
             other => panic!("no event: {other:?}"),
         }
     }
@@ -121,7 +122,7 @@ impl Side {
     pub fn packets(&self, revision: Revision, body: &[u8], mut with: impl FnMut(&str)) {
         for packet in decode_payload(revision, BodyKind::Text, body, self.config.max_packets) {
             match packet {
-                Ok(Packet::Message(Message::Text(text))) => with(text),
+                Ok(Packet::Message(PacketData::Text(text))) => with(text),
                 other => panic!("no message: {other:?}"),
             }
         }

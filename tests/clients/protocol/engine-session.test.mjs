@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before } from 'node:test'
 import { ask, assertUnknown, each, echoes, parked, poll, Socket, target } from '../support/engine.mjs'
 import { head, Raw } from '../support/bytes.mjs'
-import { Server } from '../support/server.mjs'
+import { isReference, Server } from '../support/server.mjs'
 import { until } from '../support/wait.mjs'
 import { decode, encode } from '../support/wire.mjs'
 
@@ -127,7 +127,8 @@ each('POST', 'broken off ends the session or does not, but nothing of it is take
   await until(async () => {
     const answer = await poller.post(['4b']).catch(() => null)
     if (answer?.status !== 200) return true // The reference ends it.
-    const { body } = await poller.get()
+    const { status, body } = await poller.get()
+    if (status !== 200) return true // It was seen in between.
     assert.deepEqual(decode(version, body), ['4b'])
     return false
   }, 1_500, 'the session to end').catch(() => echoes(poller))
@@ -174,6 +175,8 @@ each('Close by client', 'lets the poll go with a noop', async (version) => {
 each('Close by client', 'without a poll, and by closing the WebSocket', async (version, t) => {
   const poller = await poll(server, version)
   await poller.post(['1'])
+  // A poll that the client sent before may come in after the close packet: ours answers one. The reference has one thread.
+  if (!isReference) assert.deepEqual(decode(version, (await poller.get()).body), ['6'])
   await assertUnknown(poller)
   const socket = await Socket.session(t, server, version)
   socket.ws.close(1000, 'bye')

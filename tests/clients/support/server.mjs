@@ -1,6 +1,7 @@
 // Starts the server under test as a child process and ends it again: the chat, or one of the kinds of the `suite` example.
 // Which build it is, is told by the environment: SANKET_BIN and SANKET_SUITE_BIN are the paths of the binaries (default:
 // the release builds of this workspace); SANKET_TARGET=reference takes the small Node servers beside this file instead.
+// SANKET_DRIVER is the runtime that the suites' servers run on: what the `suite` example takes as `--driver`.
 // Knows nothing of Socket.IO.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -17,6 +18,7 @@ const referenceSuite = [process.execPath, here('reference-suite.mjs')]
 const suite = isReference
   ? referenceSuite
   : [process.env.SANKET_SUITE_BIN ?? here('../../../target/release/examples/suite')]
+const driver = isReference || !process.env.SANKET_DRIVER ? [] : ['--driver', process.env.SANKET_DRIVER]
 
 const START_MS = 10_000
 const STOP_MS = 5_000
@@ -30,7 +32,7 @@ export class Server {
   static start (flags = [], port = 0) { return Server.#spawn(chat, flags, port) }
 
   /** One of the kinds of server that suites talk to: `sio`, `eio`, `sio-client` or `eio-client`. */
-  static startSuite (kind, flags = [], port = 0) { return Server.#spawn([...suite, kind], flags, port) }
+  static startSuite (kind, flags = [], port = 0) { return Server.#spawn([...suite, kind, ...driver], flags, port) }
 
   /** The same on the reference, whatever is under test. */
   static startReference (kind, flags = [], port = 0) { return Server.#spawn([...referenceSuite, kind], flags, port) }

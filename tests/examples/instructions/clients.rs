@@ -1,9 +1,9 @@
-//! A server with clients and a driver that costs nothing: it does at once what the core wants done, and counts nothing,
-//! checks nothing and keeps nothing.
+//! A server with clients, and a driver that carries out the core's outputs at once. The driver does so little that
+//! nearly all counted instructions are the core's.
 
 use sanket::{
-    AckId, Admission, App, Config, Connect, Effects, Emit, Input, Key, NewSession, Nsp, Opening, Output, RawMessage,
-    Reason, Received, RequestId, Response, Revision, Server, Sid, SocketId, Target, Time, WsMessage, decode_message,
+    AckId, Admission, App, Config, ConnectRequest, Effects, Emit, Event, Input, Key, NewSession, Nsp, Opening, Output,
+    RawMessage, Reason, RequestId, Response, Revision, Server, Sid, SocketId, Target, Time, WsMessage, decode_message,
 };
 use std::hint::black_box;
 
@@ -12,13 +12,13 @@ use std::hint::black_box;
 pub(crate) struct Parrot;
 
 impl App for Parrot {
-    fn admit(&mut self, _: SocketId, _: &Connect, _: &mut Effects<'_>) -> Admission {
+    fn admit(&mut self, _: SocketId, _: &ConnectRequest, _: &mut Effects<'_>) -> Admission {
         Admission::Accept
     }
 
-    fn connect(&mut self, _: SocketId, _: &Connect, _: &mut Effects<'_>) {}
+    fn connect(&mut self, _: SocketId, _: &ConnectRequest, _: &mut Effects<'_>) {}
 
-    fn event(&mut self, _: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
+    fn event(&mut self, _: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
         match ack {
             Some(ack) => fx.ack_json(ack, event.args_json(), event.attachments()),
             None => {

@@ -1,4 +1,4 @@
-//! The table of figures in the tree, and what is said of a difference. Knows numbers, not what they are of.
+//! The table of figures in the tree, and the report of differences from it.
 
 use super::{Count, hot};
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! What the core does most, each as often as it takes for the figure to be of the work and not of its beginning.
+//! The most frequent operations of the core. Each is repeated so often that its beginning does not count.
 
 use super::clients::{Client, Site};
 use super::{Count, measure};

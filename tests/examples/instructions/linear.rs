@@ -1,4 +1,5 @@
-//! Whether steps grow with the input, and no faster. Each shape is decoded at one length, twice and four times that.
+//! Tests that steps grow in proportion to the input. Each shape is decoded at a length, at twice and at four times that
+//! length.
 
 use super::{Count, measure};
 use sanket_tests::hostile::{DECODERS, Decoder, counted, random, shapes, wide_open};

@@ -1,14 +1,14 @@
-//! How many instructions the core needs, counted by valgrind's callgrind: of what it does most, compared with the figures in
-//! the tree; and of every decoder over hostile inputs that double, whose steps must double with them. Seconds are nobody's
-//! business here: the counts are the same on a busy machine. `tests/instructions/run` builds and runs it.
+//! Counts the instructions of the core with valgrind's callgrind: of its most frequent operations, compared with the
+//! figures in the tree, and of every decoder with hostile inputs of doubling length, whose steps must double too.
+//! Counts do not depend on the load of the machine, unlike times. `tests/instructions/run` builds and runs this
+//! program.
 //!
-//! Why not gungraun (once iai-callgrind): it wants a runner of the very same version to be installed beside it, keeps its
-//! figures in the build directory instead of the tree, starts valgrind anew for each of several hundred cases, and compares a
-//! case with its own past only, whereas here the steps of one input are compared with those of another. What is left is to
-//! start valgrind once and to read its sums.
+//! It does not use gungraun (once iai-callgrind). That needs a runner of exactly its own version, keeps figures in the
+//! build directory instead of the tree, starts valgrind for each of several hundred cases, and compares a case only
+//! with its own past, not with another input. This program starts valgrind once, and reads its sums.
 //!
-//! This program starts itself under valgrind, which counts what lies within [`measured`] and writes down the sum each time
-//! that returns; the names of what was measured come in the same order over standard output.
+//! The program starts itself under valgrind, which counts what happens inside of [`measured`] and writes the sum
+//! whenever that returns. The names of the cases come in the same order over standard output.
 
 mod clients;
 mod figures;

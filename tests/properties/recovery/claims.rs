@@ -1,4 +1,4 @@
-//! Claims that are not, or not quite, true: whoever makes one is somebody new, and nobody is harmed.
+//! Requests for recovery that are wrong in some way: the client gets a new socket, and no other client is affected.
 
 use crate::{BOTH, calls, come_back, say, say_to, with, world};
 use sanket::{Config, Delivery, Nsp, Protocol, RawMessage, Recovery, Revision, Target};

@@ -1,4 +1,4 @@
-//! What is forgotten: people who are gone for too long or are too many, events that are too old or too much.
+//! Limits of recovery: on the age and number of persisted sessions, and on the age and bytes of events.
 
 use crate::{ROOT, calls, come_back, config, say, say_to, with, world};
 use sanket::{Config, Emit, Nsp, Protocol, Reason, Recovery, Revision, Target};
@@ -110,7 +110,8 @@ fn an_event_larger_than_the_log_is_kept_alone() {
 
 #[test]
 fn of_too_many_the_longest_gone_is_forgotten() {
-    let mut world = World::new(Recorder::default(), config(Recovery { max_absent: 2, ..Recovery::default() }));
+    let mut world =
+        World::new(Recorder::default(), config(Recovery { max_persisted_sessions: 2, ..Recovery::default() }));
     let mut people: [Person; 4] = std::array::from_fn(|_| Person::here(&mut world, Over::WebSocket));
     say(&mut world, 1);
     for person in &mut people {
@@ -138,7 +139,7 @@ fn of_too_many_the_longest_gone_is_forgotten() {
 
 #[test]
 fn whoever_takes_too_much_room_while_away_is_forgotten() {
-    let recovery = Recovery { max_absent_bytes: 4_000, ..Recovery::default() };
+    let recovery = Recovery { max_persisted_bytes: 4_000, ..Recovery::default() };
     let mut world = World::new(Recorder::default(), config(recovery));
     let mut people: [Person; 3] = std::array::from_fn(|_| Person::here(&mut world, Over::WebSocket));
     let who = people.each_mut().map(|person| person.who(&mut world));
@@ -159,7 +160,8 @@ fn whoever_takes_too_much_room_while_away_is_forgotten() {
 
 #[test]
 fn if_nobody_may_be_absent_nobody_comes_back_but_over_a_living_connection() {
-    let mut world = World::new(Recorder::default(), config(Recovery { max_absent: 0, ..Recovery::default() }));
+    let mut world =
+        World::new(Recorder::default(), config(Recovery { max_persisted_sessions: 0, ..Recovery::default() }));
     let mut person = Person::here(&mut world, Over::WebSocket);
     say(&mut world, 1);
     person.lose_line();
@@ -214,7 +216,8 @@ fn what_was_missed_may_fill_half_of_the_queue_and_no_more() {
 /// The figure is there for operators to watch.
 #[test]
 fn the_bytes_of_the_log_are_those_of_the_events_that_are_kept() {
-    let mut world = World::new(Recorder::default(), config(Recovery { window: 10_000, ..Recovery::default() }));
+    let mut world =
+        World::new(Recorder::default(), config(Recovery { max_disconnection_duration: 10_000, ..Recovery::default() }));
     let mut bytes = Vec::new();
     let said = |world: &mut World<Recorder>, text: &str| {
         with(world, |fx| fx.emit(Target::Namespace(ROOT), "said", text));
@@ -273,7 +276,8 @@ fn nobody_is_drowned_by_what_it_missed() {
 /// A whole night of people who come and go, some for ever.
 #[test]
 fn memory_comes_back() {
-    let mut world = World::new(Recorder::default(), config(Recovery { window: 10_000, ..Recovery::default() }));
+    let mut world =
+        World::new(Recorder::default(), config(Recovery { max_disconnection_duration: 10_000, ..Recovery::default() }));
     let nsp = Nsp::new("/a");
     for round in 0..200 {
         let mut person = Person::new(Revision::V4, &["/", "/a"]);

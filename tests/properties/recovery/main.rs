@@ -1,6 +1,6 @@
-//! Connection state recovery: people who come back, what they are told, and what is forgotten. A person remembers what
-//! `socket.io-client` 4 does. `examples` goes through the cases one by one; `schedules` lets anything happen in any
-//! order, and compares what everybody has seen with a model.
+//! Connection state recovery: restored sessions, missed events, and limits. A person remembers what `socket.io-client`
+//! 4 does. The other modules have one case in each test; `schedules` does anything in any order, and compares what the
+//! clients got with a model.
 
 mod claims;
 mod forgetting;

@@ -1,7 +1,7 @@
-//! Coming back in time: after a connection that broke, and while the server still believes in it.
+//! Recovery in time: after a connection that broke, and while the server has not noticed that.
 
 use crate::{BOTH, ROOT, calls, come_back, say, say_to, with, world};
-use sanket::{Earlier, Emit, Nsp, Reason, Revision, Target};
+use sanket::{Emit, Nsp, PreviousSocket, Reason, Revision, Target};
 use sanket_tests::people::{Call, Over, Person};
 
 #[test]
@@ -51,7 +51,7 @@ fn who_comes_back_has_missed_nothing_and_hears_nothing_twice() {
                     assert_eq!(fx.data(was), None);
                 });
                 let told = calls(&mut world);
-                let recover = Call::Recover(who, Earlier { was, connected: hole });
+                let recover = Call::Recover(who, PreviousSocket { socket: was, connected: hole });
                 if hole {
                     assert_eq!(told, [recover], "neither admitted again nor disconnected");
                     assert_eq!(world.end_of(session), Some(Reason::ForcedServerClose), "its connection is closed");
@@ -227,19 +227,20 @@ fn a_question_to_who_is_gone_or_has_been_taken_over_is_not_answered() {
         let was = person.who(&mut world);
         say(&mut world, 1);
         person.listen(&mut world);
-        let ask = with(&mut world, |fx| fx.ask(Target::Socket(was), &Emit::new("q").arg(&7).arg("text"), 60_000));
+        let ask =
+            with(&mut world, |fx| fx.emit_with_ack(Target::Socket(was), &Emit::new("q").arg(&7).arg("text"), 60_000));
         calls(&mut world);
         person.lose(&mut world, hole);
         say(&mut world, 2);
         come_back(&mut world, &mut person, Over::WebSocket);
-        let asked = Call::Asked(ask, vec![was]);
+        let asked = Call::AcksDone(ask, vec![was]);
         assert_eq!(calls(&mut world).iter().filter(|call| **call == asked).count(), 1);
         assert_eq!(person.root().numbers(), [1, 2], "it is not asked again");
         person.say(&mut world, "430[1]");
         assert_eq!(calls(&mut world), []);
         // Who was asked, and heard it, has not moved on in the log.
         let who = person.who(&mut world);
-        with(&mut world, |fx| fx.ask(Target::Socket(who), &Emit::new("q").arg(&8).arg("text"), 60_000));
+        with(&mut world, |fx| fx.emit_with_ack(Target::Socket(who), &Emit::new("q").arg(&8).arg("text"), 60_000));
         person.listen(&mut world);
         person.cut(&mut world);
         come_back(&mut world, &mut person, Over::WebSocket);

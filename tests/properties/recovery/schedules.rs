@@ -1,13 +1,12 @@
-//! Anything in any order: people who speak, move between rooms, are cut off with and without the server's knowledge, lose
-//! what was on its way, and come back over either transport. What each has seen is compared with what a model says that
-//! it must have seen: everything that was said to it, once, in order, as long as it came back in time; and who did not
-//! begins anew, hearing nothing of the time between.
+//! Any schedule: people send, move between rooms, lose their connection with and without the server's knowledge, lose
+//! what was on its way, and reconnect over either transport. What each has got is compared with a model: all events for
+//! it, once and in order, if it was recovered; otherwise none from the time of its absence.
 
 use crate::{ROOT, config, with};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::subsequence;
-use sanket::{Among, Config, Emit, Recovery, SocketId, Target, Time};
+use sanket::{BroadcastOptions, Config, Emit, Recovery, SocketId, Target, Time};
 use sanket_tests::people::{Over, Person, Recorder};
 use sanket_tests::world::World;
 use std::collections::BTreeSet;
@@ -136,7 +135,7 @@ struct Play {
 
 impl Play {
     fn new(config: Config, ample: bool) -> Self {
-        let window = config.recovery.as_ref().map_or(0, |recovery| recovery.window);
+        let window = config.recovery.as_ref().map_or(0, |recovery| recovery.max_disconnection_duration);
         let mut world = World::new(Recorder::default(), config);
         let people: Vec<_> = (0..PEOPLE)
             .map(|n| Person::here(&mut world, if n % 2 == 0 { Over::WebSocket } else { Over::Polling }))
@@ -208,8 +207,8 @@ impl Play {
         let event = Emit::new("said").arg(&number);
         let event = match kind {
             Kind::Kept => event,
-            Kind::Passing(true) => event.arg("text").passing(),
-            Kind::Passing(false) => event.passing(),
+            Kind::Passing(true) => event.arg("text").not_recoverable(),
+            Kind::Passing(false) => event.not_recoverable(),
             Kind::Volatile => event.volatile(),
         };
         match to {
@@ -226,8 +225,8 @@ impl Play {
                 let except_rooms: Vec<&str> =
                     except_rooms.chain(except_ids.iter().map(|who| ids[*who].as_str())).collect();
                 let except: Vec<SocketId> = except.iter().filter_map(|who| sockets[*who]).collect();
-                let among = Among { nsp: ROOT, rooms: &rooms, except_rooms: &except_rooms, except: &except };
-                with(&mut self.world, |fx| fx.send(Target::Among(among), &event));
+                let among = BroadcastOptions { nsp: ROOT, rooms: &rooms, except_rooms: &except_rooms, except: &except };
+                with(&mut self.world, |fx| fx.send(Target::Broadcast(among), &event));
             }
         }
         let meant: BTreeSet<usize> = (0..PEOPLE)
@@ -343,7 +342,7 @@ proptest! {
     #[test]
     fn who_comes_back_in_time_has_missed_nothing(ops in vec(ops(0..2_000), 0..150)) {
         let window = 1_000_000;
-        let mut play = Play::new(config(Recovery { window, ..Recovery::default() }), true);
+        let mut play = Play::new(config(Recovery { max_disconnection_duration: window, ..Recovery::default() }), true);
         for op in &ops {
             play.step(op);
         }
@@ -353,7 +352,7 @@ proptest! {
     /// Some are too late.
     #[test]
     fn who_comes_back_too_late_begins_anew(ops in vec(ops(0..40_000), 0..150)) {
-        let mut play = Play::new(config(Recovery { window: 60_000, ..Recovery::default() }), true);
+        let mut play = Play::new(config(Recovery { max_disconnection_duration: 60_000, ..Recovery::default() }), true);
         for op in &ops {
             play.step(op);
         }
@@ -365,11 +364,11 @@ proptest! {
     fn who_can_not_be_told_everything_is_told_nothing(
         ops in vec(ops(0..10_000), 0..200),
         max_log in 500..20_000usize,
-        max_absent in 0..4usize,
+        max_persisted_sessions in 0..4usize,
         max_rooms in 1..4usize,
         max_queue in 800..5_000usize,
     ) {
-        let recovery = Some(Recovery { window: 60_000, max_log, max_absent, ..Recovery::default() });
+        let recovery = Some(Recovery { max_disconnection_duration: 60_000, max_log, max_persisted_sessions, ..Recovery::default() });
         let config = Config { recovery, max_rooms, max_queue, ..Config::default() };
         let mut play = Play::new(config, false);
         for op in &ops {

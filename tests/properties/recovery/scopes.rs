@@ -1,7 +1,7 @@
-//! Who missed what: what was said to rooms, ids and everybody but some, while it was said.
+//! Which events were missed: those for rooms, ids, and all but some sockets, by the rooms at the time of sending.
 
 use crate::{ROOT, come_back, say, say_to, with, world};
-use sanket::{Among, Config, Emit, Nsp, Recovery, Target};
+use sanket::{BroadcastOptions, Config, Emit, Nsp, Recovery, Target};
 use sanket_tests::people::{Call, Over, Person, Recorder};
 use sanket_tests::world::World;
 
@@ -25,11 +25,11 @@ fn what_was_missed_is_what_was_said_while_it_was_a_member() {
         })
         .expect("it may");
         say_to(&mut world, room, 4);
-        let both = Among { rooms: &["r", "s"], ..Among::of(ROOT) };
-        say_to(&mut world, Target::Among(both), 5);
-        say_to(&mut world, Target::Among(Among { except_rooms: &["s"], ..both }), 6);
+        let both = BroadcastOptions { rooms: &["r", "s"], ..BroadcastOptions::of(ROOT) };
+        say_to(&mut world, Target::Broadcast(both), 5);
+        say_to(&mut world, Target::Broadcast(BroadcastOptions { except_rooms: &["s"], ..both }), 6);
         with(&mut world, |fx| fx.leave(who, "s"));
-        say_to(&mut world, Target::Among(Among { except_rooms: &["s"], ..both }), 7);
+        say_to(&mut world, Target::Broadcast(BroadcastOptions { except_rooms: &["s"], ..both }), 7);
         person.lose(&mut world, hole);
         say_to(&mut world, room, 8);
         say_to(&mut world, Target::Room(ROOT, "s"), 9);
@@ -61,21 +61,21 @@ fn who_was_excepted_is_excepted() {
     let mut people = [Person::here(&mut world, Over::WebSocket), Person::here(&mut world, Over::WebSocket)];
     let [one, two] = [0, 1].map(|n: usize| people[n].who(&mut world));
     let ids = [0, 1].map(|n: usize| people[n].root().id.clone());
-    let all = Among::of(ROOT);
+    let all = BroadcastOptions::of(ROOT);
     say(&mut world, 0);
     for person in &mut people {
         person.listen(&mut world);
     }
     people[0].lose_line();
-    say_to(&mut world, Target::Among(Among { except: &[one], ..all }), 1);
-    say_to(&mut world, Target::Among(Among { except: &[two], ..all }), 2);
-    say_to(&mut world, Target::Among(Among { except_rooms: &[&ids[0]], ..all }), 3);
-    say_to(&mut world, Target::Among(Among { rooms: &[&ids[0], &ids[1]], except: &[two], ..all }), 4);
+    say_to(&mut world, Target::Broadcast(BroadcastOptions { except: &[one], ..all }), 1);
+    say_to(&mut world, Target::Broadcast(BroadcastOptions { except: &[two], ..all }), 2);
+    say_to(&mut world, Target::Broadcast(BroadcastOptions { except_rooms: &[&ids[0]], ..all }), 3);
+    say_to(&mut world, Target::Broadcast(BroadcastOptions { rooms: &[&ids[0], &ids[1]], except: &[two], ..all }), 4);
     say_to(&mut world, Target::Socket(two), 5);
     say_to(&mut world, Target::Socket(one), 6);
     people[1].cut(&mut world);
     // Gone, and known by its id only.
-    say_to(&mut world, Target::Among(Among { except_rooms: &[&ids[1]], ..all }), 7);
+    say_to(&mut world, Target::Broadcast(BroadcastOptions { except_rooms: &[&ids[1]], ..all }), 7);
     say_to(&mut world, Target::Room(ROOT, &ids[1]), 8);
     for person in &mut people {
         come_back(&mut world, person, Over::WebSocket);
@@ -91,8 +91,8 @@ fn who_leaves_is_not_told_later_that_it_has_left() {
     world.apply(|app, _| {
         app.habit = Some(|call, fx| {
             let (Call::Disconnecting(who, ..) | Call::Disconnect(who, ..)) = call else { return };
-            let others = Among { except: &[*who], ..Among::of(ROOT) };
-            fx.send(Target::Among(others), &Emit::new("left").arg(&1));
+            let others = BroadcastOptions { except: &[*who], ..BroadcastOptions::of(ROOT) };
+            fx.send(Target::Broadcast(others), &Emit::new("left").arg(&1));
         });
     });
     let mut person = Person::here(&mut world, Over::WebSocket);
@@ -112,7 +112,7 @@ fn what_passes_is_not_told_again_and_what_comes_with_it_is() {
         let mut world = world();
         let passing = |world: &mut World<Recorder>, number: u64| {
             with(world, |fx| {
-                let event = Emit::new(name).passing();
+                let event = Emit::new(name).not_recoverable();
                 let event = match argument {
                     Some("7") => event.arg(&number).arg(&7),
                     Some(text) => event.arg(&number).arg(text),

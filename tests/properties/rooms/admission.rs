@@ -1,7 +1,7 @@
-//! Admission: at once, later, or never.
+//! Connect requests that are decided on at once, later, or never.
 
 use crate::{calls, with, world};
-use sanket::{Admission, Config, Nsp, Reason, Refusal, Revision, SocketId};
+use sanket::{Admission, Config, ConnectError, Nsp, Reason, Revision, SocketId};
 use sanket_tests::people::{Call, Over, Person, Recorder};
 use sanket_tests::world::World;
 
@@ -27,17 +27,17 @@ fn who_is_let_in_later_is_connected_then() {
     let (mut person, who) = waiting(&mut world);
     assert_eq!(world.server.hub.len(), 1);
     world.advance(10_000);
-    with(&mut world, |fx| fx.admit(who, Admission::Later));
+    with(&mut world, |fx| fx.decide(who, Admission::Later));
     assert_eq!(calls(&mut world), [], "that says nothing");
-    with(&mut world, |fx| fx.admit(who, Admission::Accept));
+    with(&mut world, |fx| fx.decide(who, Admission::Accept));
     person.listen(&mut world);
     assert!(person.place("/later").connected);
     assert_eq!(calls(&mut world), [Call::Connect(who)]);
     assert_eq!(world.server.hub.poll_timeout(), None, "nobody waits any more");
     // Twice, or differently, says nothing.
     with(&mut world, |fx| {
-        fx.admit(who, Admission::Accept);
-        fx.admit(who, Admission::Refuse(Refusal::new("no")));
+        fx.decide(who, Admission::Accept);
+        fx.decide(who, Admission::Refuse(ConnectError::new("no")));
     });
     pass_by(&mut world, &mut person);
     assert_eq!(calls(&mut world), []);
@@ -52,7 +52,7 @@ fn pass_by(world: &mut World<Recorder>, person: &mut Person) {
 fn who_is_refused_later_is_told_and_may_ask_again() {
     let mut world = world();
     let (mut person, who) = waiting(&mut world);
-    with(&mut world, |fx| fx.admit(who, Admission::Refuse(Refusal::new("full").with_data(&7))));
+    with(&mut world, |fx| fx.decide(who, Admission::Refuse(ConnectError::new("full").with_data(&7))));
     person.listen(&mut world);
     assert_eq!(person.place("/later").refused.as_deref(), Some(r#"{"message":"full","data":7}"#));
     assert_eq!(calls(&mut world), []);
@@ -60,7 +60,7 @@ fn who_is_refused_later_is_told_and_may_ask_again() {
     person.say(&mut world, "40/later,");
     let [Call::Admit(again, _)] = calls(&mut world)[..] else { panic!("it has not knocked again") };
     assert!(again != who);
-    with(&mut world, |fx| fx.admit(again, Admission::NoSuchNamespace));
+    with(&mut world, |fx| fx.decide(again, Admission::NoSuchNamespace));
     person.listen(&mut world);
     assert_eq!(person.place("/later").refused.as_deref(), Some(r#"{"message":"Invalid namespace"}"#));
 }
@@ -75,7 +75,7 @@ fn who_is_told_nothing_is_refused_in_time() {
     world.advance(200);
     person.listen(&mut world);
     assert_eq!(person.place("/later").refused.as_deref(), Some(r#"{"message":"Timed out"}"#));
-    with(&mut world, |fx| fx.admit(who, Admission::Accept));
+    with(&mut world, |fx| fx.decide(who, Admission::Accept));
     person.listen(&mut world);
     assert!(!person.place("/later").connected, "too late");
     assert_eq!((world.server.hub.len(), calls(&mut world)), (1, vec![]));
@@ -94,7 +94,7 @@ fn who_is_gone_meanwhile_is_not_let_in() {
         }
         assert_eq!(world.server.hub.poll_timeout(), None, "nobody waits any more");
         calls(&mut world);
-        with(&mut world, |fx| fx.admit(who, Admission::Accept));
+        with(&mut world, |fx| fx.decide(who, Admission::Accept));
         assert_eq!((world.server.hub.len(), calls(&mut world)), (0, vec![]));
         world.assert_silence_ends_everything();
     }
@@ -106,7 +106,7 @@ fn who_is_put_out_while_it_waits_is_not_let_in() {
         let mut world = world();
         let (mut person, who) = waiting(&mut world);
         with(&mut world, |fx| fx.disconnect(who, close));
-        with(&mut world, |fx| fx.admit(who, Admission::Accept));
+        with(&mut world, |fx| fx.decide(who, Admission::Accept));
         person.listen(&mut world);
         assert!(!person.place("/later").connected);
         assert_eq!(person.root().connected, !close, "closing closes everything");
@@ -125,7 +125,7 @@ fn who_speaks_before_it_is_let_in_is_closed() {
     person.say(&mut world, "42/later,[\"x\"]");
     person.listen(&mut world);
     assert_eq!(world.end_of(session), Some(Reason::ForcedClose));
-    with(&mut world, |fx| fx.admit(who, Admission::Accept));
+    with(&mut world, |fx| fx.decide(who, Admission::Accept));
     assert!(world.server.hub.is_empty());
 }
 
@@ -147,7 +147,7 @@ fn coming_and_going_leaves_nothing_behind() {
     let mut world = world();
     for _ in 0..50 {
         let (mut person, who) = waiting(&mut world);
-        with(&mut world, |fx| fx.admit(who, Admission::Accept));
+        with(&mut world, |fx| fx.decide(who, Admission::Accept));
         person.cut(&mut world);
     }
     assert!(world.server.hub.is_empty());

@@ -1,4 +1,4 @@
-//! Ends of sockets, by either side, of one namespace or of all.
+//! Disconnection by either side, from one namespace or from all.
 
 use crate::{calls, hearers, people, with, world};
 use sanket::{Nsp, Reason, Revision, Target};
@@ -137,7 +137,7 @@ fn what_is_said_while_somebody_leaves_reaches_the_others() {
             _ => {}
         });
     });
-    with(&mut world, |fx| fx.join_all(Target::Namespace(ROOT), "r"));
+    with(&mut world, |fx| fx.sockets_join(Target::Namespace(ROOT), "r"));
     people[0].say(&mut world, "41");
     for person in &mut people {
         person.listen(&mut world);

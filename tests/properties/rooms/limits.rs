@@ -1,4 +1,4 @@
-//! Limits of rooms, and of sessions that have joined nothing yet.
+//! Limits on rooms, on sessions, and on unjoined sessions.
 
 use crate::{people, with};
 use sanket::{
@@ -22,7 +22,7 @@ fn rooms_are_limited_in_number_and_length() {
         assert_eq!(fx.join(one, ""), Ok(true));
         assert_eq!(fx.join(one, "c"), Err(JoinError::TooMany));
         assert_eq!(fx.join(one, "1234"), Ok(false), "it is there");
-        assert_eq!(fx.join_all(Target::Namespace(&Nsp::ROOT), "c"), 1);
+        assert_eq!(fx.sockets_join(Target::Namespace(&Nsp::ROOT), "c"), 1);
         assert_eq!(fx.rooms(two), ["c"]);
         assert!(fx.leave(one, ""));
         assert_eq!(fx.join(one, "c"), Ok(true));

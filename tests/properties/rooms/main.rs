@@ -1,8 +1,8 @@
-//! The hub: who is in which room, who hears what, who is let in and who has answered. Each test is named after what it
-//! shows; `model` compares the whole with the obvious slow way to do it.
+//! The hub: rooms, targets, connect requests and acknowledgements. Each test has the name of what it shows. `model`
+//! compares the hub with a simple and slow model.
 
+mod acks;
 mod admission;
-mod asks;
 mod leaving;
 mod limits;
 mod model;

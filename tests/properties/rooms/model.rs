@@ -1,10 +1,10 @@
-//! The hub compared with the obvious slow way to do it: a list of sockets, each with a list of rooms, gone through from
-//! one end to the other for everything.
+//! The hub compared with a simple and slow model: a list of sockets, each with a list of rooms, which is searched from
+//! the beginning for everything.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::subsequence;
-use sanket::{Among, Config, Nsp, Revision, SocketId, Target};
+use sanket::{BroadcastOptions, Config, Nsp, Revision, SocketId, Target};
 use sanket_tests::people::{Call, Over, Person, Recorder};
 use sanket_tests::world::World;
 
@@ -28,7 +28,7 @@ enum To {
     Socket(Place),
     Namespace(usize),
     Room(usize, Name),
-    Among { space: usize, rooms: Vec<Name>, except_rooms: Vec<Name>, except: Vec<usize> },
+    BroadcastOptions { space: usize, rooms: Vec<Name>, except_rooms: Vec<Name>, except: Vec<usize> },
 }
 
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ enum Op {
     Join(To, Name),
     Leave(To, Name),
     PutOut(To, bool),
-    Knock(Place),
+    Connect(Place),
     Go(Place),
     Cut(usize),
     Come(usize, bool),
@@ -57,8 +57,9 @@ fn targets() -> impl Strategy<Value = To> {
         places().prop_map(To::Socket),
         (0..SPACES.len()).prop_map(To::Namespace),
         (0..SPACES.len(), names()).prop_map(|(space, name)| To::Room(space, name)),
-        (0..SPACES.len(), vec(names(), 0..4), vec(names(), 0..3), subsequence(everybody, 0..3))
-            .prop_map(|(space, rooms, except_rooms, except)| To::Among { space, rooms, except_rooms, except }),
+        (0..SPACES.len(), vec(names(), 0..4), vec(names(), 0..3), subsequence(everybody, 0..3)).prop_map(
+            |(space, rooms, except_rooms, except)| To::BroadcastOptions { space, rooms, except_rooms, except }
+        ),
     ]
 }
 
@@ -68,7 +69,7 @@ fn ops() -> impl Strategy<Value = Op> {
         6 => (targets(), names()).prop_map(|(to, name)| Op::Join(to, name)),
         3 => (targets(), names()).prop_map(|(to, name)| Op::Leave(to, name)),
         1 => (targets(), any::<bool>()).prop_map(|(to, close)| Op::PutOut(to, close)),
-        1 => places().prop_map(Op::Knock),
+        1 => places().prop_map(Op::Connect),
         1 => places().prop_map(Op::Go),
         1 => (0..PEOPLE).prop_map(Op::Cut),
         3 => (0..PEOPLE, any::<bool>()).prop_map(|(who, polling)| Op::Come(who, polling)),
@@ -77,7 +78,7 @@ fn ops() -> impl Strategy<Value = Op> {
 
 /// A socket in its namespace.
 #[derive(Debug)]
-struct Seat {
+struct Member {
     place: Place,
     id: String,
     rooms: Vec<String>,
@@ -85,38 +86,38 @@ struct Seat {
 
 /// The slow way.
 #[derive(Debug, Default)]
-struct Model(Vec<Seat>);
+struct Model(Vec<Member>);
 
 impl Model {
     fn meant(&self, to: &To, ids: &Ids) -> Vec<Place> {
-        let is_in = |seat: &Seat, name: &Name| {
-            let name = ids.name(seat.place.1, *name);
-            seat.id == name || seat.rooms.contains(&name)
+        let is_in = |member: &Member, name: &Name| {
+            let name = ids.name(member.place.1, *name);
+            member.id == name || member.rooms.contains(&name)
         };
         let mut meant = Vec::new();
-        for seat in &self.0 {
-            let space = seat.place.1;
+        for member in &self.0 {
+            let space = member.place.1;
             let meets = match to {
-                To::Socket(place) => seat.place == *place,
+                To::Socket(place) => member.place == *place,
                 To::Namespace(only) => space == *only,
-                To::Room(only, name) => space == *only && is_in(seat, name),
-                To::Among { space: only, rooms, except_rooms, except } => {
+                To::Room(only, name) => space == *only && is_in(member, name),
+                To::BroadcastOptions { space: only, rooms, except_rooms, except } => {
                     space == *only
-                        && (rooms.is_empty() || rooms.iter().any(|room| is_in(seat, room)))
-                        && !except_rooms.iter().any(|room| is_in(seat, room))
-                        && !except.contains(&seat.place.0)
+                        && (rooms.is_empty() || rooms.iter().any(|room| is_in(member, room)))
+                        && !except_rooms.iter().any(|room| is_in(member, room))
+                        && !except.contains(&member.place.0)
                 }
             };
             if meets {
-                meant.push(seat.place);
+                meant.push(member.place);
             }
         }
         meant.sort_unstable();
         meant
     }
 
-    fn seat(&mut self, place: Place) -> &mut Seat {
-        self.0.iter_mut().find(|seat| seat.place == place).expect("it is here")
+    fn member(&mut self, place: Place) -> &mut Member {
+        self.0.iter_mut().find(|member| member.place == place).expect("it is here")
     }
 }
 
@@ -170,13 +171,18 @@ impl Play {
                 let name = ids.name(*space, *name);
                 world.apply(|_, fx| work(fx, Target::Room(&spaces[*space], &name)))
             }
-            To::Among { space, rooms, except_rooms, except } => {
+            To::BroadcastOptions { space, rooms, except_rooms, except } => {
                 let (rooms, except_rooms) = (names(*space, rooms), names(*space, except_rooms));
                 let rooms: Vec<&str> = rooms.iter().map(String::as_str).collect();
                 let except_rooms: Vec<&str> = except_rooms.iter().map(String::as_str).collect();
                 let except: Vec<SocketId> = except.iter().filter_map(|who| sockets[*who][*space]).collect();
-                let among = Among { nsp: &spaces[*space], rooms: &rooms, except_rooms: &except_rooms, except: &except };
-                world.apply(|_, fx| work(fx, Target::Among(among)))
+                let among = BroadcastOptions {
+                    nsp: &spaces[*space],
+                    rooms: &rooms,
+                    except_rooms: &except_rooms,
+                    except: &except,
+                };
+                world.apply(|_, fx| work(fx, Target::Broadcast(among)))
             }
         }
     }
@@ -201,28 +207,28 @@ impl Play {
                 let room = self.ids.name(space, *room);
                 let mut refused = 0;
                 for place in self.model.meant(to, &self.ids) {
-                    let seat = self.model.seat(place);
-                    match seat.rooms.contains(&room) {
-                        false if seat.rooms.len() == 3 => refused += 1,
-                        false => seat.rooms.push(room.clone()),
+                    let member = self.model.member(place);
+                    match member.rooms.contains(&room) {
+                        false if member.rooms.len() == 3 => refused += 1,
+                        false => member.rooms.push(room.clone()),
                         true => {}
                     }
                 }
-                assert_eq!(self.with(to, |fx, target| fx.join_all(target, &room)), refused);
+                assert_eq!(self.with(to, |fx, target| fx.sockets_join(target, &room)), refused);
             }
             Op::Leave(to, room) => {
                 let room = self.ids.name(space_of(to), *room);
                 for place in self.model.meant(to, &self.ids) {
-                    self.model.seat(place).rooms.retain(|name| *name != room);
+                    self.model.member(place).rooms.retain(|name| *name != room);
                 }
-                self.with(to, |fx, target| fx.leave_all(target, &room));
+                self.with(to, |fx, target| fx.sockets_leave(target, &room));
             }
             Op::PutOut(to, close) => {
                 let meant = self.model.meant(to, &self.ids);
-                self.model.0.retain(|seat| {
-                    !meant.iter().any(|place| *place == seat.place || *close && place.0 == seat.place.0)
+                self.model.0.retain(|member| {
+                    !meant.iter().any(|place| *place == member.place || *close && place.0 == member.place.0)
                 });
-                self.with(to, |fx, target| fx.disconnect_all(target, *close));
+                self.with(to, |fx, target| fx.disconnect_sockets(target, *close));
                 for person in &mut self.people {
                     person.listen(&mut self.world);
                 }
@@ -232,7 +238,7 @@ impl Play {
                     }
                 }
             }
-            Op::Knock((who, space)) => {
+            Op::Connect((who, space)) => {
                 if self.people[*who].line.is_some() && !self.people[*who].place(SPACES[*space]).connected {
                     self.people[*who].say(&mut self.world, &format!("40{}", prefix(*space)));
                     self.settle(*who);
@@ -242,12 +248,12 @@ impl Play {
                 if self.people[*who].place(SPACES[*space]).connected {
                     self.people[*who].say(&mut self.world, &format!("41{}", prefix(*space)));
                     self.people[*who].places.get_mut(SPACES[*space]).expect("a place").connected = false;
-                    self.model.0.retain(|seat| seat.place != (*who, *space));
+                    self.model.0.retain(|member| member.place != (*who, *space));
                 }
             }
             Op::Cut(who) => {
                 self.people[*who].cut(&mut self.world);
-                self.model.0.retain(|seat| seat.place.0 != *who);
+                self.model.0.retain(|member| member.place.0 != *who);
             }
             Op::Come(who, polling) => {
                 if self.people[*who].line.is_none() {
@@ -274,7 +280,7 @@ impl Play {
             assert_eq!(id, self.people[who].place(&nsp).id, "the client knows its id");
             self.sockets[who][space] = Some(socket);
             self.ids.0[who][space].clone_from(&id);
-            self.model.0.push(Seat { place: (who, space), id, rooms: Vec::new() });
+            self.model.0.push(Member { place: (who, space), id, rooms: Vec::new() });
         }
     }
 
@@ -282,20 +288,20 @@ impl Play {
         self.world.apply(|app, _| app.calls.clear());
         for (space, name) in SPACES.iter().enumerate() {
             let nsp = Nsp::new(name);
-            let here: Vec<&Seat> = self.model.0.iter().filter(|seat| seat.place.1 == space).collect();
-            let mut rooms: Vec<&str> = here.iter().flat_map(|seat| &seat.rooms).map(String::as_str).collect();
+            let here: Vec<&Member> = self.model.0.iter().filter(|member| member.place.1 == space).collect();
+            let mut rooms: Vec<&str> = here.iter().flat_map(|member| &member.rooms).map(String::as_str).collect();
             rooms.sort_unstable();
             rooms.dedup();
             assert_eq!(self.world.server.hub.rooms(&nsp), rooms);
-            for seat in &here {
-                let socket = self.sockets[seat.place.0][space].expect("it has a name");
+            for member in &here {
+                let socket = self.sockets[member.place.0][space].expect("it has a name");
                 let mut rooms: Vec<String> =
                     self.world.apply(|_, fx| fx.rooms(socket).into_iter().map(str::to_owned).collect());
-                let mut wanted = seat.rooms.clone();
+                let mut wanted = member.rooms.clone();
                 rooms.sort_unstable();
                 wanted.sort_unstable();
                 assert_eq!(rooms, wanted);
-                assert!(self.people[seat.place.0].place(name).connected, "hub and client are of one mind");
+                assert!(self.people[member.place.0].place(name).connected, "hub and client are of one mind");
             }
             let n = here.len();
             assert_eq!(self.world.apply(|_, fx| fx.count(&nsp)), n);
@@ -307,7 +313,9 @@ impl Play {
 
 fn space_of(to: &To) -> usize {
     match to {
-        To::Socket((_, space)) | To::Namespace(space) | To::Room(space, _) | To::Among { space, .. } => *space,
+        To::Socket((_, space)) | To::Namespace(space) | To::Room(space, _) | To::BroadcastOptions { space, .. } => {
+            *space
+        }
     }
 }
 

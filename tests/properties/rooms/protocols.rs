@@ -1,11 +1,11 @@
-//! The other two things that a server can speak: Engine.IO alone, and Socket.IO in MessagePack.
+//! The other protocols: Engine.IO alone, and Socket.IO with MessagePack.
 
 use crate::{calls, with};
 use bytes::Bytes;
 use rmp::encode as write;
 use sanket::{
-    Admission, App, BodyKind, Config, Connect, Effects, Emit, Nsp, Protocol, RawMessage, Reason, Refusal, RequestId,
-    Revision, Said, SocketId, Target, WsMessage,
+    Admission, App, BodyKind, Config, ConnectError, ConnectRequest, Effects, Emit, Message, Nsp, Protocol, RawMessage,
+    Reason, RequestId, Revision, SocketId, Target, WsMessage,
 };
 use sanket_tests::people::{Call, Recorder};
 use sanket_tests::world::{Session, World};
@@ -41,9 +41,9 @@ fn engine_io_alone_is_one_socket_and_messages() {
         assert_eq!(
             calls(&mut world),
             [
-                Call::Message(who, Said::Text("hello".into())),
-                Call::Message(who, Said::Text("2[\"no packet\"]".into())),
-                Call::Message(who, Said::Binary(Bytes::from_static(b"\x01\x02"))),
+                Call::Message(who, Message::Text("hello".into())),
+                Call::Message(who, Message::Text("2[\"no packet\"]".into())),
+                Call::Message(who, Message::Binary(Bytes::from_static(b"\x01\x02"))),
             ]
         );
         with(&mut world, |fx| {
@@ -73,11 +73,14 @@ fn engine_io_alone_polls_too() {
     calls(&mut world);
     let post = world.post(session, BodyKind::Text, b"4a\x1ebAQI=\x1e4");
     assert_eq!(world.answer(post).expect("an answer").0, 200);
-    let said: Vec<Said> = calls(&mut world)
+    let said: Vec<Message> = calls(&mut world)
         .into_iter()
         .map(|call| if let Call::Message(_, said) = call { said } else { panic!("{call:?}") })
         .collect();
-    assert_eq!(said, [Said::Text("a".into()), Said::Binary(Bytes::from_static(b"\x01\x02")), Said::Text("".into())]);
+    assert_eq!(
+        said,
+        [Message::Text("a".into()), Message::Binary(Bytes::from_static(b"\x01\x02")), Message::Text("".into())]
+    );
     with(&mut world, |fx| {
         fx.send_binary(Target::Namespace(ROOT), Bytes::from_static(b"\x01\x02"));
         fx.send_text(Target::Namespace(ROOT), "x");
@@ -92,12 +95,12 @@ fn engine_io_alone_polls_too() {
 struct Door(Admission, Option<SocketId>);
 
 impl App for Door {
-    fn admit(&mut self, who: SocketId, _: &Connect, _: &mut Effects<'_>) -> Admission {
+    fn admit(&mut self, who: SocketId, _: &ConnectRequest, _: &mut Effects<'_>) -> Admission {
         self.1 = Some(who);
         self.0.clone()
     }
 
-    fn connect(&mut self, _: SocketId, _: &Connect, _: &mut Effects<'_>) {}
+    fn connect(&mut self, _: SocketId, _: &ConnectRequest, _: &mut Effects<'_>) {}
 
     fn disconnect(&mut self, _: SocketId, _: Reason, _: &mut Effects<'_>) {}
 }
@@ -105,7 +108,7 @@ impl App for Door {
 #[test]
 fn a_refusal_closes_a_session_of_engine_io_alone() {
     for revision in BOTH {
-        for admission in [Admission::Refuse(Refusal::new("no")), Admission::NoSuchNamespace, Admission::Later] {
+        for admission in [Admission::Refuse(ConnectError::new("no")), Admission::NoSuchNamespace, Admission::Later] {
             let config = Config { protocol: Protocol::EngineIo, connect_timeout: 5_000, ..Config::default() };
             let mut world = World::new(Door(admission.clone(), None), config);
             let (session, ws) = world.open_ws(revision).expect("there is room");
@@ -129,7 +132,7 @@ fn engine_io_alone_may_let_in_later() {
     let config = Config { protocol: Protocol::EngineIo, ..Config::default() };
     let mut world = World::new(Door(Admission::Later, None), config);
     let (session, ws) = world.open_ws(Revision::V4).expect("there is room");
-    world.apply(|app, fx| fx.admit(app.1.expect("it has knocked"), Admission::Accept));
+    world.apply(|app, fx| fx.decide(app.1.expect("it has knocked"), Admission::Accept));
     world.apply(|_, fx| fx.send_text(Target::Namespace(ROOT), "x"));
     assert_eq!(world.receive(session, ws, 1_000)[1..], [text("4x")]);
 }
@@ -182,7 +185,7 @@ fn msgpack_from_connect_to_disconnect() {
         let connected = packets(&mut world, session, ws);
         assert_eq!(connected.len(), 1);
         assert!(connected[0].starts_with(b"\x83\xa4type\x00") || connected[0].starts_with(b"\x82\xa4type\x00"));
-        let who = *with(&mut world, |fx| fx.recipients(Target::Namespace(ROOT))).first().expect("it is in");
+        let who = *with(&mut world, |fx| fx.fetch_sockets(Target::Namespace(ROOT))).first().expect("it is in");
         calls(&mut world);
         // An event with something binary in it, which wants an ack.
         send(&mut world, packet(2, "/", Some(7), b"\x92\xa1x\xc4\x02\x01\x02"));
@@ -197,10 +200,10 @@ fn msgpack_from_connect_to_disconnect() {
         });
         assert_eq!(packets(&mut world, session, ws), [packet(2, "/", None, b"\x92\xa1y\xc4\x01\x05")]);
         // And one that wants an answer.
-        let ask = with(&mut world, |fx| fx.ask(Target::Socket(who), &Emit::new("q"), 1_000));
+        let ask = with(&mut world, |fx| fx.emit_with_ack(Target::Socket(who), &Emit::new("q"), 1_000));
         assert_eq!(packets(&mut world, session, ws), [packet(2, "/", Some(0), b"\x91\xa1q")]);
         send(&mut world, packet(3, "/", Some(0), b"\x91\x01"));
-        let wanted = [Call::Answer(ask, who, "[1]".into()), Call::Asked(ask, vec![])];
+        let wanted = [Call::Ack(ask, who, "[1]".into()), Call::AcksDone(ask, vec![])];
         assert_eq!(calls(&mut world), wanted);
         // A refusal, and goodbye.
         send(&mut world, packet(0, "/no", None, UNDEFINED));

@@ -1,7 +1,7 @@
-//! Targets: who is meant by a room, several rooms, a namespace, an id; and that everybody is meant once.
+//! Targets: the sockets of a room, of several rooms, of a namespace, of an id, each once.
 
 use crate::{calls, hearers, people, with, world};
-use sanket::{Among, Nsp, Revision, Target};
+use sanket::{BroadcastOptions, Nsp, Revision, Target};
 use sanket_tests::people::{Call, Over, Person};
 
 const ROOT: &Nsp = &Nsp::ROOT;
@@ -31,11 +31,11 @@ fn a_union_of_rooms_is_everybody_once() {
         (&["nobody"], &[], &[], &[]),
         (&["a"], &["a"], &[], &[]),
     ] {
-        let among = Among { nsp: ROOT, rooms, except_rooms, except };
-        assert_eq!(hearers(&mut world, &mut people, Target::Among(among)), wanted, "{among:?}");
+        let among = BroadcastOptions { nsp: ROOT, rooms, except_rooms, except };
+        assert_eq!(hearers(&mut world, &mut people, Target::Broadcast(among)), wanted, "{among:?}");
         let mut recipients: Vec<_> = wanted.iter().map(|n| who[*n]).collect();
         recipients.sort_unstable();
-        assert_eq!(with(&mut world, |fx| fx.recipients(Target::Among(among))), recipients, "{among:?}");
+        assert_eq!(with(&mut world, |fx| fx.fetch_sockets(Target::Broadcast(among))), recipients, "{among:?}");
     }
     assert_eq!(hearers(&mut world, &mut people, Target::Room(ROOT, "b")), [1, 2]);
     assert_eq!(hearers(&mut world, &mut people, Target::Namespace(ROOT)), [0, 1, 2, 3]);
@@ -67,10 +67,10 @@ fn who_joins_the_room_of_somebody_elses_id_hears_with_it_and_not_instead_of_it()
     let eavesdropper = people[1].who(&mut world);
     with(&mut world, |fx| fx.join(eavesdropper, &id)).expect("it may");
     assert_eq!(hearers(&mut world, &mut people, Target::Room(ROOT, &id)), [0, 1]);
-    let among = Among { rooms: &[&id], ..Among::of(ROOT) };
-    assert_eq!(hearers(&mut world, &mut people, Target::Among(among)), [0, 1]);
-    let others = Among { except_rooms: &[&id], ..Among::of(ROOT) };
-    assert_eq!(hearers(&mut world, &mut people, Target::Among(others)), [2]);
+    let among = BroadcastOptions { rooms: &[&id], ..BroadcastOptions::of(ROOT) };
+    assert_eq!(hearers(&mut world, &mut people, Target::Broadcast(among)), [0, 1]);
+    let others = BroadcastOptions { except_rooms: &[&id], ..BroadcastOptions::of(ROOT) };
+    assert_eq!(hearers(&mut world, &mut people, Target::Broadcast(others)), [2]);
 }
 
 #[test]
@@ -118,8 +118,14 @@ fn joining_leaving_and_putting_out_work_on_targets() {
     let mut people: [_; 4] = people(&mut world);
     let who: Vec<_> = people.iter().map(|person| person.who(&mut world)).collect();
     with(&mut world, |fx| {
-        assert_eq!(fx.join_all(Target::Among(Among { except: &[who[0]], ..Among::of(ROOT) }), "a"), 0);
-        fx.leave_all(Target::Socket(who[3]), "a");
+        assert_eq!(
+            fx.sockets_join(
+                Target::Broadcast(BroadcastOptions { except: &[who[0]], ..BroadcastOptions::of(ROOT) }),
+                "a"
+            ),
+            0
+        );
+        fx.sockets_leave(Target::Socket(who[3]), "a");
         assert_eq!(fx.count(ROOT), 4);
         assert!(fx.leave(who[2], "a") && !fx.leave(who[2], "a"));
         assert_eq!(fx.join(who[2], "a"), Ok(true));
@@ -127,7 +133,7 @@ fn joining_leaving_and_putting_out_work_on_targets() {
     assert_eq!(hearers(&mut world, &mut people, Target::Room(ROOT, "a")), [1, 2]);
     calls(&mut world);
     with(&mut world, |fx| {
-        fx.disconnect_all(Target::Room(ROOT, "a"), false);
+        fx.disconnect_sockets(Target::Room(ROOT, "a"), false);
         assert_eq!(fx.count(ROOT), 4, "it happens when the call returns");
     });
     let gone: Vec<_> = calls(&mut world)

@@ -1,4 +1,4 @@
-//! Binary attachments: whole, owed, too much, too late.
+//! Binary attachments: complete, missing, too large, too late.
 
 use crate::{BOTH, hear, say, socket, text, world};
 use bytes::Bytes;

@@ -1,4 +1,4 @@
-//! Ends from either side, and what still goes out.
+//! The end of a session from either side, and what is still sent.
 
 use crate::{BOTH, hear, packets, poller, post, say, socket, world};
 use sanket::{Ask, Reason, RequestError, Revision, WsEnd};

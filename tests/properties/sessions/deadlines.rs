@@ -1,7 +1,10 @@
-//! Deadlines: what is due comes before what happens at the same moment, and a process that stood still closes nobody for it.
+//! Deadlines: they come before the input of the same moment, and a stall of the process ends no session.
 
 use crate::{hear, packets, post, say, socket, world};
-use sanket::{Ask, Config, Event, Reason, RequestError, Revision, Time, WsEnd};
+use sanket::{
+    Ask, Config, Delivery, Emit, Input, Nsp, Output, RawMessage, Reason, RequestError, Revision, SocketEvent, SocketId,
+    Target, Time, WsEnd, decode_message,
+};
 use sanket_tests::world::{Everything, Session, World};
 
 /// A session of EIO=3 on polling that is silent up to the millisecond before its deadline; the driver's timer for that has
@@ -44,11 +47,26 @@ fn a_handshake_at_the_very_deadline_of_another_session_finds_its_place() {
 fn nothing_is_sent_at_the_very_deadline() {
     let mut world = world();
     let (session, ws) = socket(&mut world, Revision::V3);
-    world.apply(|_, fx| fx.emit(sanket::Target::Namespace(&sanket::Nsp::ROOT), "a", &1));
+    world.apply(|_, fx| fx.emit(Target::Namespace(&Nsp::ROOT), "a", &1));
     world.advance(44_999);
     let mut messages = Vec::new();
     assert!(!world.server.shard.transmit(session.key, ws, 1_000, &mut messages, world.now.after(1)));
     assert!(messages.is_empty() && world.server.shard.is_empty(), "{messages:?}");
+}
+
+#[test]
+fn nothing_is_delivered_at_the_very_deadline() {
+    let mut world = world();
+    let (session, ws) = socket(&mut world, Revision::V3);
+    world.advance(44_999);
+    let frame = Emit::new("a").frame(world.config.protocol, &Nsp::ROOT);
+    let to = SocketId { key: session.key, serial: 0 };
+    let shard = &mut world.server.shard;
+    while shard.poll_output().is_some() {}
+    shard.deliver(&[to], Delivery::Emit(frame), world.now.after(1));
+    let outputs: Vec<_> = std::iter::from_fn(|| shard.poll_output()).map(|(_, output)| output).collect();
+    let [Output::WsClose(closed), Output::Closed(Reason::PingTimeout)] = outputs[..] else { panic!("{outputs:?}") };
+    assert_eq!(closed, ws);
 }
 
 /// The hub hears of what happens in one shard in the order in which it happens.
@@ -61,11 +79,13 @@ fn an_end_comes_before_what_others_do_at_the_same_moment() {
     say(&mut world, other, ws, "2");
     world.advance(24_999);
     let now = world.now.after(1);
-    let message = sanket::decode_message(Revision::V3, sanket::RawMessage::Text("42[\"a\"]"), &world.config);
+    let message = decode_message(Revision::V3, RawMessage::Text("42[\"a\"]"), &world.config);
     let shard = &mut world.server.shard;
-    shard.handle(other.key, sanket::Input::WsMessage(ws, message), now);
+    shard.handle(other.key, Input::WsMessage(ws, message), now);
     let events: Vec<_> = std::iter::from_fn(|| shard.poll_event()).collect();
-    let [(first, Event::Disconnect(Reason::PingTimeout)), (second, _)] = &events[..] else { panic!("{events:?}") };
+    let [(first, SocketEvent::Disconnect(Reason::PingTimeout)), (second, _)] = &events[..] else {
+        panic!("{events:?}")
+    };
     assert_eq!((first.key, second.key), (silent.key, other.key));
 }
 

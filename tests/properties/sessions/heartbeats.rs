@@ -1,4 +1,4 @@
-//! Heartbeats: who beats, how often, and what counts as a sign of life.
+//! Heartbeats: who sends them, how often, and which packets show that a client is alive.
 
 use crate::{await_ping, hear, packets, poller, post, say, socket, world};
 use sanket::{Reason, Revision, Time};

@@ -1,5 +1,5 @@
-//! Conversations: what the protocol says must happen, move by move, in virtual time. Each test is named after the
-//! behaviour; sections are those of the two protocol documents and of the reference's source.
+//! Sessions, step by step in virtual time: what the protocols require. Each test has the name of the behaviour.
+//! Sections are those of the two protocol documents and of the reference's source.
 
 mod attachments;
 mod closing;

@@ -1,4 +1,4 @@
-//! Namespaces, ids, refusals and rooms.
+//! Namespaces, ids, connect errors and rooms.
 
 use crate::{BOTH, hear, say, socket, world};
 use sanket::{Config, Reason, Revision, WsEnd};

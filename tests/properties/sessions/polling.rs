@@ -1,4 +1,4 @@
-//! Requests: polls and POSTs that collide, break off, or are too large.
+//! Requests: polls and POSTs that overlap, break off, or are too large.
 
 use crate::{BOTH, packets, poller, socket, world};
 use sanket::{Batch, BodyKind, Delivery, Emit, Nsp, Outgoing, Reason, Revision, Target};

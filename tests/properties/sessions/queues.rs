@@ -1,4 +1,4 @@
-//! What waits for a client: how much may, in what order it goes, and what is left out.
+//! The queue of a client: its limit, its order, and what is dropped.
 
 use crate::{BOTH, hear, packets, poller, post, say, socket, world};
 use bytes::Bytes;

@@ -1,4 +1,4 @@
-//! From polling to WebSocket, and what can go wrong on the way.
+//! Upgrades from polling to WebSocket, and their failures.
 
 use crate::{BOTH, hear, packets, poller, post, say, world};
 use sanket::{Config, Revision, WsEnd};

@@ -1,4 +1,4 @@
-//! The chat room with people in it: whatever they say, it counts right, and answers everybody who asked.
+//! The chat room with people in it: whatever they send, its counts are right, and it acknowledges what it is asked to.
 
 use crate::script::{Script, tight};
 use crate::world::{Session, World};

@@ -1,5 +1,5 @@
-//! One client's sockets: packets in any order, such as no decoder would let through among them, and deliveries of a hub that
-//! may be wrong about who is there. What must hold is the driver's to say.
+//! The sockets of one client: packets in any order, also such as no decoder returns, and deliveries that may be for
+//! sockets that are gone. `driver` has the checks.
 
 use super::driver::{self, Driver};
 use super::session::someone;
@@ -106,7 +106,7 @@ fn message(script: &mut Script<'_>, what: usize) -> SocketMessage<'static> {
         _ => match n {
             0 => packet(Kind::Disconnect),
             1 => packet(Kind::ConnectError),
-            2 => SocketMessage::Raw(sanket::Message::Text("raw")),
+            2 => SocketMessage::Raw(sanket::PacketData::Text("raw")),
             _ => SocketMessage::Malformed(SocketPacketError::Data),
         },
     }

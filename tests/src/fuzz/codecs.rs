@@ -1,13 +1,13 @@
-//! The codecs: what a peer sends is taken or refused, never more than it is, and what was taken comes back the same when
-//! it is encoded and decoded again.
+//! The codecs: input is accepted or refused, the output is never larger than it may be, and what was accepted is the
+//! same after encoding and decoding.
 
 use super::echo::{self, through};
 use crate::script::Script;
 use bytes::Bytes;
 use sanket::{
-    Ask, Batch, BodyKind, Config, Frame, Handshake, Kind, Message, Method, Outgoing, Packet, PacketError, PayloadError,
-    Protocol, RawMessage, Request, Revision, SocketMessage, SocketPacket, SocketPacketError, WsMessage, decode_binary,
-    decode_body, decode_message, decode_payload, decode_socket_packet, decode_text, jsonp as script_tag,
+    Ask, Batch, BodyKind, Config, Frame, Handshake, Kind, Method, Outgoing, Packet, PacketData, PacketError,
+    PayloadError, Protocol, RawMessage, Request, Revision, SocketMessage, SocketPacket, SocketPacketError, WsMessage,
+    decode_binary, decode_body, decode_message, decode_payload, decode_socket_packet, decode_text, jsonp as script_tag,
 };
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -46,19 +46,19 @@ fn payload(revision: Revision, kind: BodyKind, body: &[u8], base64: bool) -> boo
     }
     let accepted: Result<Vec<_>, PayloadError> = packets.into_iter().collect();
     if let Ok(accepted) = &accepted {
-        come_back(accepted, revision, base64);
+        round_trip(accepted, revision, base64);
     }
     accepted.is_ok()
 }
 
 /// Encodes messages as the server would send them, and decodes them as a client's body.
-fn come_back(packets: &[Packet<Message<'_>>], revision: Revision, base64: bool) {
+fn round_trip(packets: &[Packet<PacketData<'_>>], revision: Revision, base64: bool) {
     let mut outgoing = Vec::new();
-    let mut wanted: Vec<Packet<Message<'_>>> = Vec::new();
+    let mut wanted: Vec<Packet<PacketData<'_>>> = Vec::new();
     for packet in packets {
         outgoing.push(match packet {
-            Packet::Message(Message::Text(text)) => Outgoing::Frame(Frame::new(format!("4{text}"), &[])),
-            Packet::Message(Message::Binary(data)) => Outgoing::Frame(Frame::binary(Bytes::copy_from_slice(data))),
+            Packet::Message(PacketData::Text(text)) => Outgoing::Frame(Frame::new(format!("4{text}"), &[])),
+            Packet::Message(PacketData::Binary(data)) => Outgoing::Frame(Frame::binary(Bytes::copy_from_slice(data))),
             Packet::Close => Outgoing::Close,
             Packet::Ping { probe: false } => Outgoing::Ping,
             Packet::Pong => Outgoing::Pong,
@@ -119,7 +119,7 @@ fn is_base64(text: &str) -> bool {
 pub fn engine_packet(data: &[u8]) {
     for revision in [Revision::V3, Revision::V4] {
         match (decode_binary(revision, data), data.split_first()) {
-            (Ok(Packet::Message(Message::Binary(got))), _) => {
+            (Ok(Packet::Message(PacketData::Binary(got))), _) => {
                 let frame = Frame::binary(Bytes::copy_from_slice(&got));
                 let [WsMessage::Binary(sent)] = &frame.messages(revision).collect::<Vec<_>>()[..] else {
                     panic!("{frame:?} is one message")
@@ -143,7 +143,7 @@ pub fn engine_packet(data: &[u8]) {
         }
     }
     match (decode_text(Revision::V4, text), text.split_at_checked(1)) {
-        (Ok(Packet::Message(Message::Text(got))), Some(("4", rest))) => {
+        (Ok(Packet::Message(PacketData::Text(got))), Some(("4", rest))) => {
             assert_eq!(got, rest);
             let frame = Frame::new(text.to_owned(), &[]);
             assert_eq!(frame.text(Revision::V3), frame.text(Revision::V4));
@@ -156,7 +156,7 @@ pub fn engine_packet(data: &[u8]) {
         | (Ok(Packet::Pong), Some(("3", _)))
         | (Ok(Packet::Upgrade), Some(("5", _)))
         | (Ok(Packet::Noop), Some(("6", _))) => {}
-        (Ok(Packet::Message(Message::Binary(_))) | Err(PacketError::Base64), Some(("b", _))) => {}
+        (Ok(Packet::Message(PacketData::Binary(_))) | Err(PacketError::Base64), Some(("b", _))) => {}
         (Err(PacketError::Empty), _) => assert_eq!(text, ""),
         (Err(PacketError::UnknownType), _) => assert!(!text.starts_with(|c| ('0'..='6').contains(&c)), "{text}"),
         (other, _) => panic!("{other:?} of {text}"),

@@ -1,11 +1,11 @@
-//! A packet's way through a server, in by one client and out again to the same: the only way to the encoders of Socket.IO
-//! packets that an application has.
+//! A packet through a server and back to the same client: the only way to the encoders of Socket.IO packets in the
+//! public API.
 
 use bytes::Bytes;
 use sanket::{
-    AckId, Admission, App, AskId, Config, Connect, Effects, Emit, Input, Kind, NewSession, Opening, Output, Packet,
-    Protocol, RawMessage, Reason, Received, RequestId, Revision, Server, Sid, SocketId, SocketMessage, SocketPacket,
-    Target, Time, WsMessage, decode_message,
+    AckId, Admission, App, BroadcastAckId, Config, ConnectRequest, Effects, Emit, Event, Input, Kind, NewSession,
+    Opening, Output, Packet, Protocol, RawMessage, Reason, RequestId, Revision, Server, Sid, SocketId, SocketMessage,
+    SocketPacket, Target, Time, WsMessage, decode_message,
 };
 use std::borrow::Cow;
 
@@ -101,20 +101,20 @@ impl Echo {
 }
 
 impl App for Echo {
-    fn admit(&mut self, _: SocketId, _: &Connect, _: &mut Effects<'_>) -> Admission {
+    fn admit(&mut self, _: SocketId, _: &ConnectRequest, _: &mut Effects<'_>) -> Admission {
         Admission::Accept
     }
 
-    fn connect(&mut self, who: SocketId, connect: &Connect, fx: &mut Effects<'_>) {
-        fx.ask(Target::Socket(who), &Emit::new("ask"), 1_000);
+    fn connect(&mut self, who: SocketId, connect: &ConnectRequest, fx: &mut Effects<'_>) {
+        fx.emit_with_ack(Target::Socket(who), &Emit::new("ask"), 1_000);
         Self::echo(who, &connect.auth, &connect.attachments, fx);
     }
 
-    fn event(&mut self, who: SocketId, event: &Received, _: Option<AckId>, fx: &mut Effects<'_>) {
+    fn event(&mut self, who: SocketId, event: &Event, _: Option<AckId>, fx: &mut Effects<'_>) {
         Self::echo(who, event.json(), event.attachments(), fx);
     }
 
-    fn answer(&mut self, _: AskId, who: SocketId, answer: &Received, fx: &mut Effects<'_>) {
+    fn ack(&mut self, _: BroadcastAckId, who: SocketId, answer: &Event, fx: &mut Effects<'_>) {
         Self::echo(who, answer.json(), answer.attachments(), fx);
     }
 

@@ -1,6 +1,6 @@
-//! The bodies of the fuzz targets. Each takes any bytes and panics if something does not hold; the targets in `fuzz/` are
-//! one line each, and the seeds replay as tests. The codecs' bodies take what a peer sends, the machines' a script of
-//! operations ([`Script`](crate::script::Script)).
+//! The bodies of the fuzz targets. Each takes any bytes, and panics if a check fails. The targets in `fuzz/` have one
+//! line each, and the seeds are replayed as tests. The bodies of the codecs take what a peer sends, those of the state
+//! machines a script of operations ([`Script`](crate::script::Script)).
 
 mod chat;
 mod client;

@@ -1,7 +1,7 @@
-//! One client's session: requests, WebSockets and deadlines in any order, some of them twice, late, or for a client that is
-//! gone. What must hold is the driver's to say.
+//! The session of one client: requests, WebSockets and deadlines in any order, also repeated, late, or for a client
+//! that is gone. `driver` has the checks.
 
-use super::driver::{self, Door, Driver};
+use super::driver::{self, Driver, Status};
 use crate::script::Script;
 use sanket::{
     Ask, BodyKind, Config, Delivery, Frame, Input, Protocol, RawMessage, Reason, Revision, SocketId, WsEnd,
@@ -107,7 +107,7 @@ fn step(script: &mut Script<'_>, driver: &mut Driver) {
         },
         20 => driver.route(0, [Ask::Poll, Ask::Post, Ask::Upgrade, Ask::Nonsense][script.below(4)]),
         21 => driver.shut_down(script.below(16) == 0),
-        22 => admit(script, driver),
+        22 => decide(script, driver),
         _ => {
             if let Some(to) = someone(script, driver) {
                 let flags = script.byte();
@@ -124,7 +124,7 @@ fn post(script: &mut Script<'_>, driver: &mut Driver, n: usize) {
 }
 
 /// What a hub says of sockets: first of all that they are in.
-fn admit(script: &mut Script<'_>, driver: &mut Driver) {
+fn decide(script: &mut Script<'_>, driver: &mut Driver) {
     let Some(to) = someone(script, driver) else { return };
     let delivery = match script.below(8) {
         0 => Delivery::Refuse(Frame::new("44{}".into(), &[])),
@@ -139,9 +139,9 @@ fn admit(script: &mut Script<'_>, driver: &mut Driver) {
 
 /// One of the client's sockets; those who knock come first.
 pub(super) fn someone(script: &mut Script<'_>, driver: &Driver) -> Option<SocketId> {
-    let knocking = driver.sockets.iter().filter(|(_, socket)| socket.door == Door::Knocking);
-    let others = driver.sockets.iter().filter(|(_, socket)| socket.door != Door::Knocking).rev();
-    let all: Vec<SocketId> = knocking.chain(others).map(|(who, _)| *who).collect();
+    let requested = driver.sockets.iter().filter(|(_, socket)| socket.status == Status::Requested);
+    let others = driver.sockets.iter().filter(|(_, socket)| socket.status != Status::Requested).rev();
+    let all: Vec<SocketId> = requested.chain(others).map(|(who, _)| *who).collect();
     (!all.is_empty()).then(|| all[script.below(4) % all.len()])
 }
 

@@ -1,4 +1,4 @@
-//! Shapes made by chance, of pieces that mean something to the decoder. The chance is the caller's, from a seed.
+//! Random inputs of tokens that mean something to the decoder. The random numbers are the caller's, from a seed.
 
 use super::shapes::{HEAD, SKIPPED, Shape};
 use std::borrow::Cow;

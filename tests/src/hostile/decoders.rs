@@ -1,4 +1,4 @@
-//! The decoders. What they make of the bytes is held until all of it is there, and dropped.
+//! The decoders. Their results are held until everything is decoded, and dropped then.
 
 use sanket::{
     BodyKind, Config, Method, Protocol, RawMessage, Request, Revision, decode_binary, decode_body, decode_message,

@@ -1,5 +1,5 @@
-//! Every decoder under one name and one signature ([`DECODERS`]), and inputs that were made to be dear ([`shapes`]): for
-//! the tests that count what decoding costs in memory and in steps. Knows only the core's public API, and judges nothing.
+//! Every decoder with the same signature ([`DECODERS`]), and inputs that are made to be expensive ([`shapes`]), for the
+//! tests that count the memory and the steps of decoding. Uses only the core's public API.
 
 mod chance;
 mod decoders;

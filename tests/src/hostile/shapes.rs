@@ -1,5 +1,5 @@
-//! Inputs of any length that a decoder might find dear: a beginning, something many times, what closes it as many times,
-//! and an end. Some are taken, some are refused, and of those some only at their last byte.
+//! Inputs of any length that a decoder might find expensive: a beginning, something repeated, its closing repeated as
+//! often, and an end. Some are accepted, some are refused, and of those some only at their last byte.
 
 use std::borrow::Cow;
 

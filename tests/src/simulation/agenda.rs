@@ -1,5 +1,5 @@
-//! What is going to happen, in order. Of two things at the same moment the one that was planned first happens first, so that
-//! nothing is left to chance.
+//! What is going to happen, in order of time. Of two things at the same moment, the one that was added first comes
+//! first, so that runs are repeatable.
 
 use sanket::{RequestId, Response, Time};
 use std::cmp::Ordering;

@@ -1,6 +1,6 @@
-//! A whole server and its clients in virtual time, around the very types that production runs. One seed decides everything:
-//! who comes over which transport, what they say, how long the network takes, whose connection it cuts, and whether the server
-//! hears of it. What must hold is checked at every step, and the trace comes down to one number.
+//! A server and its clients in virtual time, with the types that production runs. One seed determines everything: who
+//! connects over which transport, what they send, how long the network takes, which connections it breaks, and whether
+//! the server notices. Everything is checked at every step, and the trace is reduced to one number.
 //!
 //! ```text
 //! run ── agenda: what happens when ── person: what a client knows and does

@@ -1,4 +1,5 @@
-//! What one person's client knows and does with what it reads. As small as can be: there may be a million of them.
+//! What the client of one person knows, and how it reacts to what it reads. Small, because there may be a million of
+//! them.
 
 use super::agenda::Words;
 use sanket::{Key, RequestId, Revision, Time};

@@ -1,7 +1,7 @@
-//! The application of the simulation: people in rooms of a hundred. Each message is numbered in its room, so that whoever
-//! hears it knows whether one is missing.
+//! The application of the simulation: rooms of a hundred people. Each message has a number in its room, so that a
+//! person that gets it knows whether one is missing.
 
-use sanket::{AckId, App, Connect, Earlier, Effects, Emit, Nsp, Reason, Received, SocketId, Target};
+use sanket::{AckId, App, ConnectRequest, Effects, Emit, Event, Nsp, PreviousSocket, Reason, SocketId, Target};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
@@ -14,17 +14,17 @@ pub(crate) struct Talk {
 }
 
 impl App for Talk {
-    fn connect(&mut self, _: SocketId, _: &Connect, _: &mut Effects<'_>) {
+    fn connect(&mut self, _: SocketId, _: &ConnectRequest, _: &mut Effects<'_>) {
         self.people += 1;
     }
 
-    fn recover(&mut self, _: SocketId, earlier: Earlier, _: &Connect, _: &mut Effects<'_>) {
+    fn recover(&mut self, _: SocketId, earlier: PreviousSocket, _: &ConnectRequest, _: &mut Effects<'_>) {
         self.recovered += 1;
         self.taken_over += u64::from(earlier.connected);
         self.people += usize::from(!earlier.connected);
     }
 
-    fn event(&mut self, who: SocketId, event: &Received, _: Option<AckId>, fx: &mut Effects<'_>) {
+    fn event(&mut self, who: SocketId, event: &Event, _: Option<AckId>, fx: &mut Effects<'_>) {
         let room = event.first_arg().unwrap_or_default();
         let number: u32 = room.parse().unwrap_or_default();
         match &*event.name() {

@@ -164,6 +164,28 @@ impl Responder {
         Writer { line: self.line.clone(), ticket, is_ended: false }
     }
 
+    /// Responds 101, after which the connection is the application's: what is read from the [`Body`] is all that comes, and
+    /// what is written to the [`Writer`] is sent as it is. Nothing, and a 400 for the client, if the request is no upgrade request or
+    /// has a body that was not read.
+    #[must_use]
+    pub fn switch(mut self, response: &Response) -> Option<(Body, Writer)> {
+        self.is_used = true;
+        let ticket = self.ticket;
+        let shared = self.line.shared.clone();
+        let inner = self.line.inner.clone();
+        let switched = self.line.enter(|state, now| {
+            let switched = state.connection.tunnel(ticket, response, now);
+            if switched {
+                inner.leave_http(state, &shared);
+            }
+            switched
+        });
+        switched.then(|| {
+            let body = Body { line: self.line.clone(), ticket };
+            (body, Writer { line: self.line.clone(), ticket, is_ended: false })
+        })
+    }
+
     /// Ready when the client has gone, and nobody waits for a response any more.
     pub fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         poll_gone(&self.line, self.ticket, cx)

@@ -3,34 +3,64 @@
 
 use super::line::Inner;
 use crate::sync::lock;
-use sanket::Time;
+use sanket::{Grace, Time};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 
 #[derive(Debug, Default)]
-pub(crate) struct Deadlines {
+pub(crate) struct Deadlines(Mutex<Table>);
+
+/// A look that was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look((Time, u64));
+
+impl Look {
+    pub(crate) fn at(self) -> Time {
+        self.0.0
+    }
+}
+
+#[derive(Debug, Default)]
+struct Table {
     /// By time, and by a number, since several may want the same moment.
-    table: Mutex<(BTreeMap<(Time, u64), Weak<Inner>>, u64)>,
+    looks: BTreeMap<(Time, u64), Weak<Inner>>,
+    number: u64,
+    grace: Grace,
 }
 
 impl Deadlines {
     /// Asks for a look at `line` at `at`.
-    pub(crate) fn arm(&self, at: Time, line: &Arc<Inner>) {
-        let mut table = lock(&self.table);
-        let (table, number) = &mut *table;
-        *number += 1;
-        table.insert((at, *number), Arc::downgrade(line));
+    pub(crate) fn arm(&self, at: Time, line: &Arc<Inner>) -> Look {
+        let mut table = lock(&self.0);
+        table.number += 1;
+        let key = (at, table.number);
+        table.looks.insert(key, Arc::downgrade(line));
+        Look(key)
+    }
+
+    /// Takes back what was asked for.
+    pub(crate) fn disarm(&self, look: Look) {
+        lock(&self.0).looks.remove(&look.0);
     }
 
     /// When there is something to look at next.
     pub(crate) fn next(&self) -> Option<Time> {
-        lock(&self.table).0.first_key_value().map(|((at, _), _)| *at)
+        let table = lock(&self.0);
+        table.looks.first_key_value().map(|((at, _), _)| table.grace.judged(*at))
+    }
+
+    /// The host was called at `now`, and had asked for `asked`.
+    pub(crate) fn notice(&self, asked: Option<Time>, now: Time) {
+        lock(&self.0).grace.notice(asked, now);
     }
 
     /// A connection that is to be looked at by `now`.
     pub(crate) fn take(&self, now: Time) -> Option<Option<Arc<Inner>>> {
-        let mut table = lock(&self.table);
-        let first = table.0.first_entry()?;
+        let mut table = lock(&self.0);
+        if table.grace.holds(now) {
+            return None;
+        }
+        let first = table.looks.first_entry()?;
         (first.key().0 <= now).then(|| first.remove().upgrade())
     }
 }

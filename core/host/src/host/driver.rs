@@ -3,6 +3,7 @@
 use super::application::Request;
 use sanket::Time;
 use std::io;
+use std::sync::Arc;
 
 /// The write half of one connection, as the host sees it.
 ///
@@ -61,8 +62,35 @@ pub trait Driver: Send + Sync + 'static {
         request.not_found();
     }
 
+    /// The application has panicked: all sessions are closed, and there is nothing to be done but to end. The default does
+    /// nothing; [`Host::has_failed`](super::Host::has_failed) says so, too.
+    fn failed(&self) {}
+
     /// Runs something that takes a few milliseconds, elsewhere if possible. The default runs it here.
     fn run(&self, job: Job) {
         job();
+    }
+}
+
+/// A driver that is shared: with the task that sleeps, for one.
+impl<D: Driver> Driver for Arc<D> {
+    fn now(&self) -> Time {
+        (**self).now()
+    }
+
+    fn wake(&self) {
+        (**self).wake();
+    }
+
+    fn request(&self, request: Request) {
+        (**self).request(request);
+    }
+
+    fn failed(&self) {
+        (**self).failed();
+    }
+
+    fn run(&self, job: Job) {
+        (**self).run(job);
     }
 }

@@ -112,8 +112,9 @@ impl Exchange {
 }
 
 impl Inner {
-    /// Has the connection go on, and sees to what it brings.
-    pub(super) fn advance(self: &Arc<Self>, state: &mut State, turn: &mut Turn<'_>) {
+    /// Has the connection go on, and sees to what it brings, until there is no more, or it speaks WebSocket; whether it does from
+    /// now on.
+    pub(super) fn advance(self: &Arc<Self>, state: &mut State, turn: &mut Turn<'_>) -> bool {
         let (mut messages, mut bytes) = (Messages::new(), 0);
         while !state.is_paused {
             let event = state.connection.poll(turn.now, |head, ticket| self.read(turn, head, ticket));
@@ -137,10 +138,14 @@ impl Inner {
                         turn.shared.count_websocket(-1);
                     }
                 }
-                Event::Request(begun) => self.begin(state, turn, begun),
+                Event::Request(begun) => {
+                    self.begin(state, turn, begun);
+                    if matches!(state.exchange, Exchange::WebSocket { .. }) {
+                        return true;
+                    }
+                }
                 Event::Refused { ticket, refusal, origin, host, .. } => {
-                    let policy =
-                        ResponsePolicy::for_refusal(origin.as_deref(), host.as_deref(), &turn.shared.options);
+                    let policy = ResponsePolicy::for_refusal(origin.as_deref(), host.as_deref(), &turn.shared.options);
                     let mut response = refusal.response();
                     policy.apply(&mut response);
                     log::debug!("{:?}: {} {}", self.peer.address, refusal.status, refusal.message);
@@ -160,6 +165,7 @@ impl Inner {
             }
         }
         self.hand_on(state, turn, &mut messages);
+        false
     }
 
     fn read(&self, turn: &Turn<'_>, head: &http::Head<'_>, ticket: Ticket) -> Begun {
@@ -188,7 +194,7 @@ impl Inner {
                 let line = Arc::new(Line::borrowed(turn.shared.clone(), self.clone()));
                 turn.push(Work::Request(Box::new(application::Request {
                     head: *head,
-                    peer: self.peer.clone(),
+                    peer: self.peer,
                     body: Body { line: line.clone(), ticket },
                     responder: Responder { line, ticket, is_used: false },
                 })));
@@ -366,15 +372,13 @@ impl Inner {
         let shared = turn.shared;
         let waiter = Waiter::Line(self.clone());
         match transport {
-            OpenTransport::Polling { base64 } => {
-                match shared.open_polling(turn, waiter, revision, base64, handshake) {
-                    Ok(Opened { sid, key, id }) => {
-                        let greeting = Some(Box::new((sid, welcome)));
-                        state.exchange = Exchange::Waiting(Waiting { ticket, key, id, policy, greeting });
-                    }
-                    Err(error) => self.refuse(state, turn, ticket, error, &policy, url),
+            OpenTransport::Polling { base64 } => match shared.open_polling(turn, waiter, revision, base64, handshake) {
+                Ok(Opened { sid, key, id }) => {
+                    let greeting = Some(Box::new((sid, welcome)));
+                    state.exchange = Exchange::Waiting(Waiting { ticket, key, id, policy, greeting });
                 }
-            }
+                Err(error) => self.refuse(state, turn, ticket, error, &policy, url),
+            },
             OpenTransport::WebSocket(accept) => {
                 self.open_websocket(state, turn, ticket, accept, (revision, handshake), welcome, policy, url);
             }
@@ -427,6 +431,7 @@ impl Inner {
     /// The connection is a session's WebSocket from now on.
     fn opened(&self, state: &mut State, turn: &Turn<'_>, key: Key, id: RequestId, revision: Revision) {
         state.exchange = Exchange::WebSocket { key, id, revision };
+        state.is_ready = true;
         self.leave_http(state, turn.shared);
         turn.shared.count_websocket(1);
     }

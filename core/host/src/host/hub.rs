@@ -4,9 +4,10 @@
 
 use super::Shared;
 use super::combining::Combining;
+use super::shards::Cell;
 use super::turn::Turn;
 use crate::sync::lock;
-use sanket::{App, Delivery, Effects, Hub, Recipients, Event as SocketEvent, SocketId, Time};
+use sanket::{App, Delivery, Effects, Hub, Recipients, SocketEvent, SocketId, Time};
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -130,7 +131,8 @@ impl<A: App> Room<A> {
         deliveries.extend(std::iter::from_fn(|| hub.poll_delivery()).map(|(to, delivery)| (to, Some(delivery))));
         deliver(shared, deliveries, turn);
         deliveries.clear();
-        if events.iter().any(|events| !events.is_empty()) {
+        // Shards that were not looked into, because there were events left, may have more.
+        if events.iter().any(|events| !events.is_empty()) || shared.cells.iter().any(Cell::has_events) {
             self.inside.want();
         }
         let alarm = hub.poll_timeout().unwrap_or(Time::NEVER);

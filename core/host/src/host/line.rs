@@ -4,6 +4,7 @@
 use super::Shared;
 use super::application::Wakers;
 use super::combining::Combining;
+use super::deadlines::Look;
 use super::driver::{Interest, Socket};
 use super::exchange::Exchange;
 use super::limiter::Permit;
@@ -55,9 +56,11 @@ pub(super) struct State {
     pub(super) is_paused: bool,
     permit: Permit,
     /// When the host looks at it next.
-    armed: Time,
+    look: Option<Look>,
     /// The socket took less than there was.
     is_blocked: bool,
+    /// The socket takes nothing any more: what is to be written is dropped, until reading finds the end.
+    is_broken: bool,
 }
 
 impl State {
@@ -100,8 +103,9 @@ impl Line {
             is_ready: false,
             is_paused: false,
             permit,
-            armed: Time::NEVER,
+            look: None,
             is_blocked: false,
+            is_broken: false,
         };
         let inner = Inner {
             socket,
@@ -157,7 +161,10 @@ impl Drop for Line {
         self.inner.is_gone.store(true, Ordering::Release);
         self.inner.enter(&mut turn, false, |state, turn| state.connection.end_of_stream(turn.now));
         self.shared.forget_line(&self.inner);
-        self.inner.state.with(|state| self.shared.limiter.release(&std::mem::replace(&mut state.permit, Permit::Foreign)));
+        self.inner.state.with(|state| {
+            state.look.take().into_iter().for_each(|look| self.shared.deadlines.disarm(look));
+            self.shared.limiter.release(&std::mem::replace(&mut state.permit, Permit::Foreign));
+        });
     }
 }
 
@@ -220,37 +227,44 @@ impl Inner {
     /// Advances the connection and writes, again and again while that makes a difference.
     fn go_on(self: &Arc<Self>, state: &mut State, turn: &mut Turn<'_>, wakes: bool) {
         for _ in 0..ADVANCES {
-            self.advance(state, turn);
-            if !self.write(state, turn) {
+            // A session's first packet goes before whatever its client has sent behind the handshake.
+            if state.is_ready && !state.is_blocked {
+                self.transmit(state, turn);
+            }
+            let has_opened = self.advance(state, turn);
+            if !self.write(state, turn) && !has_opened {
                 break;
             }
-        }
-        if state.is_ready && !state.is_blocked {
-            self.transmit(state, turn);
         }
         self.settle(state, turn, wakes);
     }
 
     /// Writes what there is, as far as the socket takes it. Returns whether it took something.
     fn write(&self, state: &mut State, turn: &mut Turn<'_>) -> bool {
-        let mut wrote = false;
+        let (mut wrote, mut has_told) = (false, false);
         while !state.is_blocked {
             let bytes = state.connection.transmit();
             if bytes.is_empty() {
                 break;
             }
-            match self.socket.try_write(bytes, state.connection.ends_after_transmit()) {
+            let written = match state.is_broken {
+                true => Ok(bytes.len()),
+                false => self.socket.try_write(bytes, state.connection.ends_after_transmit()),
+            };
+            match written {
                 Ok(n) => {
                     state.is_blocked = n < bytes.len() && n == 0;
                     state.connection.transmitted(n, turn.now);
                     wrote = true;
                 }
+                // It may take more before the driver knows that this is waited for: so it is asked once more when it does.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && !has_told => {
+                    has_told = true;
+                    self.interest.fetch_or(Interest { write: true, ..Interest::default() }.to_bits(), Ordering::SeqCst);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => state.is_blocked = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => {
-                    state.connection.end_of_stream(turn.now);
-                    return true;
-                }
+                Err(_) => state.is_broken = true,
             }
         }
         wrote
@@ -261,10 +275,10 @@ impl Inner {
         state.connection.swap_buffer(&mut turn.room.bytes);
         let due = [state.connection.poll_timeout(), state.exchange.poll_timeout()].into_iter().flatten().min();
         if let Some(due) = due
-            && due < state.armed
+            && state.look.is_none_or(|look| due < look.at())
         {
-            state.armed = due;
-            turn.shared.arm_line(due, self);
+            let earlier = state.look.replace(turn.shared.arm_line(due, self));
+            earlier.into_iter().for_each(|look| turn.shared.deadlines.disarm(look));
         }
         let interest = state.interest();
         let bits = interest.to_bits();
@@ -279,7 +293,7 @@ impl Inner {
     /// It is time to look at the connection.
     pub(super) fn handle_timeout(self: &Arc<Self>, turn: &mut Turn<'_>) {
         self.enter(turn, true, |state, turn| {
-            state.armed = Time::NEVER;
+            state.look = None;
             state.connection.handle_timeout(turn.now);
             self.handle_exchange_timeout(state, turn);
         });

@@ -36,7 +36,7 @@ use crate::http::{Connection, HttpConfig, Refusal};
 use crate::request::{Peer, RequestHead, RequestOptions};
 use crate::sync::lock;
 use ::http::StatusCode;
-use deadlines::Deadlines;
+use deadlines::{Deadlines, Look};
 use entropy::Entropy;
 use hub::{Pump, Room};
 use limiter::{Limiter, Permit};
@@ -116,8 +116,12 @@ pub(crate) struct Shared {
     alarm: AtomicU64,
     /// A turn has left something to be done.
     left_over: AtomicBool,
+    /// Sessions are closed, and no more are opened.
+    winding_down: AtomicBool,
     /// New connections are not taken.
     draining: AtomicBool,
+    /// When connections that speak HTTP are cut, in milliseconds.
+    cut_at: AtomicU64,
     /// The application has panicked, or was dropped.
     ended: AtomicBool,
     failed: AtomicBool,
@@ -151,7 +155,9 @@ impl<A: App + Send + 'static> Host<A> {
             websockets: AtomicUsize::new(0),
             alarm: AtomicU64::new(u64::MAX),
             left_over: AtomicBool::new(false),
+            winding_down: AtomicBool::new(false),
             draining: AtomicBool::new(false),
+            cut_at: AtomicU64::new(u64::MAX),
             ended: AtomicBool::new(false),
             failed: AtomicBool::new(false),
         };
@@ -184,15 +190,16 @@ impl<A> Host<A> {
     pub fn accept(&self, peer: Peer, socket: Arc<dyn Socket>) -> Option<Line> {
         let shared = &self.shared;
         let permit = shared.limiter.admit(peer.address)?;
-        let is_refused = matches!(permit, Permit::Refused);
-        let connection = Connection::new(shared.http.clone(), shared.driver.now());
-        let line = shared.line(peer, socket, permit, connection);
-        let refuses = is_refused || shared.draining.load(Ordering::Acquire);
-        line.enter(|state, _| {
-            if refuses {
-                state.connection.reject(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many connections"));
+        let refuses = matches!(permit, Permit::Refused) || shared.draining.load(Ordering::Acquire);
+        let (http, now) = (shared.http.clone(), shared.driver.now());
+        let connection = match refuses {
+            true => {
+                Connection::refused(http, Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many connections"), now)
             }
-        });
+            false => Connection::new(http, now),
+        };
+        let line = shared.line(peer, socket, permit, connection);
+        line.enter(|_, _| ());
         Some(line)
     }
 
@@ -260,18 +267,39 @@ impl<A> Host<A> {
         self.shared.close_sessions(&mut self.shared.turn());
     }
 
-    /// Closes connections that are idle, and the others when their requests are answered. WebSockets are left alone: they end
-    /// with their sessions. New connections are told that there is no room.
+    /// Closes connections that are idle, and the others when their requests are answered, at the latest after
+    /// [`HttpConfig::drain_deadline`]. WebSockets are left alone: they end with their sessions. New connections are told that
+    /// there is no room.
     pub fn drain(&self) {
         self.shared.draining.store(true, Ordering::Release);
         let mut turn = self.shared.turn();
+        let cut_at = turn.now.after(self.shared.http.drain_deadline);
+        self.shared.cut_at.store(cut_at.as_millis(), Ordering::Release);
+        self.shared.due(cut_at);
         self.shared.all_lines().iter().for_each(|line| line.drain(&mut turn));
+    }
+
+    /// Ends the server a step further, and returns whether it is done. First all sessions are closed; when they are gone, and
+    /// their WebSockets, connections are drained. To be called again and again, every 10 ms or so, for as long as the driver has
+    /// patience. Until it returns, connections are accepted as before: a client that is between two polls has to come in once
+    /// more to hear that its session is closed.
+    #[must_use]
+    pub fn wind_down(&self) -> bool {
+        if !self.shared.winding_down.swap(true, Ordering::AcqRel) {
+            self.close_sessions();
+        }
+        if self.sessions() > 0 || self.websockets() > 0 {
+            return false;
+        }
+        if !self.shared.draining.load(Ordering::Acquire) {
+            self.drain();
+        }
+        self.http_connections() == 0
     }
 
     /// Ends all connections that speak HTTP.
     pub fn cut(&self) {
-        let mut turn = self.shared.turn();
-        self.shared.all_lines().iter().for_each(|line| line.cut(&mut turn));
+        self.shared.cut(&mut self.shared.turn());
     }
 
     /// Drops the application. To be called when the server is not used any more.
@@ -317,9 +345,10 @@ impl Shared {
         }
     }
 
-    fn arm_line(&self, at: Time, line: &Arc<Inner>) {
-        self.deadlines.arm(at, line);
+    fn arm_line(&self, at: Time, line: &Arc<Inner>) -> Look {
+        let look = self.deadlines.arm(at, line);
         self.due(at);
+        look
     }
 
     /// A turn has done its share, and there is more.
@@ -333,7 +362,8 @@ impl Shared {
         self.alarm.store(u64::MAX, Ordering::SeqCst);
         let cells = self.cells.iter().map(|cell| Time::from_millis(cell.alarm.load(Ordering::SeqCst)));
         let left_over = self.left_over.load(Ordering::SeqCst).then(Time::default);
-        let times = cells.chain(left_over).chain(self.deadlines.next()).chain([self.hub.alarm()]);
+        let cut_at = Time::from_millis(self.cut_at.load(Ordering::SeqCst));
+        let times = cells.chain([cut_at]).chain(left_over).chain(self.deadlines.next()).chain([self.hub.alarm()]);
         let next = times.min().unwrap_or(Time::NEVER);
         self.alarm.fetch_min(next.as_millis(), Ordering::SeqCst);
         (next != Time::NEVER).then_some(next)
@@ -342,6 +372,7 @@ impl Shared {
     fn handle_timeout(self: &Arc<Self>) {
         let mut turn = self.turn();
         let now = turn.now;
+        self.deadlines.notice(self.deadlines.next(), now);
         for cell in &self.cells {
             if cell.alarm.load(Ordering::Acquire) <= now.as_millis() {
                 self.with(cell, &mut turn, |access| access.shard().handle_timeout(now));
@@ -352,10 +383,18 @@ impl Shared {
                 line.handle_timeout(&mut turn);
             }
         }
+        if self.cut_at.load(Ordering::Acquire) <= now.as_millis() {
+            self.cut_at.store(u64::MAX, Ordering::Release);
+            self.cut(&mut turn);
+        }
         if self.left_over.swap(false, Ordering::AcqRel) || self.hub.alarm() <= now {
             self.hub.want();
             turn.events = true;
         }
+    }
+
+    fn cut(&self, turn: &mut Turn<'_>) {
+        self.all_lines().iter().for_each(|line| line.cut(turn));
     }
 
     fn close_sessions(&self, turn: &mut Turn<'_>) {
@@ -375,7 +414,7 @@ impl Shared {
         for cell in &self.cells {
             self.resume(cell, turn);
         }
-        self.due(Time::default());
+        self.driver.failed();
     }
 }
 

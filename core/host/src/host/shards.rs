@@ -5,7 +5,7 @@ use super::Shared;
 use super::turn::{Turn, Waiter, Work};
 use crate::sync::lock;
 use rustc_hash::FxHashMap;
-use sanket::{Key, Output, RequestId, Shard, Sid, Event as SocketEvent, SocketId, Time};
+use sanket::{Key, Output, RequestId, Shard, Sid, SocketEvent, SocketId, Time};
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -33,6 +33,11 @@ impl Cell {
     pub(crate) fn new(shard: Shard) -> Self {
         let inside = Inside { shard, waiters: FxHashMap::default(), paused: Vec::new() };
         Self { inside: Mutex::new(inside), eventful: AtomicBool::new(false), alarm: AtomicU64::new(u64::MAX) }
+    }
+
+    /// Whether there are events for the hub.
+    pub(crate) fn has_events(&self) -> bool {
+        self.eventful.load(Ordering::Acquire)
     }
 
     /// How many requests and WebSockets there are.

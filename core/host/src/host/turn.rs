@@ -9,7 +9,7 @@ use super::mount::Foreign;
 use crate::http::{Response as HttpResponse, Ticket};
 use crate::request::{AllowReply, Encoding, compress};
 use sanket::{Handshake, Key, Reason, RequestError, RequestId, Response, Time, WsMessage};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
@@ -23,6 +23,18 @@ const KEPT_BYTES: usize = 128 << 10;
 thread_local! {
     /// What the last turn of this thread needed: every turn needs it, and it is empty in between.
     static SPARE: Cell<Option<Room>> = const { Cell::new(None) };
+    /// What turns have left that ended while this thread was at the end of another: of the application, which responds to a
+    /// request that it has just been given, for example. The other one does it, or each would be deep in a call of the one
+    /// before.
+    static LEFT: RefCell<Option<Left>> = const { RefCell::new(None) };
+}
+
+/// What is left to a turn by others.
+struct Left {
+    /// Of which host.
+    shared: *const Shared,
+    events: bool,
+    list: VecDeque<Work>,
 }
 
 /// One turn of a driver. What it is told of connections is collected; [`Turn::finish`], or dropping it, lets the application hear
@@ -77,6 +89,15 @@ pub(crate) enum Work {
     Compress(Arc<Inner>, Ticket, Box<HttpResponse>, Encoding),
 }
 
+/// Whatever happens, the turn around this one is the next to be left something.
+struct Restore(Option<Left>);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        LEFT.set(self.0.take());
+    }
+}
+
 impl<'a> Turn<'a> {
     pub(super) fn new(shared: &'a Arc<Shared>, now: Time) -> Self {
         Self { shared, now, events: false, room: SPARE.take().unwrap_or_default() }
@@ -93,18 +114,43 @@ impl<'a> Turn<'a> {
     /// there is more.
     fn perform(&mut self) {
         let shared = self.shared;
+        if self.room.list.is_empty() && !self.events || self.leave() {
+            return;
+        }
+        let mine = Left { shared: Arc::as_ptr(shared), events: false, list: VecDeque::new() };
+        let _restores = Restore(LEFT.replace(Some(mine)));
         for _ in 0..ROUNDS {
             if std::mem::take(&mut self.events) {
                 shared.hub.pump(shared, self);
             }
             while let Some(work) = self.room.list.pop_front() {
                 self.work(work);
+                LEFT.with_borrow_mut(|left| {
+                    if let Some(left) = left {
+                        self.events |= std::mem::take(&mut left.events);
+                        self.room.list.append(&mut left.list);
+                    }
+                });
             }
             if !self.events {
-                return;
+                break;
             }
         }
-        shared.leave_over();
+        if self.events {
+            shared.leave_over();
+        }
+    }
+
+    /// Leaves everything to the turn that this thread is at the end of, if it is of the same host.
+    fn leave(&mut self) -> bool {
+        LEFT.with_borrow_mut(|left| match left {
+            Some(left) if left.shared == Arc::as_ptr(self.shared) => {
+                left.events |= std::mem::take(&mut self.events);
+                left.list.append(&mut self.room.list);
+                true
+            }
+            _ => false,
+        })
     }
 
     fn work(&mut self, work: Work) {

@@ -67,7 +67,7 @@ impl RequestBody {
     }
 
     /// Whether the reader waits, and nothing has come since.
-    pub(super) fn is_starving(&self) -> bool {
+    pub(super) fn is_awaited(&self) -> bool {
         self.waited_for && !self.came
     }
 

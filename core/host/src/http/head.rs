@@ -172,7 +172,7 @@ fn refuse(error: httparse::Error) -> Refusal {
     match error {
         Error::TooManyHeaders => Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "too many headers"),
         Error::Version => {
-            Refusal::new(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "only HTTP/1.0 and HTTP/1.1 are spoken here")
+            Refusal::new(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "only HTTP/1.0 and HTTP/1.1 are supported")
         }
         Error::HeaderName => Refusal::bad("malformed header name"),
         Error::HeaderValue => Refusal::bad("malformed header value"),

@@ -87,7 +87,7 @@ fn the_connection_header() {
 }
 
 #[test]
-fn where_a_body_ends_is_said_once_and_clearly() {
+fn the_framing_of_a_body_is_unambiguous() {
     assert_eq!(with("Content-Length: 5").unwrap().terms.body, Framing::Length(5));
     assert_eq!(with("Content-Length: 0").unwrap().terms.body, Framing::End);
     assert_eq!(with("Transfer-Encoding: Chunked").unwrap().terms.body, Framing::chunked());
@@ -129,7 +129,7 @@ fn values_are_opaque_bytes() {
 }
 
 #[test]
-fn one_host_that_stays_a_host() {
+fn the_host_header() {
     for host in ["a", "a:80", "[::1]:3000", "under_score.example", "127.0.0.1", ""] {
         let said = read(format!("GET /p HTTP/1.1\r\nHost: {host}\r\n\r\n")).unwrap().unwrap();
         assert_eq!((&*said.path, &*said.host), ("/p", host));

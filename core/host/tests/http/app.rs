@@ -30,6 +30,10 @@ enum Doing {
 pub(crate) struct App {
     pub(crate) calls: usize,
     doing: Option<(Ticket, Doing)>,
+    /// How often a writer was told that there is room.
+    pub(crate) told: usize,
+    /// What `switch` has returned.
+    pub(crate) switched: Vec<bool>,
     /// What `room` was whenever a piece of `/big` was handed over.
     pub(crate) rooms: Vec<usize>,
     pub(crate) echoes: bool,
@@ -38,7 +42,15 @@ pub(crate) struct App {
 
 impl Default for App {
     fn default() -> Self {
-        Self { calls: 0, doing: None, rooms: Vec::new(), echoes: true, max_message: 100_000 }
+        Self {
+            calls: 0,
+            doing: None,
+            told: 0,
+            switched: Vec::new(),
+            rooms: Vec::new(),
+            echoes: true,
+            max_message: 100_000,
+        }
     }
 }
 
@@ -92,8 +104,8 @@ impl App {
             ("/upgrade", _) => {
                 let mut response = Response::new(StatusCode::SWITCHING_PROTOCOLS);
                 response.add("upgrade", "websocket");
-                connection.switch(ticket, &response, self.max_message, now);
-                return;
+                let switched = connection.switch(ticket, &response, self.max_message, now);
+                return self.switched.push(switched);
             }
             ("/big", _) => {
                 connection.respond_head(ticket, &Response::new(StatusCode::OK), Some(BIG as u64), now);

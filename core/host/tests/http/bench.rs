@@ -109,7 +109,10 @@ impl Bench {
                     self.app.gone(ticket);
                     self.gone.push(ticket);
                 }
-                Event::Writable(ticket) => self.app.writable(&mut self.connection, ticket, now),
+                Event::Writable(ticket) => {
+                    self.app.told += 1;
+                    self.app.writable(&mut self.connection, ticket, now);
+                }
                 Event::Message(message) => {
                     if self.app.echoes {
                         self.connection.send([App::echo(&message)], now);

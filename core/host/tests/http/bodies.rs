@@ -1,7 +1,7 @@
 //! Request bodies: by length, in chunks, too long, unwanted, asked for.
 use crate::app::text;
 use crate::bench::{Bench, bench};
-use sanket_host::http::{Body, HttpConfig};
+use sanket_host::http::{Body, Event, HttpConfig};
 
 fn small() -> Bench {
     Bench::new(HttpConfig { max_body: 100, linger_bytes: 1000, ..HttpConfig::default() })
@@ -86,20 +86,42 @@ fn an_unread_body_is_thrown_away_if_it_is_small() {
     exact.post("/ignore", "Transfer-Encoding: chunked", format!("3e8\r\n{}\r\n0\r\n\r\n", "x".repeat(1000)));
     assert_eq!(exact.reply().text(), "ignored");
     assert_eq!(exact.get("/").text(), "hello");
+    let reply = exact.post("/ignore", "Content-Length: 1000", "x".repeat(1000)).reply();
+    assert_eq!((reply.text(), reply.closes()), ("ignored", false));
+    assert_eq!(exact.get("/").text(), "hello");
+}
+
+#[test]
+fn no_more_is_handed_over_than_is_allowed() {
+    let mut bench = small();
+    bench.post("/wait", "Transfer-Encoding: chunked", format!("3c\r\n{0}\r\n3c\r\n{0}\r\n", "x".repeat(60)));
+    let (ticket, now) = (bench.app.waiting().unwrap(), bench.time());
+    let mut into = Vec::new();
+    let read = [(); 2].map(|()| bench.connection.read_body(ticket, &mut into, 1_000, now));
+    assert_eq!((read, into.len()), ([Body::Data(100), Body::Gone], 100));
+    bench.turn();
+    assert_eq!(bench.gone, [ticket]);
+    bench.is_refused(413);
 }
 
 #[test]
 fn an_unread_body_ends_the_connection_if_it_is_long() {
-    let house = || Bench::new(HttpConfig { linger_bytes: 1000, ..HttpConfig::default() });
-    let mut bench = house();
+    let open = || Bench::new(HttpConfig { linger_bytes: 1000, ..HttpConfig::default() });
+    let mut bench = open();
     let reply = bench.post("/ignore", "Content-Length: 1001", "").reply();
     assert_eq!((reply.text(), reply.closes()), ("ignored", true));
     bench.is_closed();
-    let mut bench = house();
+    let mut bench = open();
     bench.post("/ignore", "Transfer-Encoding: chunked", format!("3e9\r\n{}", "x".repeat(1001)));
     assert_eq!(bench.reply().text(), "ignored");
     bench.is_closed();
-    let mut bench = house();
+    let mut bench = open();
+    bench.post("/ignore", "Transfer-Encoding: chunked", format!("258\r\n{}\r\n", "x".repeat(600)));
+    assert_eq!(bench.reply().text(), "ignored");
+    bench.is_open();
+    bench.send(format!("191\r\n{}\r\n", "x".repeat(401)));
+    bench.is_closed();
+    let mut bench = open();
     bench.post("/ignore", "Transfer-Encoding: chunked", "no chunk\r\n");
     assert_eq!(bench.reply().text(), "ignored");
     bench.is_closed();
@@ -181,6 +203,29 @@ fn a_stale_ticket_gets_nothing_and_does_nothing() {
     assert!(!bench.connection.switch(stale, &text("stale"), 100, now));
     bench.connection.abort(stale, now);
     assert_eq!(bench.send("2\r\nlo\r\n0\r\n\r\n").reply().text(), "hello");
+}
+
+#[test]
+fn a_refusal_has_a_ticket_of_its_own_and_all_the_time_it_takes() {
+    let mut bench = bench();
+    bench.post("/park", "Content-Length: 5", "x");
+    let ticket = bench.app.waiting().unwrap();
+    bench.now = bench.connection.poll_timeout().unwrap().as_millis();
+    let now = bench.time();
+    bench.connection.handle_timeout(now);
+    assert_eq!(bench.connection.poll(now, |_, _| ()), Some(Event::Gone(ticket)));
+    bench.connection.respond(ticket, &text("too late"), now);
+    assert!(bench.connection.transmit().is_empty());
+    let Some(Event::Refused { ticket: other, refusal, .. }) = bench.connection.poll(now, |_, _| ()) else { panic!() };
+    assert!(other != ticket && refusal.status == 408);
+    assert_eq!((bench.connection.poll(now, |_, _| ()), bench.connection.poll_timeout()), (None, None));
+
+    let mut bench = crate::bench::bench();
+    bench.connection.receive(b"GET", bench.time());
+    bench.now = bench.connection.poll_timeout().unwrap().as_millis();
+    bench.connection.handle_timeout(bench.time());
+    assert_eq!(bench.connection.poll_timeout(), None);
+    assert!(matches!(bench.connection.poll(bench.time(), |_, _| ()), Some(Event::Refused { .. })));
 }
 
 #[test]

@@ -27,12 +27,15 @@ fn a_slow_head_is_refused() {
     later.is_refused(408);
 
     // A byte now and then does not help.
-    let mut dripping = bench();
-    for _ in 0..HEAD / 1_000 {
-        dripping.is_open();
-        dripping.send("x").pass(1_000);
+    let mut dripping = [bench(), bench()];
+    dripping[1].get("/");
+    for mut bench in dripping {
+        for _ in 0..HEAD / 1_000 {
+            bench.is_open();
+            bench.send("x").pass(1_000);
+        }
+        bench.is_refused(408);
     }
-    dripping.is_refused(408);
 }
 
 #[test]
@@ -44,7 +47,7 @@ fn the_rest_of_a_pipelined_request_has_its_time_too() {
 }
 
 #[test]
-fn a_silent_client_is_left_without_a_word() {
+fn a_silent_client_gets_no_response() {
     let mut first = bench();
     first.pass(HEAD - 1);
     first.is_open();
@@ -116,7 +119,10 @@ fn a_client_that_does_not_read_is_dropped() {
     stuck.is_open();
     stuck.window = 1;
     stuck.turn();
-    stuck.pass(STALL - 1);
+    stuck.pass(STALL - 2);
+    // A write of nothing is none.
+    stuck.connection.transmitted(0, stuck.time());
+    stuck.pass(1);
     stuck.is_open();
     stuck.pass(1);
     assert!(stuck.connection.is_over() && stuck.connection.transmit().is_empty());
@@ -191,6 +197,26 @@ fn a_client_that_does_not_close_is_left() {
     assert!(!loud.connection.is_over() && loud.connection.wants_read());
     loud.send("x");
     assert!(loud.connection.is_over());
+
+    let mut deaf = bench();
+    deaf.window = 10;
+    deaf.send("GET /closes HTTP/1.1\r\nHost: a\r\n\r\n").send(vec![b'x'; 1 << 20]);
+    assert!(!deaf.connection.wants_read() && deaf.unread() > 900_000, "the server goes on reading");
+    assert!(!deaf.connection.wants_shutdown() && !deaf.connection.is_over());
+    deaf.window = usize::MAX;
+    deaf.turn();
+    assert_eq!(deaf.reply().text(), "closed");
+    assert!(deaf.connection.is_over());
+}
+
+#[test]
+fn nothing_received_is_nothing() {
+    let mut bench = bench();
+    bench.get("/");
+    bench.pass(IDLE - 1);
+    bench.connection.receive(b"", bench.time());
+    bench.pass(1);
+    assert!(bench.connection.is_over());
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn act(bench: &mut Bench, step: Step) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_is_done_the_connection_ends_in_order(steps in vec(step(), 1..12)) {
@@ -96,7 +96,7 @@ proptest! {
         }
         prop_assert!(bench.connection.is_over(), "{:?}", bench.connection);
         prop_assert_eq!(bench.app.waiting(), None);
-        prop_assert_eq!(bench.ends.len(), usize::from(bench.connection.is_websocket()));
+        prop_assert_eq!(bench.ends.len(), usize::from(bench.connection.is_upgraded()));
         prop_assert_eq!(bench.connection.poll_timeout(), None);
     }
 }

@@ -7,6 +7,7 @@ mod deadlines;
 mod frames;
 mod heads;
 mod hostile;
+mod pieces;
 mod responses;
 mod shutdown;
 mod splitting;

@@ -1,8 +1,6 @@
 //! Responses of every shape, and applications that fail.
 use crate::app::{BIG, text};
 use crate::bench::bench;
-use http::StatusCode;
-use sanket_host::http::Response;
 
 #[test]
 fn shapes_of_responses() {
@@ -63,45 +61,8 @@ fn a_response_that_breaks_off_ends_the_connection() {
 }
 
 #[test]
-fn a_second_response_ends_the_connection() {
-    for second in [0, 1] {
-        let mut bench = bench();
-        bench.send("GET /pieces HTTP/1.1\r\nHost: a\r\n\r\n");
-        let (ticket, now) = (bench.app.take(), bench.time());
-        bench.connection.respond_head(ticket, &Response::new(StatusCode::OK), Some(2), now);
-        if second == 0 {
-            bench.connection.respond(ticket, &text("again"), now);
-        } else {
-            bench.connection.respond_head(ticket, &text("again"), None, now);
-        }
-        bench.turn();
-        assert!(bench.rest().ends_with(b"content-length: 2\r\n\r\n"));
-        assert!(bench.connection.is_over());
-    }
-}
-
-#[test]
 fn a_status_that_answers_nothing_is_not_sent() {
     bench().send("GET /early HTTP/1.1\r\nHost: a\r\n\r\n").is_refused(500);
-}
-
-#[test]
-fn a_writer_in_pieces_waits_for_the_client() {
-    let mut bench = bench();
-    bench.window = 100_000;
-    bench.send("GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert_eq!(bench.connection.room(), 0);
-    assert!(bench.connection.transmit().len() < 66_000, "so much is held at most");
-    bench.window = 1_000;
-    bench.turn();
-    assert!(
-        (1..32_768).contains(&bench.connection.room()) && bench.app.waiting().is_some(),
-        "it is not told for a little"
-    );
-    bench.window = usize::MAX;
-    bench.turn();
-    assert!(bench.app.rooms.iter().all(|room| *room >= 32_768), "{:?}", bench.app.rooms);
-    assert_eq!(bench.reply().body.len(), BIG);
 }
 
 #[test]

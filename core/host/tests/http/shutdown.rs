@@ -1,5 +1,28 @@
-//! A server that closes: what becomes of its connections.
-use crate::bench::bench;
+//! A server that closes, or has too many connections: what becomes of them.
+use crate::bench::{Bench, bench};
+use http::StatusCode;
+use sanket::Time;
+use sanket_host::http::{Connection, HttpConfig, Refusal};
+use std::sync::Arc;
+
+#[test]
+fn a_connection_too_many_is_told_so() {
+    let open = || {
+        let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many connections");
+        let mut bench = Bench::with(Connection::refused(Arc::default(), refusal, Time::from_millis(5)), 5);
+        bench.window = 10;
+        bench.turn();
+        bench
+    };
+    let mut polite = open();
+    assert!(polite.connection.ends_after_transmit());
+    polite.window = usize::MAX;
+    polite.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").is_refused(503);
+    assert_eq!(polite.app.calls, 0);
+    let mut deaf = open();
+    deaf.pass(HttpConfig::default().write_stall_timeout);
+    assert!(deaf.connection.is_over());
+}
 
 #[test]
 fn idle_connections_end() {

@@ -29,7 +29,7 @@ fn seen(bytes: &[u8], mut sizes: impl Iterator<Item = usize>, window: usize) -> 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn conversations_are_the_same_however_they_are_cut(

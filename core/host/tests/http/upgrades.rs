@@ -17,7 +17,8 @@ fn the_response_to_an_upgrade_leaves_alone() {
     assert_eq!(reply.header("connection"), Some("Upgrade"));
     assert_eq!(reply.header("content-length"), None);
     assert_eq!(bench.rest(), b"\x81\x05early");
-    assert!(bench.connection.is_websocket());
+    assert!(bench.connection.is_upgraded());
+    assert_eq!(bench.app.switched, [true]);
 }
 
 #[test]
@@ -39,5 +40,6 @@ fn a_switch_that_was_not_asked_for_is_refused() {
     let lines = "Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 5";
     let mut bench = bench();
     bench.post("/upgrade", lines, "").is_refused(400);
-    assert!(!bench.connection.is_websocket());
+    assert_eq!(bench.app.switched, [false]);
+    assert!(!bench.connection.is_upgraded());
 }

@@ -1,4 +1,4 @@
-//! From bytes to JSON, without recursion, and believing no length.
+//! Decodes MessagePack to JSON. Without recursion, and without trust in any length.
 
 use super::{Decoded, Error, Limits};
 use alloc::string::String;
@@ -30,7 +30,7 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, Error> {
     Ok(Decoded { kind: kind.ok_or(Error::Shape)?, nsp: nsp.ok_or(Error::Shape)?.into(), id, data, attachments })
 }
 
-/// A value, or where a container begins.
+/// A value, or the beginning of a container.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Value<'a> {
     Null,
@@ -42,9 +42,9 @@ enum Value<'a> {
     Binary(&'a [u8]),
     /// Milliseconds since 1970.
     Date(i64),
-    /// So many elements follow.
+    /// An array of so many elements.
     Array(u32),
-    /// So many keys follow, each with its value.
+    /// A map of so many members.
     Map(u32),
 }
 
@@ -72,7 +72,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Of the application's extensions, the one that notepack uses: undefined, dates and array buffers, told apart by length.
+/// The application extensions that notepack uses: undefined, dates and array buffers, which differ in length.
 const NOTEPACK: i8 = 0;
 
 struct Reader<'a> {
@@ -80,8 +80,8 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads a value, or a container's beginning. Every element needs a byte, so a container that claims more elements
-    /// than there are bytes is refused before anybody counts on it.
+    /// Reads a value, or the beginning of a container. Every element takes a byte at least, so a container with more
+    /// elements than there are bytes is refused before memory is reserved for it.
     fn value(&mut self) -> Result<Value<'a>, Error> {
         use Marker as M;
         let marker = Marker::from_u8(*self.input.remaining_slice().first().ok_or(Error::Truncated)?);
@@ -128,15 +128,15 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    /// Refuses more values than there can be.
+    /// Checks that there are bytes for so many values.
     fn expect(&self, values: u64) -> Result<(), Error> {
         let left = self.input.remaining_slice().len();
         if usize::try_from(values).is_ok_and(|values| values <= left) { Ok(()) } else { Err(Error::Truncated) }
     }
 
-    /// Reads a value with all that is in it, and forgets it.
+    /// Skips a value with everything in it.
     fn skip(&mut self) -> Result<(), Error> {
-        // How many values are still to come, whoever's elements they are.
+        // The number of values to be skipped, on all levels together.
         let mut left = 1_u64;
         while let Some(after) = left.checked_sub(1) {
             left = after
@@ -151,8 +151,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Where the marker has the length in it, type 0 is undefined or a date; with the length written out it is an array
-/// buffer, as Node sends it. Browsers send those as bin.
+/// If the marker contains the length, type 0 is undefined or a date. If the length follows it, type 0 is an array
+/// buffer, as Node sends it; browsers send those as binary.
 fn extension(marker: Marker, kind: i8, data: &[u8]) -> Result<Value<'_>, Error> {
     match (marker, kind, data) {
         (Marker::FixExt1, NOTEPACK, _) => Ok(Value::Undefined),
@@ -164,13 +164,13 @@ fn extension(marker: Marker, kind: i8, data: &[u8]) -> Result<Value<'_>, Error> 
     }
 }
 
-/// Turns the next value into JSON; nothing where it is undefined.
+/// Writes the next value as JSON. Nothing if it is undefined.
 fn transcode(reader: &mut Reader<'_>, limits: &Limits) -> Result<Option<(String, Vec<Bytes>)>, Error> {
     let mut json = Json { text: String::new(), attachments: Vec::new(), levels: Vec::new() };
     let mut value = reader.value()?;
     match value {
         Value::Undefined => return Ok(None),
-        // No packet's data is bytes alone; as a placeholder it would pass for an object.
+        // A packet's data is never bytes alone. As a placeholder it would look like an object.
         Value::Binary(_) => return Err(Error::Shape),
         _ => {}
     }
@@ -184,16 +184,16 @@ fn transcode(reader: &mut Reader<'_>, limits: &Limits) -> Result<Option<(String,
     Ok(Some((json.text, json.attachments)))
 }
 
-/// JSON that is being written.
+/// JSON while it is written.
 struct Json {
     text: String,
     attachments: Vec<Bytes>,
-    /// The containers that are open, the innermost last.
+    /// The open containers, the innermost last.
     levels: Vec<Level>,
 }
 
 struct Level {
-    /// How many elements are still to come.
+    /// The number of elements or members to come.
     left: u32,
     close: char,
 }
@@ -206,7 +206,7 @@ impl Json {
             Value::Bool(true) => self.text.push_str("true"),
             Value::Bool(false) => self.text.push_str("false"),
             Value::Integer(number) => drop(write!(self.text, "{number}")),
-            // The shortest digits that give the same number; with an exponent where there were many zeros.
+            // The shortest digits of the same number; with an exponent instead of many zeros.
             Value::Float(number) if number.is_finite() => drop(write!(self.text, "{number:?}")),
             Value::Float(_) => self.text.push_str("null"),
             Value::String(string) => push_string(&mut self.text, string),
@@ -231,13 +231,13 @@ impl Json {
         self.levels.push(level);
     }
 
-    /// Closes what is complete, and gets ready for the next value. Whether there is to be one.
+    /// Closes all containers that are complete, and prepares for the next value. Returns whether there is one.
     fn advance(&mut self, reader: &mut Reader<'_>) -> Result<bool, Error> {
         while let Some(level) = self.levels.last_mut() {
             if let Some(left) = level.left.checked_sub(1) {
                 level.left = left;
                 let is_map = level.close == '}';
-                // Only where a container has just begun can the text end in a bracket that opens.
+                // The text ends in an opening bracket only when a container has just begun.
                 if !self.text.ends_with(['[', '{']) {
                     self.text.push(',');
                 }
@@ -254,7 +254,8 @@ impl Json {
 
     fn key(&mut self, key: Value<'_>) -> Result<(), Error> {
         match key {
-            // Somebody's own key of that name makes no placeholder: it is written so that `encode` can tell it from ours.
+            // A client's own key of this name is no placeholder. It is written so that `encode` can tell it from a
+            // real one.
             Value::String("_placeholder") => self.text.push_str(r#""\u005fplaceholder""#),
             Value::String(key) => push_string(&mut self.text, key),
             // Writing to a `String` does not fail.
@@ -268,7 +269,7 @@ impl Json {
 
 fn push_string(text: &mut String, string: &str) {
     if string.bytes().any(|byte| byte < b' ' || matches!(byte, b'"' | b'\\')) {
-        // Text can always be written as JSON.
+        // A string can always be written as JSON.
         text.push_str(&serde_json::to_string(string).unwrap_or_default());
     } else {
         text.push('"');
@@ -277,7 +278,7 @@ fn push_string(text: &mut String, string: &str) {
     }
 }
 
-/// As JavaScript's `toJSON` writes it: ISO 8601 with milliseconds, and null beyond 100,000,000 days from 1970.
+/// Writes a date as JavaScript's `toJSON`: ISO 8601 with milliseconds, or null beyond 100,000,000 days from 1970.
 pub(super) fn push_date(text: &mut String, millis: i64) {
     const DAY: i64 = 86_400_000;
     if millis.unsigned_abs() > 100_000_000 * DAY.unsigned_abs() {
@@ -296,8 +297,8 @@ pub(super) fn push_date(text: &mut String, millis: i64) {
     let _ = write!(text, "-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z\"");
 }
 
-/// Year, month and day of a day since 1970, in the Gregorian calendar. Years are counted from March, so that the day that
-/// not every year has comes last; 400 of them always have as many days.
+/// Year, month and day of a day since 1970, in the Gregorian calendar. Years are counted from March, so that a leap day
+/// is the last of its year. 400 years always have the same number of days.
 fn civil(days: i64) -> (i64, i64, i64) {
     const DAYS_400: i64 = 146_097;
     const DAYS_100: i64 = 36_524;
@@ -307,7 +308,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let day = days.rem_euclid(DAYS_400);
     let year = (day - day / (DAYS_4 - 1) + day / DAYS_100 - day / (DAYS_400 - 1)) / 365;
     let day = day - (365 * year + year / 4 - year / 100);
-    // Every five months from March have 153 days.
+    // Five months from March on have 153 days.
     let month = (5 * day + 2) / 153;
     let day = day - (153 * month + 2) / 5 + 1;
     let year = year + 400 * days.div_euclid(DAYS_400);

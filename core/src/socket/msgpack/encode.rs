@@ -1,4 +1,4 @@
-//! From JSON to bytes, in two passes: msgpack says how long a container is before what is in it.
+//! Encodes JSON as MessagePack, in two passes: the length of a container comes before its content.
 
 use crate::socket::json::{self, Open, Token, Tokens};
 use alloc::vec::Vec;
@@ -6,9 +6,9 @@ use bytes::Bytes;
 use rmp::encode as write;
 use rmp::encode::ByteBuf;
 
-/// Encodes a packet. `data` is JSON that has been checked; where a placeholder in it stands for an attachment, the bytes
-/// go there, but only once: else few bytes of JSON could make many of msgpack. Another one, as one without an attachment,
-/// stays the object that it is.
+/// Encodes a packet. `data` is JSON that has been checked. The attachment of a placeholder is written in its place, but
+/// only once: otherwise few bytes of JSON could become many. Another placeholder for the same attachment, or one
+/// without an attachment, is written as an object.
 pub(crate) fn encode(kind: u8, nsp: &str, id: Option<u64>, data: Option<&str>, attachments: &[Bytes]) -> Vec<u8> {
     let binary: usize = attachments.iter().map(Bytes::len).sum();
     let mut out = Writer(ByteBuf::with_capacity(nsp.len() + data.map_or(0, str::len) + binary + 48));
@@ -28,24 +28,24 @@ pub(crate) fn encode(kind: u8, nsp: &str, id: Option<u64>, data: Option<&str>, a
     out.0.into_vec()
 }
 
-/// What must be known of a container before it is written.
+/// What has to be known of a container before it is written.
 #[derive(Clone, Copy, Debug, Default)]
 struct Container {
-    /// How many elements or members it has.
+    /// The number of its elements or members.
     count: u32,
     /// The attachment that it stands for.
     attachment: Option<u32>,
 }
 
-/// Looks through JSON for its containers, in the order in which they begin.
+/// Finds the containers in JSON, in the order in which they begin.
 fn containers(json: &str, attachments: usize) -> Vec<Container> {
     let mut containers: Vec<Container> = Vec::new();
-    // The ones that are open, and where in the list they are.
+    // The open containers, and their indexes in the list.
     let mut open: Vec<(usize, Open)> = Vec::new();
     for token in Tokens::new(json) {
         let is_end = matches!(token, Token::EndArray | Token::EndObject);
         if let Some((index, around)) = open.last_mut() {
-            // A key with an escape in it is somebody's own, see `decode`.
+            // A key with an escape is the client's own, see `decode`.
             let own = matches!(token, Token::Key(key) if key.contains('\\'));
             around.read(if own { &Token::Key("\"\"") } else { &token });
             if !is_end
@@ -76,7 +76,7 @@ impl Writer {
     fn json(&mut self, json: &str, attachments: &[Bytes]) {
         let mut containers = containers(json, attachments.len()).into_iter();
         let mut unsent: Vec<Option<&Bytes>> = attachments.iter().map(Some).collect();
-        // How many containers are open of what an attachment stands in for.
+        // The number of open containers inside of a placeholder that is written as its attachment.
         let mut replaced = 0_usize;
         for token in Tokens::new(json) {
             match token {
@@ -133,7 +133,7 @@ impl Writer {
         let _ = write::write_bin(&mut self.0, data);
     }
 
-    /// A string as JSON has it between its quotes.
+    /// A string, given as in JSON between its quotes.
     fn json_string(&mut self, inside: &str) {
         if !inside.contains('\\') {
             self.string(inside);
@@ -147,7 +147,7 @@ impl Writer {
         }
     }
 
-    /// Integers of 64 bits keep them all; other numbers become what JavaScript would read.
+    /// Integers keep 64 bits. Other numbers become what JavaScript would read.
     fn number(&mut self, number: &str) {
         if let Ok(unsigned) = number.parse() {
             self.unsigned(unsigned);
@@ -159,7 +159,7 @@ impl Writer {
     }
 }
 
-/// Nothing that is encoded comes near to 4 GiB.
+/// A length. Nothing that is encoded has 4 GiB.
 fn length(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }

@@ -1,6 +1,6 @@
-//! The other encoding of Socket.IO packets: a whole packet is one binary message, a msgpack map of `type`, `data`, `nsp`
-//! and `id`, as socket.io-msgpack-parser 3 has it. What is inside of `data` is turned into JSON text with placeholders,
-//! and back, so that nobody else has to know. Knows what bytes mean, not which packets make sense.
+//! The MessagePack form of Socket.IO packets, as in socket.io-msgpack-parser 3: a whole packet is one binary message, a
+//! map of `type`, `data`, `nsp` and `id`. The content of `data` is converted from and to JSON text with placeholders,
+//! so that the rest of the crate knows only that.
 
 mod decode;
 mod encode;
@@ -14,46 +14,47 @@ use bytes::Bytes;
 pub(crate) use decode::decode;
 pub(crate) use encode::encode;
 
-/// What is taken at most.
+/// The limits of a packet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// How deep arrays and maps in `data` are nested.
+    /// The depth of arrays and maps in `data`.
     pub(crate) max_depth: usize,
-    /// How many pieces of binary `data` has.
+    /// The number of binary values in `data`.
     pub(crate) max_attachments: usize,
 }
 
-/// A packet. A byte of the message makes at most 6 of JSON (`\u0000`), for which a growing string may hold 12; an
-/// attachment makes its placeholder, a handle, and as many bytes as it has. While it is decoded, 8 bytes are held for each
+/// A packet. A byte of the message becomes at most 6 bytes of JSON (`\u0000`), for which a growing string may have a
+/// capacity of 12. An attachment becomes a placeholder, a handle, and its own bytes. Decoding takes 8 bytes for each
 /// level of depth.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Decoded {
     /// 0 to 4.
     pub(crate) kind: u8,
-    /// Begins with a slash.
+    /// Begins with `/`.
     pub(crate) nsp: String,
     pub(crate) id: Option<u64>,
     /// JSON, in which attachments stand as `{"_placeholder":true,"num":n}`.
     pub(crate) data: Option<String>,
-    /// Copied to their own size, in the order of their numbers.
+    /// Copies of the attachments, in the order of their numbers.
     pub(crate) attachments: Vec<Bytes>,
 }
 
-/// Why bytes are no packet.
+/// Why bytes are not a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Error {
-    /// They end too early, or a length reaches beyond their end.
+    /// They end too early, or a length exceeds them.
     Truncated,
-    /// There is more after the packet.
+    /// There are bytes after the packet.
     Trailing,
     /// Deeper than [`Limits::max_depth`].
     Depth,
     /// More than [`Limits::max_attachments`].
     Attachments,
-    /// What JSON has no word for: an extension that is not notepack's, a key that is neither string nor integer.
+    /// A value that JSON does not have: an extension other than notepack's, or a key that is neither a string nor an
+    /// integer.
     Type,
-    /// A string that is no UTF-8.
+    /// A string that is not UTF-8.
     Utf8,
-    /// No map, or a member of it is missing or not what it must be.
+    /// Not a map, or a member is missing or of the wrong type.
     Shape,
 }

@@ -1,4 +1,4 @@
-//! Both directions, against bytes that notepack.io wrote, and against those who mean harm.
+//! Tests of both directions: against bytes that notepack.io wrote, and against hostile input.
 
 use super::decode::push_date;
 use super::*;
@@ -14,7 +14,7 @@ fn hex(digits: &str) -> Vec<u8> {
     digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
 
-/// What decoding makes of `{type: 2, data, nsp: "/"}`, `data` being msgpack in hexadecimal digits.
+/// Decodes `{type: 2, data, nsp: "/"}`, where `data` is msgpack in hexadecimal digits.
 fn data(digits: &str) -> Result<(String, usize), Error> {
     let bytes = hex(&format!("83 a474797065 02 a464617461 {digits} a36e7370 a12f"));
     decode(&bytes, &LIMITS).map(|decoded| (decoded.data.unwrap_or_default(), decoded.attachments.len()))
@@ -27,7 +27,7 @@ fn json(digits: &str) -> Result<String, Error> {
 /// Type, namespace, id and data.
 type Members = (u8, &'static str, Option<u64>, Option<&'static str>);
 
-/// Whole messages as notepack.io 2.2.0 wrote them, with the expression and what it is here.
+/// Whole messages as notepack.io 2.2.0 wrote them, with the JavaScript expression, and the expected packet.
 const NOTEPACK_WROTE: [(&str, Members); 12] = [
     // {type:0,data:undefined,nsp:'/'}
     ("83a47479706500a464617461d40000a36e7370a12f", (0, "/", None, None)),
@@ -121,7 +121,7 @@ fn what_notepack_writes_is_read() {
     assert_eq!(binary.attachments, [&[4][..], &[0; 8]]);
 }
 
-/// What notepack.io 2.2.0 makes of the same packet, member by member, its data being `JSON.parse` of the text.
+/// Packets as notepack.io 2.2.0 encodes them, member by member. Their data is `JSON.parse` of the text.
 #[test]
 fn what_is_written_is_what_notepack_writes() {
     for (kind, nsp, id, data, digits) in [
@@ -208,7 +208,7 @@ fn numbers_and_text_at_their_limits() {
     ] {
         assert_eq!(there_and_back(sent, &[]).0, got);
     }
-    // A float of 32 bits is the number that it is as one of 64.
+    // A float of 32 bits becomes the same number.
     assert_eq!(json("ca3dcccccd"), Ok("0.10000000149011612".into()));
     assert_eq!(json("ca7f800000"), Ok("null".into()));
     assert_eq!(json("cfffffffffffffffff"), Ok("18446744073709551615".into()));
@@ -217,13 +217,13 @@ fn numbers_and_text_at_their_limits() {
 
 #[test]
 fn dates_beyond_javascripts_are_null() {
-    // 8.64e15 and one more, both ways.
+    // 8.64e15 and one more, in both directions.
     assert_eq!(json("d700001eb208c2dc0001"), Ok("null".into()));
     assert_eq!(json("d700ffe14df73d240000"), Ok("\"-271821-04-20T00:00:00.000Z\"".into()));
     assert_eq!(json("d700ffe14df73d23ffff"), Ok("null".into()));
     assert_eq!(json("d7008000000000000000"), Ok("null".into()));
     assert_eq!(json("d7007fffffffffffffff"), Ok("null".into()));
-    // Leap years, and where the number of digits changes.
+    // Leap years, and years with another number of digits.
     for (millis, iso) in [
         (951_782_400_000, "2000-02-29T00:00:00.000Z"),
         (-2_203_977_600_000, "1900-02-28T00:00:00.000Z"),
@@ -243,16 +243,16 @@ fn dates_beyond_javascripts_are_null() {
 fn an_attachment_is_sent_once() {
     let attachments = [Bytes::from_static(b"abc")];
     let twice = r#"[{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}]"#;
-    // The second one goes as an object.
+    // The second one is written as an object.
     let once = r#"[{"_placeholder":true,"num":0},{"\u005fplaceholder":true,"num":0}]"#;
     assert_eq!(there_and_back(twice, &attachments), (once.into(), attachments.to_vec()));
     let many = format!("[{}]", vec![r#"{"_placeholder":true,"num":0}"#; 10_000].join(","));
     let big = [Bytes::from(vec![0; 100_000])];
     assert!(encode(2, "/", None, Some(&many), &big).len() < 600_000);
-    // What is inside of a placeholder goes with it.
+    // The content of a placeholder is left out with it.
     let odd = r#"[{"a":[[1],{"_placeholder":true,"num":0}],"_placeholder":true,"num":0,"b":{}},[2,{}]]"#;
     assert_eq!(there_and_back(odd, &attachments).0, r#"[{"_placeholder":true,"num":0},[2,{}]]"#);
-    // Without an attachment they are objects like others.
+    // Without an attachment they are ordinary objects.
     let encoded = encode(2, "/", None, Some(r#"[{"_placeholder":true,"num":0}]"#), &[]);
     assert_eq!(encoded, hex("83a47479706502a4646174619182ac5f706c616365686f6c646572c3a36e756d00a36e7370a12f"));
 }
@@ -330,12 +330,12 @@ fn members_are_what_they_must_be() {
     ] {
         assert_eq!(decode(message), Err(error), "{message}");
     }
-    // An id may be left out in three ways.
+    // There are three ways to leave out an id.
     for id in ["c0", "d40000"] {
         assert_eq!(decode(&format!("83 {kind}{nsp} a26964 {id}")).unwrap().id, None);
     }
     assert_eq!(decode(&format!("83 {kind}{nsp} a26964 cfffffffffffffffff")).unwrap().id, Some(u64::MAX));
-    // What nobody knows is skipped, whatever is in it.
+    // Unknown members are skipped, whatever they contain.
     let unknown = "a178 92 82 c0 91c403010203 90 80 dc0001 c7020500 00";
     assert!(decode(&format!("83 {kind} {unknown} {nsp}")).is_err_and(|error| error == Error::Type));
     let unknown = "a178 92 82 c0 91c403010203 90 80 dc0001 de0001 ca00000000 cb0000000000000000";
@@ -383,12 +383,12 @@ fn lengths_are_claims() {
     for claim in
         ["ddffffffff", "dfffffffff", "dbffffffff", "c6ffffffff", "c9ffffffff00", "dcffff", "deffff", "d9ff", "9f"]
     {
-        // As the whole message, as data, and in what is skipped.
+        // As the whole message, as data, and in a skipped member.
         assert_eq!(decode(&hex(claim), &LIMITS), Err(Error::Truncated), "{claim}");
         assert_eq!(data(claim), Err(Error::Truncated), "{claim}");
         assert_eq!(decode(&hex(&format!("81a178{claim}")), &LIMITS), Err(Error::Truncated), "{claim}");
     }
-    // Many claims, each of which could be true alone.
+    // Many lengths, each of which could be true alone.
     let claims = "dd000000ff".repeat(60);
     assert_eq!(decode(&hex(&format!("81a178{claims}")), &LIMITS), Err(Error::Truncated));
 }
@@ -403,7 +403,7 @@ fn no_beginning_is_a_packet() {
     }
 }
 
-/// Random damage: whatever is still a packet has data that is JSON and survives another trip.
+/// Random changes: whatever is still a packet has valid JSON data, and survives another round trip.
 #[test]
 fn damage_is_no_danger() {
     let seed = 20_240_229;

@@ -155,7 +155,7 @@ impl Bench {
             }
             b'X' => {
                 self.lost |= self.connection.buffered().1 > 0;
-                let websocket = self.connection.is_websocket();
+                let websocket = self.connection.is_upgraded();
                 self.connection.cut(now);
                 assert!(websocket || self.connection.is_over(), "not cut");
             }
@@ -296,7 +296,7 @@ impl Bench {
             self.app.pending.as_ref().is_some_and(|pending| !pending.waits) && (output == 0 || self.app.is_switched);
         let has_deadline = connection.poll_timeout().is_some();
         assert!(is_over || is_open || waits_for_app || has_deadline, "the client is waited for without end");
-        assert_eq!(connection.is_websocket(), self.app.is_switched);
+        assert_eq!(connection.is_upgraded(), self.app.is_switched);
     }
 
     /// All requests that came were told of, unless the connection was ended before.

@@ -106,7 +106,12 @@ impl Bench {
         } else if has(b'e') {
             setup.config.protocol = Protocol::EngineIo;
         }
-        let recovery = Recovery { window: 2_000, max_log: 5_000, max_absent: 2, max_absent_bytes: 1_000 };
+        let recovery = Recovery {
+            max_disconnection_duration: 2_000,
+            max_log: 5_000,
+            max_persisted_sessions: 2,
+            max_persisted_bytes: 1_000,
+        };
         setup.config.recovery = has(b'r').then_some(recovery);
         if has(b't') {
             setup.http = small();
@@ -249,7 +254,7 @@ impl Bench {
                 let _ = self.host.apply(|_, fx| fx.emit(Target::Namespace(&Nsp::ROOT), "news", &1));
             }
             b'P' => {
-                let _ = self.host.apply(|_, fx| fx.disconnect_all(Target::Namespace(&Nsp::ROOT), true));
+                let _ = self.host.apply(|_, fx| fx.disconnect_sockets(Target::Namespace(&Nsp::ROOT), true));
             }
             b'H' => self.host.handle_timeout(),
             b'r' => self.application.command(argument),

@@ -1,10 +1,10 @@
-//! What the application is called for, and that it was to be called.
+//! The calls of the application, and the check that each was expected.
 
 use super::book::{Asked, History, Person, State};
 use super::puppet::Puppet;
 use sanket::{
-    AckId, Admission, App, AskId, Connect, Earlier, Effects, Protocol, Reason, Received, Refusal, Revision, Said,
-    SocketId,
+    AckId, Admission, App, BroadcastAckId, ConnectError, ConnectRequest, Effects, Event, Message, PreviousSocket,
+    Protocol, Reason, Revision, SocketId,
 };
 use std::collections::BTreeSet;
 
@@ -12,14 +12,14 @@ use std::collections::BTreeSet;
 pub(super) fn answer(n: usize) -> Admission {
     match n {
         0 => Admission::Accept,
-        1 => Admission::Refuse(Refusal::new("no").with_data(&1)),
+        1 => Admission::Refuse(ConnectError::new("no").with_data(&1)),
         2 => Admission::NoSuchNamespace,
         _ => Admission::Later,
     }
 }
 
 impl App for Puppet {
-    fn admit(&mut self, who: SocketId, _: &Connect, fx: &mut Effects<'_>) -> Admission {
+    fn admit(&mut self, who: SocketId, _: &ConnectRequest, fx: &mut Effects<'_>) -> Admission {
         self.interfere(fx);
         let admission = match self.admission % 8 {
             n @ 5..=7 => answer(usize::from(n) - 4),
@@ -31,7 +31,7 @@ impl App for Puppet {
         admission
     }
 
-    fn connect(&mut self, who: SocketId, connect: &Connect, fx: &mut Effects<'_>) {
+    fn connect(&mut self, who: SocketId, connect: &ConnectRequest, fx: &mut Effects<'_>) {
         self.waiting.remove(&who);
         let (nsp, id) = (connect.nsp.clone(), connect.id());
         let can_recover = self.config.recovery.is_some() && self.config.protocol != Protocol::EngineIo;
@@ -57,15 +57,15 @@ impl App for Puppet {
     }
 
     /// Whoever comes back gets what it missed, all of it and nothing else.
-    fn recover(&mut self, who: SocketId, earlier: Earlier, connect: &Connect, fx: &mut Effects<'_>) {
+    fn recover(&mut self, who: SocketId, earlier: PreviousSocket, connect: &ConnectRequest, fx: &mut Effects<'_>) {
         let claim = self.claim.unwrap_or_else(|| panic!("{who:?} did not ask for it"));
         let state = self.histories[claim.history].state;
         let (rooms, data) = if earlier.connected {
-            assert_eq!(state, State::Here(earlier.was));
-            let person = self.stand_up(earlier.was);
+            assert_eq!(state, State::Here(earlier.socket));
+            let person = self.remove(earlier.socket);
             (person.rooms, person.data)
         } else {
-            assert_eq!(state, State::Gone(earlier.was));
+            assert_eq!(state, State::Gone(earlier.socket));
             let history = &self.histories[claim.history];
             (history.rooms.clone(), history.data.clone())
         };
@@ -83,7 +83,7 @@ impl App for Puppet {
         self.interfere(fx);
     }
 
-    fn event(&mut self, who: SocketId, event: &Received, ack: Option<AckId>, fx: &mut Effects<'_>) {
+    fn event(&mut self, who: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
         assert!(self.people.contains_key(&who), "{event:?} of a stranger");
         if let Some(ack) = ack
             && self.below(2) == 0
@@ -94,20 +94,20 @@ impl App for Puppet {
         self.interfere(fx);
     }
 
-    fn message(&mut self, who: SocketId, _: &Said, fx: &mut Effects<'_>) {
+    fn message(&mut self, who: SocketId, _: &Message, fx: &mut Effects<'_>) {
         assert!(self.people.contains_key(&who), "a message of a stranger");
         self.interfere(fx);
     }
 
-    fn answer(&mut self, ask: AskId, who: SocketId, _: &Received, fx: &mut Effects<'_>) {
-        let asked = self.asks.get_mut(&ask).unwrap_or_else(|| panic!("nobody asked {ask:?}"));
+    fn ack(&mut self, ask: BroadcastAckId, who: SocketId, _: &Event, fx: &mut Effects<'_>) {
+        let asked = self.pending_acks.get_mut(&ask).unwrap_or_else(|| panic!("nobody asked {ask:?}"));
         assert!(asked.waiting.remove(&who), "{who:?} was not asked, or has answered");
         self.interfere(fx);
     }
 
-    fn asked(&mut self, ask: AskId, silent: &[SocketId], fx: &mut Effects<'_>) {
+    fn acks_done(&mut self, ask: BroadcastAckId, silent: &[SocketId], fx: &mut Effects<'_>) {
         let Asked { waiting, silent: mut wanted, deadline } =
-            self.asks.remove(&ask).unwrap_or_else(|| panic!("nobody asked {ask:?}"));
+            self.pending_acks.remove(&ask).unwrap_or_else(|| panic!("nobody asked {ask:?}"));
         assert!(waiting.is_empty() || deadline <= fx.now(), "{waiting:?} may answer yet");
         wanted.extend(waiting);
         assert_eq!(silent.iter().copied().collect::<BTreeSet<_>>(), wanted);
@@ -122,7 +122,7 @@ impl App for Puppet {
     }
 
     fn disconnect(&mut self, who: SocketId, reason: Reason, fx: &mut Effects<'_>) {
-        let person = self.stand_up(who);
+        let person = self.remove(who);
         if let Some(index) = person.history {
             let history = &mut self.histories[index];
             assert_eq!(history.state, State::Here(who));

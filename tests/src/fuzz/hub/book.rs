@@ -1,6 +1,6 @@
-//! The book that the application keeps: who is where, was there, and is owed what. Knows nothing of the hub.
+//! The records of the application: which sockets are connected, were connected, and have to acknowledge which events.
 
-use sanket::{Among, Nsp, SocketId, Target, Time};
+use sanket::{BroadcastOptions, Nsp, SocketId, Target, Time};
 use std::collections::BTreeSet;
 
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +55,7 @@ pub(super) enum Aim {
     Socket(SocketId),
     Namespace(Nsp),
     Room(Nsp, String),
-    Among { nsp: Nsp, rooms: Vec<String>, except_rooms: Vec<String>, except: Vec<SocketId> },
+    BroadcastOptions { nsp: Nsp, rooms: Vec<String>, except_rooms: Vec<String>, except: Vec<SocketId> },
 }
 
 impl Aim {
@@ -64,10 +64,15 @@ impl Aim {
             Self::Socket(who) => work(Target::Socket(*who)),
             Self::Namespace(nsp) => work(Target::Namespace(nsp)),
             Self::Room(nsp, room) => work(Target::Room(nsp, room)),
-            Self::Among { nsp, rooms, except_rooms, except } => {
+            Self::BroadcastOptions { nsp, rooms, except_rooms, except } => {
                 let [rooms, except_rooms] =
                     [rooms, except_rooms].map(|names| names.iter().map(|name| &**name).collect::<Vec<_>>());
-                work(Target::Among(Among { rooms: &rooms, except_rooms: &except_rooms, except, ..Among::of(nsp) }))
+                work(Target::Broadcast(BroadcastOptions {
+                    rooms: &rooms,
+                    except_rooms: &except_rooms,
+                    except,
+                    ..BroadcastOptions::of(nsp)
+                }))
             }
         }
     }
@@ -82,7 +87,7 @@ impl Aim {
             Self::Socket(only) => who == Some(*only),
             Self::Namespace(nsp) => nsp == in_nsp,
             Self::Room(nsp, room) => nsp == in_nsp && is_in(room),
-            Self::Among { nsp, rooms, except_rooms, except } => {
+            Self::BroadcastOptions { nsp, rooms, except_rooms, except } => {
                 nsp == in_nsp
                     && (rooms.is_empty() || rooms.iter().any(is_in))
                     && !except_rooms.iter().any(is_in)

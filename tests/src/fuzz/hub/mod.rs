@@ -1,6 +1,6 @@
-//! The hub against a model of it. The application keeps a book of who is where and is owed what, does what the script says,
-//! also while it is called, and compares. Events are made up; a shard that nobody hears from is where CONNECTs come from,
-//! which only a shard can make.
+//! The hub compared with a model. The application records which sockets are connected and what they have to
+//! acknowledge, has the effects that the script chooses, also inside of its calls, and compares. Events are made up.
+//! Connect requests come from a shard whose outputs are ignored, because only a shard can make them.
 
 mod app;
 mod book;
@@ -11,7 +11,8 @@ use crate::script::Script;
 use book::Claim;
 use puppet::Puppet;
 use sanket::{
-    Config, Delivery, Event, Frame, Hub, Nsp, Protocol, Reason, Recovery, Revision, Said, SocketId, Time, WsMessage,
+    Config, Delivery, Frame, Hub, Message, Nsp, Protocol, Reason, Recovery, Revision, SocketEvent, SocketId, Time,
+    WsMessage,
 };
 use source::Source;
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,17 +50,17 @@ struct World {
     hub: Hub<Puppet>,
     now: Time,
     source: Source,
-    doors: BTreeMap<SocketId, Door>,
+    statuses: BTreeMap<SocketId, Status>,
     /// The offsets that were given out, each with how many kept events there were by then.
     offsets: BTreeMap<String, u64>,
 }
 
 /// A socket, as its shard sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Door {
-    Knocking,
-    In,
-    Out,
+enum Status {
+    Requested,
+    Connected,
+    Disconnected,
 }
 
 impl World {
@@ -70,10 +71,10 @@ impl World {
             _ => Protocol::EngineIo,
         };
         let recovery = (flags & 4 != 0).then_some(Recovery {
-            window: 1_000,
+            max_disconnection_duration: 1_000,
             max_log: 4_000,
-            max_absent: 2,
-            max_absent_bytes: 900,
+            max_persisted_sessions: 2,
+            max_persisted_bytes: 900,
         });
         let config = Arc::new(Config {
             protocol,
@@ -83,33 +84,33 @@ impl World {
             max_rooms: 3,
             // An id fits, with its namespace.
             max_room_name: 26,
-            max_asks: 2,
+            max_pending_acks: 2,
             ..Config::default()
         });
         Self {
             hub: Hub::new(Puppet::new(config.clone()), config),
             now: Time::from_millis(1_000_000),
             source: Source::new(protocol),
-            doors: BTreeMap::new(),
+            statuses: BTreeMap::new(),
             offsets: BTreeMap::new(),
         }
     }
 
     fn step(&mut self, script: &mut Script<'_>) {
         match script.below(12) {
-            0..=2 => self.knock(script),
+            0..=2 => self.request_connect(script),
             3 => {
                 let (who, n) = (self.someone(script), script.below(4));
                 let event = match self.source.received.get(n) {
-                    Some(received) => Event::Received(received.clone()),
-                    None => Event::Said(Said::Text("said".into())),
+                    Some(received) => SocketEvent::Event(received.clone()),
+                    None => SocketEvent::Message(Message::Text("said".into())),
                 };
                 self.hub.handle(who, event, self.now);
             }
             4 => {
                 let (who, id) = (self.someone(script), u64::from(script.byte() % 8));
                 let answer = self.source.received[0].clone();
-                self.hub.handle(who, Event::Acked { id, answer }, self.now);
+                self.hub.handle(who, SocketEvent::Ack { id, answer }, self.now);
             }
             5 => {
                 let (who, reason) = (self.someone(script), REASONS[script.below(REASONS.len())]);
@@ -127,12 +128,12 @@ impl World {
 
     /// Somebody who has knocked once, the last ones more often; or a stranger.
     fn someone(&self, script: &mut Script<'_>) -> SocketId {
-        let n = script.below(self.doors.len().min(8) + 1);
-        self.doors.keys().rev().nth(n).copied().unwrap_or(self.source.stranger)
+        let n = script.below(self.statuses.len().min(8) + 1);
+        self.statuses.keys().rev().nth(n).copied().unwrap_or(self.source.stranger)
     }
 
     /// Somebody else, or somebody who says to have been here.
-    fn knock(&mut self, script: &mut Script<'_>) {
+    fn request_connect(&mut self, script: &mut Script<'_>) {
         let flags = script.byte();
         let revision = if flags & 3 == 0 { Revision::V3 } else { Revision::V4 };
         let mut nsp = NAMESPACES[usize::from(flags >> 2 & 3) % NAMESPACES.len()];
@@ -166,15 +167,15 @@ impl World {
         }
         let plan = script.below(4);
         let admission = script.byte();
-        let (who, connect) = self.source.knock(revision, nsp, &auth, flags & 64 != 0);
-        self.doors.insert(who, Door::Knocking);
+        let (who, connect) = self.source.request_connect(revision, nsp, &auth, flags & 64 != 0);
+        self.statuses.insert(who, Status::Requested);
         self.hub.apply(self.now, |app, _| {
             app.claim = claim;
             app.admission = admission;
             app.known.push(who);
             app.plan.extend(script.bytes(plan));
         });
-        self.hub.handle(who, Event::Connect(connect), self.now);
+        self.hub.handle(who, SocketEvent::Connect(connect), self.now);
         self.hub.apply(self.now, |app, _| app.claim = None);
     }
 
@@ -190,19 +191,23 @@ impl World {
 
     /// A shard says once that a socket is gone. For somebody who is not there it makes no difference.
     fn leave(&mut self, who: SocketId, reason: Reason) {
-        if let Some(door) = self.doors.get_mut(&who) {
-            *door = Door::Out;
+        if let Some(status) = self.statuses.get_mut(&who) {
+            *status = Status::Disconnected;
         }
         self.hub.apply(self.now, |app, _| app.waiting.remove(&who));
-        self.hub.handle(who, Event::Disconnect(reason), self.now);
+        self.hub.handle(who, SocketEvent::Disconnect(reason), self.now);
     }
 
     fn advance(&mut self, millis: u64) {
         self.now = self.now.after(millis);
         self.hub.handle_timeout(self.now);
         self.drain();
+        // A jump counts as a stall, after which deadlines are judged a second later.
+        if millis > 1_000 {
+            return self.advance(1_000);
+        }
         let (app, now) = (self.hub.app(), self.now);
-        assert!(app.asks.values().all(|ask| ask.deadline > now), "an ask is overdue");
+        assert!(app.pending_acks.values().all(|ask| ask.deadline > now), "an ask is overdue");
         assert!(app.waiting.values().all(|since| since.after(500) > now), "somebody is kept waiting");
         assert!(app.wake.is_none_or(|at| at > now), "nobody was woken");
         assert!(self.hub.poll_timeout().is_none_or(|at| at > now), "the same deadline again");
@@ -223,8 +228,8 @@ impl World {
     fn take(&mut self, who: SocketId, delivery: &Delivery) {
         match delivery {
             Delivery::Accept(hello) => {
-                if let Some(door) = self.doors.get_mut(&who).filter(|door| **door == Door::Knocking) {
-                    *door = Door::In;
+                if let Some(status) = self.statuses.get_mut(&who).filter(|status| **status == Status::Requested) {
+                    *status = Status::Connected;
                 }
                 if let Some(pid) =
                     hello.as_ref().and_then(|frame| find(&bytes_of(frame), &[b"pid\":\"", b"\xa3pid\xb6"]))
@@ -243,11 +248,14 @@ impl World {
                 }
             }
             Delivery::Refuse(_) | Delivery::Disconnect | Delivery::Detach => {
-                self.doors.insert(who, Door::Out);
+                self.statuses.insert(who, Status::Disconnected);
                 self.hub.apply(self.now, |app, _| app.waiting.remove(&who));
             }
             Delivery::Close(reason) => {
-                let others = self.doors.iter().filter(|(other, door)| other.key == who.key && **door != Door::Out);
+                let others = self
+                    .statuses
+                    .iter()
+                    .filter(|(other, status)| other.key == who.key && **status != Status::Disconnected);
                 for other in others.map(|(other, _)| *other).collect::<Vec<_>>() {
                     self.leave(other, *reason);
                 }
@@ -272,7 +280,7 @@ impl World {
     fn finish(mut self) {
         self.hub.apply(self.now, |app, _| app.plan.clear());
         let left: Vec<SocketId> =
-            self.doors.iter().filter(|(_, door)| **door != Door::Out).map(|(who, _)| *who).collect();
+            self.statuses.iter().filter(|(_, status)| **status != Status::Disconnected).map(|(who, _)| *who).collect();
         for who in left {
             self.leave(who, Reason::TransportClose);
         }
@@ -285,7 +293,7 @@ impl World {
         }
         assert_eq!(self.hub.poll_timeout(), None, "a deadline is left");
         assert_eq!(self.hub.kept(), (0, 0), "something is kept for nobody");
-        assert!(self.hub.app().asks.is_empty(), "{:?}", self.hub.app().asks);
+        assert!(self.hub.app().pending_acks.is_empty(), "{:?}", self.hub.app().pending_acks);
         assert!(self.hub.app().waiting.is_empty(), "{:?}", self.hub.app().waiting);
         self.hub.apply(self.now, |_, fx| assert_eq!(fx.namespaces(), [&Nsp::ROOT; 0]));
     }

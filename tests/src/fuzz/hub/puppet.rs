@@ -1,10 +1,10 @@
-//! The application: does what the script says, writes down what must come of it, and compares.
+//! The application: has the effects that the script chooses, records what must follow, and compares.
 
 use super::NAMESPACES;
 use super::app::answer;
 use super::book::{Aim, Asked, Claim, History, Person, State};
 use bytes::Bytes;
-use sanket::{AskId, Config, Effects, Emit, JoinError, Nsp, SocketId, Target, Time};
+use sanket::{BroadcastAckId, Config, Effects, Emit, JoinError, Nsp, SocketId, Target, Time};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -18,13 +18,13 @@ pub(super) struct Puppet {
     pub(super) admission: u8,
     /// What whoever knocks now has said.
     pub(super) claim: Option<Claim>,
-    /// Everybody who ever knocked.
+    /// Every socket whose client ever asked to connect.
     pub(super) known: Vec<SocketId>,
     pub(super) people: BTreeMap<SocketId, Person>,
     /// Who has been told to wait, and since when.
     pub(super) waiting: BTreeMap<SocketId, Time>,
     pub(super) histories: Vec<History>,
-    pub(super) asks: BTreeMap<AskId, Asked>,
+    pub(super) pending_acks: BTreeMap<BroadcastAckId, Asked>,
     /// Who must be told what, in this order.
     pub(super) expected: VecDeque<(SocketId, u64)>,
     pub(super) leaving: Option<SocketId>,
@@ -46,7 +46,7 @@ impl Puppet {
             people: BTreeMap::new(),
             waiting: BTreeMap::new(),
             histories: Vec::new(),
-            asks: BTreeMap::new(),
+            pending_acks: BTreeMap::new(),
             expected: VecDeque::new(),
             leaving: None,
             wake: None,
@@ -93,7 +93,7 @@ impl Puppet {
             _ => {
                 let (nsp, rooms, except_rooms) = (self.nsp(), self.rooms(), self.rooms());
                 let except = (0..self.below(3)).map(|_| self.someone()).collect();
-                Aim::Among { nsp, rooms, except_rooms, except }
+                Aim::BroadcastOptions { nsp, rooms, except_rooms, except }
             }
         }
     }
@@ -102,7 +102,7 @@ impl Puppet {
         let included =
             |(who, person): &(&SocketId, &Person)| aim.includes(Some(**who), &person.nsp, &person.id, &person.rooms);
         let wanted: Vec<SocketId> = self.people.iter().filter(included).map(|(who, _)| *who).collect();
-        assert_eq!(aim.with(|target| fx.recipients(target)), wanted, "{aim:?}");
+        assert_eq!(aim.with(|target| fx.fetch_sockets(target)), wanted, "{aim:?}");
         wanted
     }
 
@@ -124,10 +124,10 @@ impl Puppet {
             3 => {
                 let (aim, room) = (self.aim(), self.room());
                 for who in self.recipients(&aim, fx) {
-                    // `join_all` is the same once more.
+                    // `sockets_join` is the same once more.
                     self.join(who, &room, fx);
                 }
-                let refused = aim.with(|target| fx.join_all(target, &room));
+                let refused = aim.with(|target| fx.sockets_join(target, &room));
                 let lonely =
                     self.recipients(&aim, fx).iter().filter(|who| !self.people[*who].rooms.contains(&room)).count();
                 assert_eq!(refused, lonely);
@@ -137,19 +137,19 @@ impl Puppet {
                 for who in self.recipients(&aim, fx) {
                     self.people.get_mut(&who).map(|person| person.rooms.remove(&room));
                 }
-                aim.with(|target| fx.leave_all(target, &room));
+                aim.with(|target| fx.sockets_leave(target, &room));
             }
             5..=7 => self.send(fx),
-            8 => self.ask(fx),
+            8 => self.emit_with_ack(fx),
             9 => fx.disconnect(self.someone(), self.below(4) == 0),
             10 => {
                 let aim = self.aim();
                 let close = self.below(4) == 0;
-                aim.with(|target| fx.disconnect_all(target, close));
+                aim.with(|target| fx.disconnect_sockets(target, close));
             }
             11 => {
                 let (who, admission) = (self.someone(), self.below(4));
-                fx.admit(who, answer(admission));
+                fx.decide(who, answer(admission));
             }
             12 => {
                 let who = self.someone();
@@ -200,13 +200,13 @@ impl Puppet {
     pub(super) fn send(&mut self, fx: &mut Effects<'_>) {
         let aim = self.aim();
         let flags = self.below(256);
-        let (volatile, passing) = (flags & 3 == 1, flags & 3 == 2);
+        let (volatile, not_recoverable) = (flags & 3 == 1, flags & 3 == 2);
         let recipients = self.recipients(&aim, fx);
         let tag = self.expect(&recipients);
-        let kept = self.config.recovery.is_some() && !volatile && !passing;
+        let kept = self.config.recovery.is_some() && !volatile && !not_recoverable;
         let for_one_who_can_return = match &aim {
             Aim::Socket(who) => self.people.get(who).is_some_and(|person| person.history.is_some()),
-            Aim::Namespace(_) | Aim::Room(..) | Aim::Among { .. } => true,
+            Aim::Namespace(_) | Aim::Room(..) | Aim::BroadcastOptions { .. } => true,
         };
         if kept && for_one_who_can_return {
             self.position += 1;
@@ -234,28 +234,28 @@ impl Puppet {
         if flags & 16 != 0 {
             emit = emit.uncompressed();
         }
-        emit = match (volatile, passing) {
+        emit = match (volatile, not_recoverable) {
             (true, _) => emit.volatile(),
-            (_, true) => emit.passing(),
+            (_, true) => emit.not_recoverable(),
             _ => emit,
         };
         aim.with(|target| fx.send(target, &emit));
     }
 
-    pub(super) fn ask(&mut self, fx: &mut Effects<'_>) {
+    pub(super) fn emit_with_ack(&mut self, fx: &mut Effects<'_>) {
         let aim = self.aim();
         let timeout = 1 + u64::try_from(self.below(256)).unwrap_or_default();
-        let owes = |who: &SocketId| self.asks.values().filter(|ask| ask.waiting.contains(who)).count();
+        let owes = |who: &SocketId| self.pending_acks.values().filter(|ask| ask.waiting.contains(who)).count();
         let (waiting, silent): (Vec<_>, Vec<_>) =
-            self.recipients(&aim, fx).into_iter().partition(|who| owes(who) < self.config.max_asks);
+            self.recipients(&aim, fx).into_iter().partition(|who| owes(who) < self.config.max_pending_acks);
         let tag = self.expect(&waiting);
-        let id = aim.with(|target| fx.ask(target, &Emit::new("e").arg(&format!("#{tag}#")), timeout));
+        let id = aim.with(|target| fx.emit_with_ack(target, &Emit::new("e").arg(&format!("#{tag}#")), timeout));
         let (waiting, silent) = (waiting.into_iter().collect(), silent.into_iter().collect());
         // Where nobody is asked, that is said soon.
         let waiting: BTreeSet<SocketId> = waiting;
         let deadline = fx.now().after(if waiting.is_empty() { 1 } else { timeout.max(1) });
         let ask = Asked { waiting, silent, deadline };
-        assert!(self.asks.insert(id, ask).is_none(), "{id:?} is two asks");
+        assert!(self.pending_acks.insert(id, ask).is_none(), "{id:?} is two pending_acks");
     }
 
     /// While it is called, it may do something, too.
@@ -266,8 +266,8 @@ impl Puppet {
     }
 
     /// Somebody's seat is gone: nothing is awaited from it any more.
-    pub(super) fn stand_up(&mut self, who: SocketId) -> Person {
-        for ask in self.asks.values_mut() {
+    pub(super) fn remove(&mut self, who: SocketId) -> Person {
+        for ask in self.pending_acks.values_mut() {
             if ask.waiting.remove(&who) {
                 ask.silent.insert(who);
             }
@@ -300,7 +300,7 @@ impl Puppet {
             let here: Vec<SocketId> =
                 self.people.iter().filter(|(_, person)| person.nsp == *nsp).map(|(who, _)| *who).collect();
             assert_eq!(fx.count(nsp), here.len());
-            assert_eq!(fx.recipients(Target::Namespace(nsp)), here);
+            assert_eq!(fx.fetch_sockets(Target::Namespace(nsp)), here);
         }
         for (who, person) in &self.people {
             assert_eq!(fx.nsp(*who), Some(&person.nsp));

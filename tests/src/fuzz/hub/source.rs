@@ -1,8 +1,8 @@
-//! Where CONNECTs come from: a shard that nobody hears from, and that says whatever it is told to say.
+//! The source of connect requests and events: a shard whose outputs are ignored.
 
 use sanket::{
-    Config, Connect, Delivery, Event, Input, Key, Kind, NewSession, Opening, Packet, Protocol, Received, RequestId,
-    Revision, Shard, Sid, SocketId, SocketMessage, SocketPacket, Time,
+    Config, ConnectRequest, Delivery, Event, Input, Key, Kind, NewSession, Opening, Packet, Protocol, RequestId,
+    Revision, Shard, Sid, SocketEvent, SocketId, SocketMessage, SocketPacket, Time,
 };
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub(super) struct Source {
     /// Where the last client has not knocked yet.
     pub(super) last: Option<(Key, Revision, Vec<&'static str>)>,
     /// Things that a client may send.
-    pub(super) received: Vec<Received>,
+    pub(super) received: Vec<Event>,
     pub(super) stranger: SocketId,
 }
 
@@ -37,7 +37,7 @@ impl Source {
             let kind = Kind::Event { id, args: r#"["e",1]"#.into(), name: 1..4, attachments: 0 };
             source.say(source.stranger.key, "/", kind);
             match source.shard.poll_event() {
-                Some((_, Event::Received(received))) => source.received.push(received),
+                Some((_, SocketEvent::Event(received))) => source.received.push(received),
                 other => panic!("{other:?}"),
             }
         }
@@ -51,18 +51,19 @@ impl Source {
         self.shard.handle(key, Input::WsMessage(ws, Ok(Packet::Message(packet))), Time::default());
     }
 
-    /// Somebody at a namespace's door: a client of its own, or the last one once more.
-    pub(super) fn knock(
+    /// A connect request: of a client of its own, or the last one once more.
+    pub(super) fn request_connect(
         &mut self,
         revision: Revision,
         nsp: &'static str,
         auth: &str,
         again: bool,
-    ) -> (SocketId, Connect) {
+    ) -> (SocketId, ConnectRequest) {
         let again = again && self.protocol != Protocol::EngineIo;
-        let same = self.last.take().filter(|(_, old, knocked)| again && *old == revision && !knocked.contains(&nsp));
-        let (key, mut knocked) = match same {
-            Some((key, _, knocked)) => (key, knocked),
+        let same =
+            self.last.take().filter(|(_, old, requested)| again && *old == revision && !requested.contains(&nsp));
+        let (key, mut requested) = match same {
+            Some((key, _, requested)) => (key, requested),
             None => {
                 self.sessions += 1;
                 (open(&mut self.shard, self.sessions, revision), Vec::new())
@@ -70,19 +71,19 @@ impl Source {
         };
         let unasked = revision == Revision::V3 || self.protocol == Protocol::EngineIo;
         let mut event = None;
-        if knocked.is_empty() && unasked {
-            knocked.push("/");
+        if requested.is_empty() && unasked {
+            requested.push("/");
             event = self.shard.poll_event();
         }
-        if !knocked.contains(&nsp) && self.protocol != Protocol::EngineIo {
-            knocked.push(nsp);
+        if !requested.contains(&nsp) && self.protocol != Protocol::EngineIo {
+            requested.push(nsp);
             self.say(key, nsp, Kind::Connect { auth: auth.into() });
             event = self.shard.poll_event();
         }
         while self.shard.poll_output().is_some() {}
-        self.last = Some((key, revision, knocked));
+        self.last = Some((key, revision, requested));
         match event {
-            Some((who, Event::Connect(connect))) => (who, connect),
+            Some((who, SocketEvent::Connect(connect))) => (who, connect),
             other => panic!("{other:?}"),
         }
     }

@@ -2,6 +2,7 @@
 mod reading;
 mod responding;
 mod switching;
+mod tunnel;
 
 use super::body::RequestBody;
 use super::config::HttpConfig;
@@ -17,6 +18,7 @@ use super::websocket::WebSocket;
 use http::StatusCode;
 use sanket::{Time, WsEnd};
 use std::sync::Arc;
+use tunnel::Tunnel;
 
 /// One TCP connection without its socket.
 ///
@@ -27,18 +29,18 @@ use std::sync::Arc;
 /// these calls, and after each response, [`poll`](Self::poll) is called until it returns `None`. `now` counts from the Unix
 /// epoch, for the `date` of responses.
 ///
-/// ```text
-///          head read              response complete, body left
-///   Head ─────────────► Exchange ───────────────────────────► Discard ──► Head
-///    ▲                   │    │ switch                          │ too long, too slow
-///    └───────────────────┘    └───────► WebSocket               ▼
-///      response complete                  │    │ violation    Linger ──► Over
-///                                         ▼    └────────────►
-///                                       Ending ──► Over
-/// ```
+/// | State | Waits for | Deadline | Then |
+/// |-------|-----------|----------|------|
+/// | Head | a request's head | `head_timeout`, or idle: `keep_alive_timeout` | Exchange |
+/// | Exchange | the response | while the host waits for the body: `body_idle_timeout`, `body_timeout` | Head, Discard, Linger, WebSocket |
+/// | Discard | the rest of a body that nobody reads | `linger_timeout` | Head, Linger |
+/// | WebSocket | messages | while closing: `close_timeout` | Ending, Linger, Over |
+/// | Linger | the client's end of the stream, after the last response | `linger_timeout`; WebSocket: `close_timeout` | Over |
+/// | Ending | the output to be written | WebSocket: `close_timeout` | Over |
 ///
-/// Every state but Exchange has a deadline at any time; in Exchange there is one while the client is what is waited for. How
-/// long a response takes to be made is not limited here: a long poll takes long, and whoever answers knows its deadline.
+/// Beside these, HTTP output that the client does not take has `write_stall_timeout` in every state. The deadlines of an idle
+/// Head, of Discard and of Linger begin when the output is written. How long a response takes to be made is not limited here:
+/// a long poll takes long, and whoever answers it knows its deadline.
 #[derive(Debug)]
 pub struct Connection {
     config: Arc<HttpConfig>,
@@ -54,7 +56,7 @@ pub struct Connection {
     /// The server is closing.
     draining: bool,
     /// Speaks WebSocket, or did.
-    websocket: bool,
+    upgraded: bool,
     tickets: u64,
     /// Events that are to be told before others.
     gone: Option<Ticket>,
@@ -76,6 +78,8 @@ enum State {
         left: u64,
     },
     WebSocket(Box<WebSocket>),
+    /// It is the application's, for a protocol of its own.
+    Tunnel(Tunnel),
     /// Everything was said. Once it is written, the write direction is shut down, and what comes is thrown away, at most so
     /// many bytes.
     Linger {
@@ -113,11 +117,23 @@ impl Connection {
             stalled: Time::NEVER,
             ended: false,
             draining: false,
-            websocket: false,
+            upgraded: false,
             tickets: 0,
             gone: None,
             closed: None,
         }
+    }
+
+    /// A connection that is not served, because there are too many: the response to `refusal` is all that is sent on it, and it
+    /// is over within the time that the client takes to read that.
+    #[must_use]
+    pub fn refused(config: Arc<HttpConfig>, refusal: Refusal, now: Time) -> Self {
+        let mut connection = Self::new(config, now);
+        let shape = Shape { close: true, ..Shape::default() };
+        refusal.response().encode(shape, now, connection.output.buffer());
+        connection.wrote(now);
+        connection.linger(now);
+        connection
     }
 
     /// A connection that another HTTP server has upgraded: it speaks WebSocket from here on. `max_message` is as in
@@ -147,7 +163,7 @@ impl Connection {
                     self.deadline = Time::NEVER;
                 }
             }
-            State::Discard { .. } | State::WebSocket(_) => {}
+            State::Discard { .. } | State::WebSocket(_) | State::Tunnel(_) => {}
             State::Linger { left } => {
                 *left = left.saturating_sub(bytes.len() as u64);
                 return self.settle(now);
@@ -179,7 +195,7 @@ impl Connection {
             return;
         }
         self.output.consume(n);
-        if !self.websocket {
+        if !self.upgraded {
             self.stalled = Time::NEVER;
         }
         self.wrote(now);
@@ -218,9 +234,10 @@ impl Connection {
         !self.ended
             && match &self.state {
                 State::Head { .. } => !self.is_blocked() || bounded,
-                State::Exchange(exchange) => exchange.body.is_starving() || bounded,
+                State::Exchange(exchange) => exchange.body.is_awaited() || bounded,
                 State::Discard { .. } => true,
                 State::WebSocket(websocket) => websocket.wants_read(&self.received),
+                State::Tunnel(_) => bounded,
                 State::Linger { left } => *left > 0,
                 State::Ending | State::Over => false,
             }
@@ -260,7 +277,7 @@ impl Connection {
                 self.lose(Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly"), now);
             }
             State::Discard { .. } => self.linger(now),
-            State::WebSocket(_) | State::Linger { .. } | State::Ending => self.break_off(),
+            State::WebSocket(_) | State::Tunnel(_) | State::Linger { .. } | State::Ending => self.break_off(),
             State::Over => {}
         }
     }
@@ -279,7 +296,7 @@ impl Connection {
 
     /// The server ends: the connection is over now, unless it was switched to WebSocket.
     pub fn cut(&mut self, _now: Time) {
-        if !self.websocket {
+        if !self.upgraded {
             self.break_off();
         }
     }
@@ -291,7 +308,7 @@ impl Connection {
 
     /// Output may have been added.
     fn wrote(&mut self, now: Time) {
-        if self.stalled == Time::NEVER && !self.websocket && !self.output.is_empty() {
+        if self.stalled == Time::NEVER && !self.upgraded && !self.output.is_empty() {
             self.stalled = now.after(self.config.write_stall_timeout);
         }
     }
@@ -325,7 +342,7 @@ impl Connection {
         self.state = State::Ending;
         self.received.clear();
         // The other deadline runs for HTTP only.
-        self.deadline = if self.websocket { now.after(self.config.close_timeout) } else { Time::NEVER };
+        self.deadline = if self.upgraded { now.after(self.config.close_timeout) } else { Time::NEVER };
         self.settle(now);
     }
 
@@ -335,6 +352,7 @@ impl Connection {
             State::Exchange(exchange) if exchange.refusal.is_none() => self.gone = Some(exchange.ticket),
             State::WebSocket(_) => self.closed = Some(WsEnd::Closed),
             State::Exchange(_) | State::Head { .. } | State::Discard { .. } | State::Linger { .. } => {}
+            State::Tunnel(tunnel) => self.gone = Some(tunnel.ticket()),
             State::Ending | State::Over => {}
         }
         self.received.clear();
@@ -350,12 +368,15 @@ impl Connection {
         match &self.state {
             State::Head { .. } if self.draining && self.received.is_empty() => self.break_off(),
             State::Head { started: false, .. } => self.deadline = now.after(self.config.keep_alive_timeout),
-            State::Discard { .. } => self.deadline = now.after(self.config.linger_timeout),
+            State::Discard { .. } if self.deadline == Time::NEVER => {
+                self.deadline = now.after(self.config.linger_timeout);
+            }
             State::Linger { left: 0 } | State::Ending => self.break_off(),
             State::Linger { .. } if self.deadline == Time::NEVER => {
                 self.deadline = now.after(self.config.linger_timeout);
             }
-            State::Head { .. } | State::Exchange(_) | State::WebSocket(_) | State::Linger { .. } | State::Over => {}
+            State::Head { .. } | State::Exchange(_) | State::WebSocket(_) | State::Tunnel(_) | State::Over => {}
+            State::Discard { .. } | State::Linger { .. } => {}
         }
     }
 }

@@ -36,6 +36,7 @@ impl Connection {
         match &self.state {
             State::Exchange(_) => self.poll_exchange(now),
             State::WebSocket(_) => self.poll_websocket(now),
+            State::Tunnel(_) => self.poll_tunnel(),
             State::Head { .. } | State::Discard { .. } | State::Linger { .. } | State::Ending | State::Over => None,
         }
     }
@@ -114,6 +115,9 @@ impl Connection {
     /// Appends at most `max` bytes of the request's body to `into`. If nothing has come and the client waits to be asked, it is
     /// asked with `100 Continue` (RFC 9110, 10.1.1). `max` must not be 0.
     pub fn read_body(&mut self, ticket: Ticket, into: &mut Vec<u8>, max: usize, now: Time) -> Body {
+        if let Some(body) = self.read_tunnel(ticket, into, max) {
+            return body;
+        }
         let State::Exchange(exchange) = &mut self.state else { return Body::Gone };
         if exchange.ticket != ticket {
             return Body::Gone;
@@ -164,12 +168,6 @@ impl Connection {
         } else {
             self.refuse(refusal, exchange.shape, Known::default());
         }
-    }
-
-    /// Refuses whatever the client wants, before it has said that: an [`Event::Refused`] follows. For connections that are beyond
-    /// a limit.
-    pub fn reject(&mut self, refusal: Refusal) {
-        self.refuse(refusal, Shape::default(), Known::default());
     }
 
     /// Refuses the head that lies in the buffer.

@@ -60,6 +60,9 @@ impl Connection {
     /// Sends a piece of the body, if [`respond_head`](Self::respond_head) came before. It should have at most
     /// [`room`](Self::room) bytes; more are taken. Bytes beyond the announced length are dropped.
     pub fn respond_body(&mut self, ticket: Ticket, bytes: &[u8], now: Time) {
+        if self.write_tunnel(ticket, bytes) {
+            return;
+        }
         let State::Exchange(exchange) = &mut self.state else { return };
         let Some(reply) = exchange.reply.as_mut().filter(|_| exchange.ticket == ticket) else { return };
         reply.push(bytes, self.output.buffer());
@@ -69,6 +72,9 @@ impl Connection {
 
     /// Completes a response in pieces. If it has fewer bytes than announced, the connection ends.
     pub fn respond_end(&mut self, ticket: Ticket, now: Time) {
+        if self.is_tunnel(ticket) {
+            return self.end(now);
+        }
         let State::Exchange(exchange) = &self.state else { return };
         let Some(reply) = exchange.reply.as_ref().filter(|_| exchange.ticket == ticket) else { return };
         if !reply.end(self.output.buffer()) {
@@ -89,7 +95,7 @@ impl Connection {
 
     /// Ends the connection without a response to this request, or in the middle of it. What was sent before is written.
     pub fn abort(&mut self, ticket: Ticket, now: Time) {
-        if matches!(&self.state, State::Exchange(exchange) if exchange.ticket == ticket) {
+        if self.is_tunnel(ticket) || matches!(&self.state, State::Exchange(exchange) if exchange.ticket == ticket) {
             self.end(now);
         }
     }

@@ -36,7 +36,7 @@ impl Connection {
 
     pub(super) fn begin_websocket(&mut self, max_message: usize) {
         self.state = State::WebSocket(Box::new(WebSocket::new(max_message)));
-        (self.deadline, self.stalled, self.websocket) = (Time::NEVER, Time::NEVER, true);
+        (self.deadline, self.stalled, self.upgraded) = (Time::NEVER, Time::NEVER, true);
     }
 
     /// Sends messages as unmasked frames. They are dropped if there is no WebSocket, or it is being closed. The output has no
@@ -58,10 +58,10 @@ impl Connection {
         }
     }
 
-    /// Whether the connection was switched to WebSocket. Stays true to its end.
+    /// Whether the connection was switched from HTTP to something else. Stays true to its end.
     #[must_use]
-    pub fn is_websocket(&self) -> bool {
-        self.websocket
+    pub fn is_upgraded(&self) -> bool {
+        self.upgraded
     }
 
     pub(super) fn poll_websocket<R>(&mut self, now: Time) -> Option<Event<R>> {

@@ -1,11 +1,13 @@
-//! The driver of one client in one shard, without a hub: does to the shard what drivers may do, in any order, and holds it to
-//! what it promises them. What is done, and what the hub says, is the script's; see `session` and `client`.
+//! The driver of one client in one shard, without a hub: makes any calls in any order, and checks the guarantees of the
+//! shard. `session` and `client` choose the calls and the deliveries.
+
+mod checks;
 
 use bytes::Bytes;
 use sanket::{
-    Ask, BodyKind, Config, Delivery, Emit, Event, Frame, Hub, Incoming, Input, Key, Message, NewSession, Opening,
-    Output, Packet, Packets, Protocol, Reason, Received, RequestError, RequestId, Response, Revision, Shard, Sid,
-    SocketId, Target, Time, WsEnd, WsMessage, decode_binary, decode_payload, decode_text,
+    Ask, BodyKind, Config, Delivery, Emit, Event, Frame, Hub, Incoming, Input, Key, NewSession, Opening, Output,
+    Packet, PacketData, Packets, Protocol, Reason, RequestError, RequestId, Response, Revision, Shard, Sid,
+    SocketEvent, SocketId, Target, Time, WsEnd, WsMessage, decode_binary, decode_payload, decode_text,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, OnceLock};
@@ -85,14 +87,14 @@ struct Owed {
 #[derive(Debug)]
 pub(super) struct Socket {
     pub(super) nsp: String,
-    pub(super) door: Door,
+    pub(super) status: Status,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Door {
-    Knocking,
-    In,
-    Out,
+pub(super) enum Status {
+    Requested,
+    Connected,
+    Disconnected,
 }
 
 impl Driver {
@@ -315,8 +317,8 @@ impl Driver {
             && let Some(socket) = self.sockets.get_mut(&to)
         {
             match &delivery {
-                Delivery::Accept(_) if socket.door == Door::Knocking => socket.door = Door::In,
-                Delivery::Refuse(_) | Delivery::Disconnect | Delivery::Detach => socket.door = Door::Out,
+                Delivery::Accept(_) if socket.status == Status::Requested => socket.status = Status::Connected,
+                Delivery::Refuse(_) | Delivery::Disconnect | Delivery::Detach => socket.status = Status::Disconnected,
                 Delivery::Accept(_) | Delivery::Emit(_) | Delivery::Close(_) => {}
             }
         }
@@ -333,7 +335,7 @@ impl Driver {
         let text = || format!("42[\"n\",{number},\"{}\"]", "x".repeat(size));
         let frame = if volatile { volatile_frame() } else { Frame::new(text(), &data) };
         self.largest = self.largest.max(16 + frame.cost());
-        let is_in = self.sockets.get(&to).is_some_and(|socket| socket.door == Door::In);
+        let is_in = self.sockets.get(&to).is_some_and(|socket| socket.status == Status::Connected);
         if self.live && is_in {
             self.owed.push_back(Owed { number: if volatile { 0 } else { number }, attachments: data, volatile });
         }
@@ -348,6 +350,12 @@ impl Driver {
         for claimed in [Some(Revision::V3), Some(Revision::V4), None] {
             match (self.shard.route(sid, claimed, ask, self.now), living) {
                 (Ok(found), Some((key, _, revision))) => assert!(found == *key && claimed == Some(*revision)),
+                (Err(RequestError::UnknownSid), None) if ask == Ask::Poll => {
+                    // The id may have been another session's, too.
+                    let had = self.keys.iter().any(|(_, other, revision)| *other == sid && claimed == Some(*revision));
+                    let response = self.shard.farewell(sid, claimed, self.now);
+                    assert!(response.is_none_or(|response| had && response.into_parts().0 == 200), "{claimed:?}");
+                }
                 (Err(RequestError::UnknownSid), None) => {}
                 (Err(RequestError::BadRequest), Some((_, _, revision))) => {
                     assert!(ask != Ask::Upgrade || claimed != Some(*revision), "{claimed:?}");
@@ -358,150 +366,6 @@ impl Driver {
         let is_living = self.live && self.key(0) == Some(key);
         assert_eq!(self.shard.revision(key), Some(revision).filter(|_| is_living));
     }
-
-    /// Takes what the shard has to say to a call about `asked`.
-    fn drain(&mut self, asked: Key) {
-        let mut closed = None;
-        while let Some((from, event)) = self.shard.poll_event() {
-            self.take_event(from, &event);
-        }
-        assert!(!self.shard.has_events() && !self.shard.is_backlogged());
-        while let Some((key, output)) = self.shard.poll_output() {
-            assert!(key == asked || Some(key) == self.key(0), "{output:?} for {key:?}");
-            match output {
-                Output::Respond(id, response) => {
-                    assert!(self.waiting.remove(&id), "{id:?} does not wait for an answer");
-                    self.read(response);
-                }
-                Output::WsReady(id) => {
-                    let wire = self.wires.get_mut(&id).expect("a WebSocket");
-                    assert!(!wire.closed && !wire.ready, "{id:?} is {wire:?}");
-                    wire.ready = true;
-                }
-                Output::WsClose(id) => self.wires.get_mut(&id).expect("a WebSocket").closed = true,
-                Output::Closed(reason) => {
-                    assert!(self.live && Some(key) == self.key(0), "{key:?} ended twice");
-                    self.live = false;
-                    closed = Some(reason);
-                }
-            }
-        }
-        if let Some(reason) = closed {
-            assert!(self.sockets.values().all(|socket| socket.door == Door::Out), "{:?} at {reason}", self.sockets);
-        }
-        self.check();
-    }
-
-    /// What must be true whenever the shard has been drained.
-    fn check(&mut self) {
-        assert_eq!(self.shard.len(), usize::from(self.live));
-        let Some(key) = self.key(0).filter(|_| self.live) else {
-            assert!(self.waiting.is_empty(), "{:?} wait for nobody", self.waiting);
-            assert!(self.wires.values().all(|wire| wire.closed), "{:?}", self.wires);
-            return;
-        };
-        let at = self.shard.poll_timeout().expect("a deadline");
-        assert!(at <= self.now.after(LONG), "{at} is long after {}", self.now);
-        let queued = self.shard.queued(key);
-        assert!(queued <= self.config.max_queue.max(self.largest), "{queued} bytes wait");
-        // A POST whose body is to come may wait, and one GET; the GET only for something to say.
-        let polls = self.waiting.iter().filter(|id| !self.begun.contains(id)).count();
-        assert!(polls <= 1 && (polls == 0 || queued == 0), "{polls} GETs and {queued} bytes wait for each other");
-        assert!(self.waiting.len() - polls <= 1, "two POSTs are read");
-        let open = self.wires.values().filter(|wire| !wire.closed).count();
-        assert!(open <= 1, "{open} WebSockets");
-        let on_websocket =
-            self.shard.route(self.keys[self.keys.len() - 1].1, Some(self.revision()), Ask::Poll, self.now).is_err();
-        let ready = self.wires.values().any(|wire| wire.ready && !wire.closed);
-        assert!(!on_websocket || queued == 0 || ready, "{queued} bytes that nobody knows of");
-    }
-
-    fn take_event(&mut self, from: SocketId, event: &Event) {
-        assert!(self.live && Some(from.key) == self.key(0), "{event:?} of a stranger");
-        if let Event::Connect(connect) = event {
-            let alone = self.sockets.values().filter(|socket| socket.door != Door::Out);
-            assert!(alone.clone().all(|socket| socket.nsp != connect.nsp.as_str()), "{connect:?} again");
-            assert!(alone.count() < self.config.max_namespaces);
-            let socket = Socket { nsp: connect.nsp.as_str().to_owned(), door: Door::Knocking };
-            assert!(self.sockets.insert(from, socket).is_none(), "{from:?} connected twice");
-            return;
-        }
-        let socket = self.sockets.get_mut(&from).unwrap_or_else(|| panic!("{event:?} of nobody"));
-        match event {
-            Event::Received(received) | Event::Acked { answer: received, .. } => {
-                assert_eq!(socket.door, Door::In, "{event:?}");
-                if self.counts {
-                    check_attachments(received);
-                }
-            }
-            // Where Engine.IO is alone there is no CONNECT that a client could wait for.
-            Event::Said(_) => assert_ne!(socket.door, Door::Out, "{event:?}"),
-            Event::Disconnect(_) => {
-                assert_ne!(socket.door, Door::Out, "{event:?}");
-                socket.door = Door::Out;
-            }
-            Event::Connect(_) => {}
-        }
-    }
-
-    fn read(&mut self, response: Response) {
-        let revision = self.revision();
-        let batch = matches!(response, Response::Batch(_));
-        let (status, kind, body) = response.into_parts();
-        assert!(matches!(status, 200 | 400 | 413), "{status}");
-        if batch {
-            let kind = if kind == "application/octet-stream" { BodyKind::Binary } else { BodyKind::Text };
-            for packet in decode_payload(revision, kind, &body, usize::MAX) {
-                self.hear(packet.expect("a packet"));
-            }
-            assert!(self.following.is_empty(), "{:?} is missing", self.following);
-        }
-    }
-
-    /// What the client hears is what it is owed: nothing is lost, doubled, or out of order.
-    fn hear(&mut self, packet: Packet<Message<'_>>) {
-        match packet {
-            Packet::Message(Message::Text(text)) => {
-                assert!(self.following.is_empty(), "{text} among attachments");
-                let Some(rest) = text.strip_prefix("2[\"n\",") else { return };
-                let number = rest.split_once(',').and_then(|(number, _)| number.parse().ok()).expect("a number");
-                self.hear_number(number);
-            }
-            Packet::Message(Message::Binary(data)) => {
-                if let Some(wanted) = self.following.pop_front() {
-                    assert_eq!(wanted, *data);
-                }
-            }
-            _ => assert!(self.following.is_empty(), "{packet:?} among attachments"),
-        }
-    }
-
-    fn hear_number(&mut self, number: u64) {
-        loop {
-            let owed = self.owed.pop_front().unwrap_or_else(|| panic!("{number} is not owed"));
-            if owed.number == number {
-                self.following = owed.attachments.into();
-                break;
-            }
-            assert!(owed.volatile, "{owed:?} is lost, {number} came");
-        }
-    }
-
-    /// After the longest deadline of all there is nothing left.
-    pub(super) fn finish(mut self) {
-        self.advance(LONG);
-        assert!(!self.live && self.shard.is_empty(), "the session is left");
-        assert_eq!(self.waiting, BTreeSet::new(), "requests were never answered");
-        // Looks at who is gone may be left.
-        self.advance(LONG);
-        assert_eq!(self.shard.poll_timeout(), None, "a deadline is left");
-    }
-}
-
-/// The last argument says how many attachments there must be.
-fn check_attachments(received: &Received) {
-    let args = received.args();
-    assert_eq!(args.last().and_then(|n| n.parse().ok()), Some(received.attachments().len()), "{received:?}");
 }
 
 /// Only a hub makes frames that may be dropped.
@@ -514,7 +378,7 @@ fn volatile_frame() -> Frame {
 fn frame_of(event: &Emit<'_>) -> Frame {
     struct Anybody;
     impl sanket::App for Anybody {
-        fn connect(&mut self, _: SocketId, _: &sanket::Connect, _: &mut sanket::Effects<'_>) {}
+        fn connect(&mut self, _: SocketId, _: &sanket::ConnectRequest, _: &mut sanket::Effects<'_>) {}
         fn disconnect(&mut self, _: SocketId, _: Reason, _: &mut sanket::Effects<'_>) {}
     }
     let config = Arc::new(Config::default());

@@ -1,0 +1,167 @@
+//! The structure of the core's source: every file says what it is, none is long, and no imports form a circle.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// Lines of the longest file that may be.
+const MAX_LINES: usize = 500;
+
+/// The source of each module, by its path, without comments and without its tests. The root is the empty path.
+type Modules = BTreeMap<Vec<String>, String>;
+/// What the names that a module re-exports stand for.
+type Exports = BTreeMap<(Vec<String>, String), Vec<String>>;
+
+fn source_files(directory: &Path, visit: &mut impl FnMut(&Path, String)) {
+    for entry in fs::read_dir(directory).expect("the core's source") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            source_files(&path, visit);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            visit(&path, fs::read_to_string(&path).expect("text"));
+        }
+    }
+}
+
+fn root() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/src")
+}
+
+fn modules() -> Modules {
+    let mut modules = Modules::new();
+    source_files(&root(), &mut |path, source| {
+        let path = path.strip_prefix(root()).expect("below the root").with_extension("");
+        let mut names: Vec<String> = path.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+        if matches!(names.last().map(String::as_str), Some("mod" | "lib")) {
+            names.pop();
+        }
+        let code = source.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        let lines = code.lines().map(|line| line.split("//").next().unwrap_or_default());
+        modules.insert(names, lines.collect::<Vec<_>>().join("\n"));
+    });
+    modules
+}
+
+/// The paths of a tree of imports: `a::{b, c::d}` has two.
+fn expand(prefix: &str, tree: &str, paths: &mut Vec<String>) {
+    let Some((before, rest)) = tree.split_once('{') else {
+        paths.push(format!("{prefix}{}", tree.trim()));
+        return;
+    };
+    let prefix = format!("{prefix}{}", before.trim());
+    let (mut depth, mut start) = (0, 0);
+    for (at, letter) in rest.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' | ',' if depth == 0 => {
+                if !rest[start..at].trim().is_empty() {
+                    expand(&prefix, &rest[start..at], paths);
+                }
+                start = at + 1;
+            }
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+}
+
+/// The paths that a module uses, and whether it re-exports each.
+fn paths(source: &str) -> Vec<(bool, String)> {
+    let (mut found, mut rest) = (Vec::new(), String::new());
+    let mut statements = source;
+    while let Some(at) = statements.find("use ") {
+        let before = &statements[..at];
+        let line = before.rsplit('\n').next().unwrap_or_default().trim();
+        let (tree, after) = statements[at + 4..].split_once(';').unwrap_or_default();
+        rest.push_str(before);
+        if line.is_empty() || line.starts_with("pub") {
+            let mut paths = Vec::new();
+            expand("", tree, &mut paths);
+            found.extend(paths.into_iter().map(|path| (line.starts_with("pub"), path)));
+        }
+        statements = after;
+    }
+    rest.push_str(statements);
+    for start in ["crate::", "super::"] {
+        for (at, _) in rest.match_indices(start) {
+            let path: String =
+                rest[at..].chars().take_while(|letter| letter.is_alphanumeric() || "_:".contains(*letter)).collect();
+            found.push((false, path));
+        }
+    }
+    found
+}
+
+/// The path from the root of the crate; `None` for a path into another crate.
+fn absolute(modules: &Modules, module: &[String], path: &str) -> Option<Vec<String>> {
+    let path = path.split(" as ").next().unwrap_or_default();
+    let mut names: Vec<String> = path.split("::").map(|name| name.trim().to_owned()).collect();
+    let mut base = module.to_vec();
+    match names[0].as_str() {
+        "crate" => base.clear(),
+        "super" => drop(base.pop()),
+        "self" => {}
+        name => {
+            base.push(name.to_owned());
+            return modules.contains_key(&base).then(|| [base, names.split_off(1)].concat());
+        }
+    }
+    Some([base, names.split_off(1)].concat())
+}
+
+/// The module that defines what a path names.
+fn definition(modules: &Modules, exports: &Exports, path: &[String]) -> Vec<String> {
+    let length = (0..=path.len()).rev().find(|n| modules.contains_key(&path[..*n])).expect("the root");
+    let (module, rest) = path.split_at(length);
+    let export = rest.first().and_then(|name| exports.get(&(module.to_vec(), name.clone())));
+    match export {
+        Some(target) => definition(modules, exports, &[target, &rest[1..]].concat()),
+        None => module.to_vec(),
+    }
+}
+
+#[test]
+fn no_imports_form_a_circle() {
+    let modules = modules();
+    assert!(modules.len() > 30, "{:?}", modules.keys());
+    let mut exports = Exports::new();
+    let mut uses: BTreeMap<&Vec<String>, Vec<Vec<String>>> = BTreeMap::new();
+    for (module, source) in &modules {
+        for (is_export, path) in paths(source) {
+            let Some(target) = absolute(&modules, module, &path) else { continue };
+            if is_export {
+                let name = path.rsplit([':', ' ']).next().unwrap_or_default().to_owned();
+                exports.insert((module.clone(), name), target);
+            } else {
+                uses.entry(module).or_default().push(target);
+            }
+        }
+    }
+    let mut imports: BTreeMap<&Vec<String>, BTreeSet<Vec<String>>> = BTreeMap::new();
+    for (module, paths) in uses {
+        let targets = paths.iter().map(|path| definition(&modules, &exports, path)).filter(|target| target != module);
+        imports.insert(module, targets.collect());
+    }
+    let wanted = vec!["room".to_owned(), "effects".to_owned()];
+    assert!(imports[&vec!["room".to_owned(), "hub".to_owned()]].contains(&wanted), "imports are found");
+    for module in modules.keys() {
+        let (mut reached, mut open) = (BTreeSet::new(), vec![module]);
+        while let Some(next) = open.pop() {
+            for target in imports.get(next).into_iter().flatten() {
+                assert_ne!(target, module, "{module:?} imports itself, by way of {next:?}");
+                if reached.insert(target) {
+                    open.push(target);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is_and_none_is_long() {
+    source_files(&root(), &mut |path, source| {
+        assert!(source.starts_with("//! "), "{} does not say what it is", path.display());
+        let lines = source.lines().count();
+        assert!(lines <= MAX_LINES, "{} has {lines} lines", path.display());
+    });
+}
