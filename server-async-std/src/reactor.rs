@@ -358,7 +358,13 @@ impl<A> Thread<A> {
         let interest = line.interest();
         stream.known.store(bits(interest), Ordering::Release);
         if interest.over {
-            self.entries.remove(place);
+            if let Entry::Connection { stream, line, .. } = self.entries.remove(place) {
+                drop(line);
+                // Whoever still holds its request would keep it open.
+                if Arc::strong_count(&stream) > 1 {
+                    let _ = stream.socket.shutdown(Shutdown::Both);
+                }
+            }
             return;
         }
         if interest.shutdown && !*is_shut_down {

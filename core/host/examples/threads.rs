@@ -137,11 +137,12 @@ fn read<A>(host: &Host<A>, stream: &Stream, line: &Line) {
 /// Fails if the socket does, and drops `pieces` at the end, so that the host's next write fails too.
 fn write<A>(host: &Host<A>, stream: &Stream, line: &Line, pieces: mpsc::Receiver<Vec<u8>>) -> io::Result<()> {
     loop {
+        // Before it is looked whether all is written: what is said of the end follows the last piece.
+        let interest = line.interest();
         if let Ok(piece) = pieces.try_recv() {
             (&stream.socket).write_all(&piece)?;
             continue;
         }
-        let interest = line.interest();
         if interest.over {
             return Ok(());
         }

@@ -1,12 +1,6 @@
-//! Locks and atomics: the standard library's, or loom's where its checker is to see all interleavings (`--cfg loom`).
+//! Locks and atomics, as `host::combining` uses them: a test puts loom's in their place, which tries all interleavings.
 
-#[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, Ordering, fence};
-#[cfg(loom)]
-pub(crate) use loom::sync::{Mutex, MutexGuard};
-#[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{AtomicBool, Ordering, fence};
-#[cfg(not(loom))]
 pub(crate) use std::sync::{Mutex, MutexGuard};
 use std::sync::{PoisonError, TryLockError};
 

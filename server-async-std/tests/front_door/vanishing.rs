@@ -96,3 +96,16 @@ fn a_client_that_goes_in_the_middle_of_its_body() {
     client.is_closed();
     house.is_left();
 }
+
+/// The socket is closed for its client, whoever still holds what belongs to a request.
+#[test]
+fn a_body_that_is_kept_keeps_no_connection_open() {
+    let house = house();
+    let mut client = house.client();
+    client.post("/stash", "Content-Length: 3\r\nConnection: close", "abc");
+    assert_eq!(client.reply().text(), "stashed");
+    client.finish_sending();
+    client.is_closed();
+    house.is_left();
+    assert!(house.seen.stash.lock().unwrap().is_some());
+}

@@ -9,6 +9,10 @@ pub(crate) struct Asked {
     /// The connection is not to be kept: HTTP/1.0 without `keep-alive`, or `close`.
     pub(crate) closes: bool,
     pub(crate) upgrades: bool,
+    /// Nobody may call the head malformed.
+    pub(crate) has_plain_head: bool,
+    /// Nobody may call the body malformed.
+    pub(crate) has_plain_body: bool,
     /// Where its head ends.
     pub(crate) body_start: usize,
     /// The content of its body and where that ends; `None`: it is not complete, or malformed.
@@ -29,7 +33,8 @@ pub(crate) fn read_all(bytes: &[u8]) -> Vec<Asked> {
     all
 }
 
-fn read(bytes: &[u8], mut at: usize) -> Option<Asked> {
+fn read(bytes: &[u8], start: usize) -> Option<Asked> {
+    let mut at = start;
     while matches!(bytes.get(at), Some(b'\r' | b'\n')) {
         at += 1;
     }
@@ -37,7 +42,8 @@ fn read(bytes: &[u8], mut at: usize) -> Option<Asked> {
     let head = String::from_utf8_lossy(&bytes[at..at + length]).into_owned();
     let body_start = at + length + 4;
     let mut lines = head.split("\r\n");
-    let mut words = lines.next()?.split(' ');
+    let first = lines.next()?;
+    let mut words = first.split(' ');
     let (method, target) = (words.next()?.to_owned(), words.next().unwrap_or_default().to_owned());
     let http10 = words.next() == Some("HTTP/1.0");
     let fields: Vec<(String, &str)> = lines
@@ -49,8 +55,9 @@ fn read(bytes: &[u8], mut at: usize) -> Option<Asked> {
         values.any(|value| value.trim_matches([' ', '\t']).eq_ignore_ascii_case(token))
     };
     let value = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| *value);
+    let mut has_plain_body = true;
     let body = if value("transfer-encoding").is_some() {
-        chunks(bytes, body_start)
+        chunks(bytes, body_start, &mut has_plain_body)
     } else {
         let length: usize = value("content-length").map_or(Some(0), |value| value.parse().ok()).unwrap_or(usize::MAX);
         let end = body_start.saturating_add(length);
@@ -60,19 +67,51 @@ fn read(bytes: &[u8], mut at: usize) -> Option<Asked> {
         method,
         target,
         closes: has("connection", "close") || http10 && !has("connection", "keep-alive"),
+        has_plain_head: at == start && is_plain(first, &head, &fields),
+        has_plain_body,
         upgrades: !http10 && has("connection", "upgrade") && value("upgrade").is_some(),
         body_start,
         body,
     })
 }
 
-/// A body in chunks, and where it ends.
-fn chunks(bytes: &[u8], mut at: usize) -> Option<(Vec<u8>, usize)> {
+/// Whether a head is so simple that there is one way to read it. Not all that are valid are.
+fn is_plain(first: &str, head: &str, fields: &[(String, &str)]) -> bool {
+    let count = |name: &str| fields.iter().filter(|(field, _)| field == name).count();
+    let is_framed = match (count("content-length"), count("transfer-encoding")) {
+        (0, 0) => true,
+        (1, 0) => fields.iter().any(|(name, value)| {
+            name == "content-length" && (1..=6).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_digit())
+        }),
+        (0, 1) => fields.iter().any(|(name, value)| name == "transfer-encoding" && *value == "chunked"),
+        _ => false,
+    };
+    let is_name = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    let is_host = |(name, value): &(String, &str)| {
+        name == "host" && !value.is_empty() && value.bytes().all(|b| b.is_ascii_lowercase())
+    };
+    let is_target = |target: &str| {
+        target.starts_with('/') && target.bytes().all(|b| b.is_ascii_alphanumeric() || b"/?=&._-".contains(&b))
+    };
+    let words: Vec<&str> = first.split(' ').collect();
+    matches!(&*words, [method, target, "HTTP/1.1"] if ["GET", "POST", "HEAD"].contains(method) && is_target(target))
+        && head.split("\r\n").skip(1).count() == fields.len()
+        && head.split("\r\n").all(|line| line.bytes().all(|b| b == b' ' || b.is_ascii_graphic()))
+        && fields.iter().all(|(name, _)| is_name(name))
+        && count("host") == 1
+        && fields.iter().any(is_host)
+        && count("expect") == 0
+        && is_framed
+}
+
+/// A body in chunks, and where it ends. `is_plain` stays true if there is one way to read it.
+fn chunks(bytes: &[u8], mut at: usize, is_plain: &mut bool) -> Option<(Vec<u8>, usize)> {
     let mut body = Vec::new();
     loop {
         let line = line(bytes, at)?;
         at += line.len() + 2;
         let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+        *is_plain &= digits == line.len() && (1..=6).contains(&digits);
         let size = usize::from_str_radix(std::str::from_utf8(&line[..digits]).ok()?, 16).ok()?;
         if size == 0 {
             break;
@@ -85,6 +124,7 @@ fn chunks(bytes: &[u8], mut at: usize) -> Option<(Vec<u8>, usize)> {
     loop {
         let trailer = line(bytes, at)?;
         at += trailer.len() + 2;
+        *is_plain &= trailer.is_empty();
         if trailer.is_empty() {
             return Some((body, at));
         }

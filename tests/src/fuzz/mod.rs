@@ -1,6 +1,7 @@
 //! The bodies of the fuzz targets. Each takes any bytes, and panics if a check fails. The targets in `fuzz/` have one
 //! line each, and the seeds are replayed as tests. The bodies of the codecs take what a peer sends, those of the state
-//! machines a script of operations ([`Script`](crate::script::Script)).
+//! machines a script of operations ([`Script`](crate::script::Script)), those of a connection and a host a tape of bytes and
+//! commands (`bytes/tape.rs`).
 
 mod chat;
 mod client;

@@ -6,7 +6,7 @@ use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, fence};
 /// A value behind a lock, and whether work on it is wanted.
 ///
 /// Whoever wants work done raises the flag and tries the lock. Whoever gives the lock back looks at the flag. The two fences
-/// make sure that one of the two sees the other: no work is left undone while nobody holds the lock. `tests/loom` shows it for all
+/// make sure that one of the two sees the other: no work is left undone while nobody holds the lock. `tests/properties/combining.rs` shows it, under loom, for all
 /// interleavings of two threads.
 #[derive(Debug, Default)]
 pub(crate) struct Combining<T> {

@@ -65,7 +65,10 @@ pub(super) struct App {
     pub(super) is_closing: bool,
     /// Bytes of responses.
     pub(super) made: usize,
-    is_refused: bool,
+    /// Status of the refusal, of which request, and whether its body is what is refused.
+    pub(super) refused: Option<(u16, usize, bool)>,
+    /// The last request was said to be gone.
+    is_gone: bool,
 }
 
 impl App {
@@ -81,7 +84,7 @@ impl App {
 
     pub(super) fn begin(&mut self, connection: &mut Connection, heard: Heard, now: Time) {
         assert!(self.pending.is_none(), "one request at a time");
-        assert!(!self.is_switched && !self.is_refused, "a request behind the last");
+        assert!(!self.is_switched && self.refused.is_none(), "a request behind the last");
         assert!(!self.stale.contains(&heard.ticket), "a ticket for two requests");
         let (ticket, path) = (heard.ticket, heard.path.clone());
         let plan = match path.as_bytes().get(1) {
@@ -173,22 +176,25 @@ impl App {
 
     pub(super) fn gone(&mut self, ticket: Ticket) {
         assert_eq!(self.pending.as_ref().map(|pending| pending.ticket), Some(ticket), "nobody waits for it");
+        self.is_gone = true;
         self.over();
     }
 
     /// Whether the client must get no more than it got.
     pub(super) fn refuse(&mut self, connection: &mut Connection, ticket: Ticket, refusal: Refusal, now: Time) {
-        assert!(self.pending.is_none() && !self.is_refused, "a refusal in the middle of a request");
+        assert!(self.pending.is_none() && self.refused.is_none(), "a refusal in the middle of a request");
         assert!(!self.stale.contains(&ticket), "a ticket for two requests");
-        self.is_refused = true;
+        let index = self.heard.len() - usize::from(self.is_gone);
+        self.refused = Some((refusal.status.as_u16(), index, self.is_gone));
         let response = refusal.response();
         self.owe(refusal.status.as_u16(), response.body.to_vec(), true);
         connection.respond(ticket, &response, now);
         self.stale.push(ticket);
     }
 
-    pub(super) fn is_refused(&self) -> bool {
-        self.is_refused
+    /// Whether all responses are complete.
+    pub(super) fn are_all_whole(&self) -> bool {
+        self.owed.len() == self.heard.len() && self.owed.iter().all(|owed| owed.is_whole)
     }
 
     fn owe(&mut self, status: u16, body: Vec<u8>, is_whole: bool) {

@@ -52,6 +52,8 @@ pub(super) struct Bench {
     held: bool,
     upgraded: bool,
     draining: bool,
+    /// Time has passed, or somebody has ended something.
+    hurried: bool,
     shut: bool,
     messages: Vec<(bool, Bytes)>,
     refused: Vec<u16>,
@@ -109,6 +111,7 @@ impl Bench {
             held: false,
             upgraded: has(b'u'),
             draining: false,
+            hurried: false,
             shut: false,
             messages: Vec::new(),
             refused: Vec::new(),
@@ -129,6 +132,7 @@ impl Bench {
 
     fn command(&mut self, name: u8, argument: u8) {
         let now = self.now;
+        self.hurried |= b"EdTRQX".contains(&name) || name == b'r' && argument % 14 == 8;
         match name {
             b'r' => self.app.command(&mut self.connection, argument, now),
             b'W' => drop(self.take(usize::MAX)),
@@ -318,12 +322,30 @@ impl Bench {
             || self.told_of_end
             || self.draining
             || self.app.is_switched
-            || self.app.is_refused();
+            || self.app.refused.is_some();
         let asked = requests::read_all(&self.sent[..self.received]);
         self.check_requests(&asked);
+        self.check_it_is_kept(&asked);
         if !ends && self.app.pending.is_none() {
             let last = asked.last().is_some_and(|asked| asked.body.is_none());
             assert!(self.app.heard.len() >= asked.len() - usize::from(last), "a request was overlooked");
+        }
+    }
+
+    /// A connection is not ended without a reason.
+    fn check_it_is_kept(&self, asked: &[Asked]) {
+        let is_small =
+            |asked: &Asked| asked.has_plain_body && asked.body.as_ref().is_some_and(|(body, _)| body.len() <= 50);
+        let is_calm = !self.hurried
+            && !self.lost
+            && !self.app.is_switched
+            && self.app.refused.is_none()
+            && asked.iter().all(is_small);
+        if is_calm && self.app.are_all_whole() && self.connection.wants_shutdown() {
+            let is_head = |index: usize| asked.get(index).is_some_and(|asked| asked.method == "HEAD");
+            let written = responses::read(&self.taken, &is_head);
+            let is_last = written.answers.last().is_some_and(|answer| answer.closes() || answer.status == 101);
+            assert!(is_last, "ended without a reason");
         }
     }
 
@@ -340,6 +362,12 @@ impl Bench {
                 None => assert!(!is_whole, "a body that is not complete, or malformed"),
             }
             closed = asked.closes;
+        }
+        if let Some((400, index, is_body)) = self.app.refused
+            && let Some(asked) = asked.get(index)
+        {
+            let is_plain = if is_body { asked.has_plain_body && asked.body.is_some() } else { asked.has_plain_head };
+            assert!(!is_plain, "refused without a reason: {asked:?}");
         }
     }
 
@@ -397,7 +425,9 @@ impl Bench {
         let data: Vec<&Vec<u8>> = data.collect();
         assert!(data.len() <= self.app.sent.len(), "a message that was not sent");
         assert!(data.iter().zip(&self.app.sent).all(|(got, sent)| *got == sent), "another message than was sent");
-        let depends = self.held || self.forces || self.app.heard.iter().any(|(heard, ..)| heard.expects);
+        // A connection that drains serves requests that have come, and not those that come a byte later.
+        let depends =
+            self.held || self.forces || self.draining || self.app.heard.iter().any(|(heard, ..)| heard.expects);
         (!depends).then_some(Seen {
             heard: self.app.heard,
             refused: self.refused,

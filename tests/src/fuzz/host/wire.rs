@@ -111,6 +111,12 @@ impl Wire {
         writable
     }
 
+    /// Whether it takes more.
+    pub(super) fn has_room(&self) -> bool {
+        let inside = lock(&self.0);
+        inside.room > 0 && !inside.fails
+    }
+
     pub(super) fn taken<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
         read(&lock(&self.0).taken)
     }

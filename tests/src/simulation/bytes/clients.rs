@@ -3,7 +3,7 @@
 
 use super::super::agenda::Words;
 use super::super::person::Way;
-use super::super::run::{Figures, INTERVAL, QUIET, ROOM, RUSH};
+use super::super::run::{Figures, INTERVAL, ROOM, RUSH};
 use super::super::talk::Talk;
 use super::super::{Cuts, Plan};
 use super::guest::Guest;
@@ -20,17 +20,17 @@ use std::sync::{Arc, Mutex};
 /// A simulation in bytes, on its way.
 #[derive(Debug)]
 pub struct ByteSimulation {
-    plan: Plan,
-    net: Net,
-    guests: Vec<Guest>,
-    end: Time,
-    next_message: Time,
-    stormed: bool,
+    pub(super) plan: Plan,
+    pub(super) net: Net,
+    pub(super) guests: Vec<Guest>,
+    pub(super) end: Time,
+    pub(super) next_message: Time,
+    pub(super) stormed: bool,
     /// Nobody comes back.
-    closing: bool,
-    figures: Figures,
+    pub(super) closing: bool,
+    pub(super) figures: Figures,
     /// What arrives at the server at this moment.
-    arriving: Vec<(u32, u32)>,
+    pub(super) arriving: Vec<(u32, u32)>,
 }
 
 /// What the application knows.
@@ -179,11 +179,11 @@ impl ByteSimulation {
         std::mem::take(&mut lock(&known))
     }
 
-    fn guest(&mut self, who: u32) -> &mut Guest {
+    pub(super) fn guest(&mut self, who: u32) -> &mut Guest {
         &mut self.guests[who as usize]
     }
 
-    fn plan(&mut self, at: Time, who: u32, event: Event) {
+    pub(super) fn plan(&mut self, at: Time, who: u32, event: Event) {
         let life = self.guest(who).person.life;
         self.net.agenda.plan(at, who, life, event);
     }
@@ -440,7 +440,7 @@ impl ByteSimulation {
     }
 
     /// Somebody's client says something, over whichever transport it is on.
-    fn say(&mut self, who: u32, words: Words) {
+    pub(super) fn say(&mut self, who: u32, words: Words) {
         let guest = self.guest(who);
         if guest.is_polling() {
             guest.unsent.push(words);
@@ -449,74 +449,6 @@ impl ByteSimulation {
             let frame = requests::text(&requests::packet(&words, who / ROOM));
             if self.net.stream(ws).is_some_and(|stream| stream.switched && !stream.is_half) {
                 self.net.send(ws, frame);
-            }
-        }
-    }
-
-    /// Somebody says something to the room.
-    fn speak(&mut self) {
-        let pause = 1_000_000 / self.plan.messages.max(1);
-        let micros = self.net.rng.u64(0..=2 * pause);
-        self.next_message = self.net.now.after(micros.div_ceil(1_000).max(1));
-        if self.end.since(self.net.now).as_millis() < u128::from(QUIET) {
-            self.next_message = Time::NEVER;
-            return;
-        }
-        // More than one in a millisecond, where there are many.
-        for _ in 0..(self.plan.messages / 1_000).max(1) {
-            let who = self.net.rng.u32(..u32::try_from(self.guests.len()).unwrap_or(u32::MAX));
-            let person = &self.guest(who).person;
-            if person.joined && person.inside {
-                self.figures.said += 1;
-                self.say(who, Words::Message);
-            }
-        }
-    }
-
-    /// The network cuts somebody's connections, or the client ends its directions and reads on.
-    fn cut(&mut self, who: u32) {
-        self.figures.cuts += 1;
-        let Some(Cuts { silent, .. }) = self.plan.cuts else { return };
-        // In the end everybody is to hear everything.
-        if self.end.since(self.net.now).as_millis() < u128::from(QUIET) {
-            return;
-        }
-        let how = match self.net.rng.u8(0..100) {
-            chance if chance < silent => How::Silence,
-            chance if chance % 2 == 0 => How::Reset,
-            _ => How::Close,
-        };
-        let ws = self.guest(who).ws.filter(|_| how == How::Close && self.net.rng.bool());
-        if let Some(ws) = ws {
-            return self.net.half_close(ws);
-        }
-        self.leave(who, how);
-    }
-
-    /// Somebody has no connection any more, and makes another one in a while.
-    fn leave(&mut self, who: u32, how: How) {
-        let away = self.plan.cuts.map_or(RUSH, |cuts| cuts.away * 1_000);
-        for number in self.guest(who).lose() {
-            self.net.leave(number, how);
-        }
-        let at = self.net.now.after(self.net.rng.u64(50..away.max(51)));
-        self.plan(at, who, Event::Arrive);
-    }
-
-    fn come_back(&mut self, who: u32) {
-        self.leave(who, How::Close);
-    }
-
-    /// In the middle everybody's connection breaks.
-    fn storm(&mut self) {
-        if self.stormed || self.elapsed() < self.plan.minutes * 30_000 {
-            return;
-        }
-        self.stormed = true;
-        for who in 0..u32::try_from(self.guests.len()).unwrap_or(u32::MAX) {
-            if self.guest(who).is_here {
-                self.figures.cuts += 1;
-                self.leave(who, How::Reset);
             }
         }
     }

@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Bytes that may be on their way to a client, in its system or the server's.
-const WINDOW: usize = 64 << 10;
+/// Bytes that may be on their way to a client, in its system or the server's: so few that servers have to wait for it.
+const WINDOW: usize = 512;
 
 /// Connections that something has happened to on the server's side.
 pub(super) type Dirty = Arc<Mutex<Vec<u32>>>;
@@ -178,9 +178,8 @@ impl Stream {
     /// What has arrived at the server by `now`, in one piece: what comes close together is read at once.
     pub(super) fn take_up(&mut self, now: Time) -> (Vec<u8>, bool) {
         let mut bytes = Vec::new();
-        while self.up.front().is_some_and(|(at, _)| *at <= now)
-            && let Some((_, up)) = self.up.pop_front()
-        {
+        while self.has_up(now) {
+            let Some((_, up)) = self.up.pop_front() else { break };
             match up {
                 Up::Bytes(more) if bytes.is_empty() => bytes = more,
                 Up::Bytes(more) => bytes.extend(more),
