@@ -4,7 +4,7 @@
 use sanket::Time;
 use std::time::{Duration, Instant, SystemTime};
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     started: Instant,
     epoch: Duration,

@@ -9,7 +9,6 @@ use sanket_host::host::application::Request;
 use sanket_host::host::{self, Job};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 /// The application around the server. Clones are the same.
 #[derive(Clone, Debug)]
@@ -43,8 +42,9 @@ impl Driver {
         let _ = self.0.failed.1.recv().await;
     }
 
-    pub(crate) fn until(&self, at: Time) -> Duration {
-        self.0.clock.until(at)
+    /// The clock that the host's times are read from.
+    pub(crate) fn clock(&self) -> Clock {
+        self.0.clock
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::application::Tide;
 use crate::driver::Driver;
-use crate::server::Threads;
+use crate::server::{Server, Threads};
 use async_std::channel::Receiver;
 use async_trait::async_trait;
 use std::fmt;
@@ -29,9 +29,12 @@ pub struct Listen {
     addresses: Vec<SocketAddr>,
 }
 
-impl Listen {
-    pub(crate) fn new(driver: Driver, threads: Arc<Threads>, addresses: Vec<SocketAddr>) -> Self {
-        Self { driver, threads, addresses }
+impl<A> Server<A> {
+    /// A listener for a tide application, whose requests it gets but for the server's own: see [`Listen`].
+    #[must_use]
+    pub fn listener(&self, addresses: impl IntoIterator<Item = impl Into<SocketAddr>>) -> Listen {
+        let addresses = addresses.into_iter().map(Into::into).collect();
+        Listen { driver: self.driver.clone(), threads: self.threads.clone(), addresses }
     }
 }
 

@@ -9,7 +9,7 @@ use async_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use async_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use futures_lite::{AsyncReadExt as _, FutureExt as _, StreamExt as _};
 use futures_util::SinkExt;
-use sanket::{RawMessage, WsMessage};
+use sanket::{App, RawMessage, WsMessage};
 use sanket_host::host::Host;
 use sanket_host::host::mount::{Messages, Post, Reply, Upgrade, Wait, Waited};
 use sanket_host::request::{Peer, RequestHead};
@@ -29,7 +29,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 const READ_BUFFER: usize = 1 << 10;
 
 /// A server as tide asks it.
-pub(crate) struct Mounted<A> {
+struct Mounted<A> {
     host: Host<A>,
     /// Without them nothing would ever be answered.
     threads: Arc<Threads>,
@@ -41,9 +41,16 @@ impl<A> Clone for Mounted<A> {
     }
 }
 
-impl<A> Mounted<A> {
-    pub(crate) fn new(server: &Server<A>) -> Self {
-        Self { host: server.host.clone(), threads: server.threads.clone() }
+impl<A: App + Send + 'static> Server<A> {
+    /// Serves it on tide's own listener, or any other that tide has. What is known only to [`Server::listener`] is lost: limits
+    /// and deadlines of connections, and clients that vanish while their polls wait are noticed by their heartbeat only.
+    pub fn mount<State: Clone + Send + Sync + 'static>(&self, app: &mut tide::Server<State>, path: &str) {
+        let endpoint = Mounted { host: self.host.clone(), threads: self.threads.clone() };
+        let path = path.trim_end_matches('/');
+        for path in [path, &format!("{path}/")] {
+            // For GET by name: tide would prefer somebody's wildcard for GET to a route for all methods.
+            app.at(path).get(endpoint.clone()).all(endpoint.clone());
+        }
     }
 }
 

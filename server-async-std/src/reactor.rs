@@ -5,7 +5,7 @@
 //! one task for each message. With one turn for many sockets, and sockets that are announced once, a message costs a third of the
 //! system's time (`docs/performance/where-time-goes.md`).
 
-use crate::driver::Driver;
+use crate::clock::Clock;
 use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest as Readiness, Poll, Registry, Token, Waker};
@@ -105,14 +105,14 @@ impl Reactor {
         self: &Arc<Self>,
         polls: Vec<Poll>,
         host: &Host<A>,
-        driver: &Driver,
+        clock: Clock,
     ) -> io::Result<()> {
         for (number, poll) in polls.into_iter().enumerate() {
             let thread = Thread {
                 reactor: self.clone(),
                 worker: self.workers[number].clone(),
                 host: host.clone(),
-                driver: driver.clone(),
+                clock,
                 keeps_time: number == 0,
                 entries: Slab::new(),
                 ready: Vec::new(),
@@ -210,7 +210,7 @@ struct Thread<A> {
     reactor: Arc<Reactor>,
     worker: Arc<Worker>,
     host: Host<A>,
-    driver: Driver,
+    clock: Clock,
     /// It watches the host's deadlines.
     keeps_time: bool,
     entries: Slab<Entry>,
@@ -254,7 +254,7 @@ impl<A> Thread<A> {
         if !self.ready.is_empty() || !lock(&self.worker.inbox).is_empty() {
             return Some(Duration::ZERO);
         }
-        let due = self.due.map(|due| self.driver.until(due));
+        let due = self.due.map(|due| self.clock.until(due));
         let accepts = self.accepts_at.map(|at| at.saturating_duration_since(Instant::now()));
         due.into_iter().chain(accepts).min()
     }
@@ -286,7 +286,7 @@ impl<A> Thread<A> {
         }
         turn.finish();
         // After what was in the sockets: a stall of this process is nobody else's silence.
-        if self.due.is_some_and(|due| self.driver.until(due).is_zero()) {
+        if self.due.is_some_and(|due| self.clock.until(due).is_zero()) {
             host.handle_timeout();
         }
         let touched = std::mem::take(&mut self.touched);

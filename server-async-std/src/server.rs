@@ -1,8 +1,6 @@
-//! A Socket.IO server as something that is started, listens, and is closed.
+//! A Socket.IO server as something that is started, listens, and is closed. What ties it to tide is in `listen` and `mount`.
 
 use crate::driver::Driver;
-use crate::listen::Listen;
-use crate::mount::Mounted;
 use crate::reactor::Reactor;
 use async_std::channel::{Receiver, Sender, bounded};
 use async_std::task::sleep;
@@ -107,7 +105,7 @@ impl<A: App + Send + 'static> Server<A> {
         let reactor = Arc::new(reactor);
         let driver = Driver::new(reactor.clone());
         let host = Host::new(app, setup, driver.clone());
-        reactor.start(polls, &host, &driver)?;
+        reactor.start(polls, &host, driver.clock())?;
         let (open, closed) = bounded(1);
         let [ended, cut] = [host.clone(), host.clone()];
         let threads = Threads {
@@ -151,27 +149,9 @@ impl<A: App + Send + 'static> Server<A> {
         drop(sender);
         receiver.recv().await.map_err(|_| Ended)
     }
-
-    /// Serves it on tide's own listener, or any other that tide has. What is known only to [`Server::listener`] is lost: limits
-    /// and deadlines of connections, and clients that vanish while their polls wait are noticed by their heartbeat only.
-    pub fn mount<State: Clone + Send + Sync + 'static>(&self, app: &mut tide::Server<State>, path: &str) {
-        let endpoint = Mounted::new(self);
-        let path = path.trim_end_matches('/');
-        for path in [path, &format!("{path}/")] {
-            // For GET by name: tide would prefer somebody's wildcard for GET to a route for all methods.
-            app.at(path).get(endpoint.clone()).all(endpoint.clone());
-        }
-    }
 }
 
 impl<A> Server<A> {
-    /// A listener for a tide application, whose requests it gets but for the server's own: see [`Listen`].
-    #[must_use]
-    pub fn listener(&self, addresses: impl IntoIterator<Item = impl Into<SocketAddr>>) -> Listen {
-        let addresses = addresses.into_iter().map(Into::into).collect();
-        Listen::new(self.driver.clone(), self.threads.clone(), addresses)
-    }
-
     /// Listens without any application around the server. Returns the address, with the port that the system chose.
     ///
     /// # Errors

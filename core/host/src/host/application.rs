@@ -1,13 +1,15 @@
 //! Requests that are not the server's, for the application around it: a head, a body that is read in pieces, a response that is
 //! sent as a whole or in pieces. Nothing here waits: whoever has to is woken.
 
-use super::line::Line;
+pub use super::head::Head;
+
+use super::turn::Handle;
+use super::wakers::register;
 use crate::http::{self, Response, Ticket};
 use crate::request::Peer;
 use ::http::StatusCode;
 use std::fmt;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 /// A request for the application.
 #[derive(Debug)]
@@ -23,42 +25,18 @@ pub struct Request {
 }
 
 impl Request {
+    pub(super) fn new(handle: Handle, ticket: Ticket, head: Head) -> Self {
+        let peer = handle.peer();
+        let body = Body { handle: handle.clone(), ticket };
+        Self { head, peer, body, responder: Responder { handle, ticket, is_used: false } }
+    }
+
     /// Responds 404.
     pub fn not_found(self) {
         let mut response = Response::new(StatusCode::NOT_FOUND);
         response.content_type = Some("text/plain");
         response.body = "Not found".into();
         self.responder.respond(&response);
-    }
-}
-
-/// The head of a request, as it came: nothing is decoded or normalised.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Head {
-    /// The method, in capitals.
-    pub method: Box<str>,
-    /// The target: a path and a query, an absolute URL, or `*`.
-    pub target: Box<str>,
-    /// Whether it is HTTP/1.0, and not HTTP/1.1.
-    pub http10: bool,
-    /// Names as they were written, and values: opaque bytes (RFC 9110, 5.5).
-    pub fields: Vec<(Box<str>, Box<[u8]>)>,
-    /// Whether there is a body.
-    pub has_body: bool,
-    /// How long the body is, if the head says so.
-    pub length: Option<u64>,
-}
-
-impl Head {
-    pub(super) fn new(head: &http::Head<'_>) -> Self {
-        Self {
-            method: head.method().as_str().into(),
-            target: head.target().into(),
-            http10: head.version() == ::http::Version::HTTP_10,
-            fields: head.fields().map(|(name, value)| (name.into(), value.into())).collect(),
-            has_body: head.has_body(),
-            length: head.length(),
-        }
     }
 }
 
@@ -74,41 +52,11 @@ impl fmt::Display for Gone {
 
 impl std::error::Error for Gone {}
 
-/// Who is woken when something happens to a request.
-#[derive(Debug, Default)]
-pub(super) struct Wakers {
-    body: Option<Waker>,
-    writer: Option<Waker>,
-    gone: Option<Waker>,
-}
-
-impl Wakers {
-    pub(super) fn wake_body(&mut self) {
-        self.body.take().into_iter().for_each(Waker::wake);
-    }
-
-    pub(super) fn wake_writer(&mut self) {
-        self.writer.take().into_iter().for_each(Waker::wake);
-    }
-
-    pub(super) fn wake_all(&mut self) {
-        self.wake_body();
-        self.wake_writer();
-        self.gone.take().into_iter().for_each(Waker::wake);
-    }
-}
-
-fn register(waker: &mut Option<Waker>, cx: &Context<'_>) {
-    if !waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
-        *waker = Some(cx.waker().clone());
-    }
-}
-
 /// The body of a request.
 #[derive(Debug)]
 pub struct Body {
-    pub(super) line: Arc<Line>,
-    pub(super) ticket: Ticket,
+    handle: Handle,
+    ticket: Ticket,
 }
 
 impl Body {
@@ -122,11 +70,11 @@ impl Body {
             return Poll::Ready(Ok(0));
         }
         let ticket = self.ticket;
-        self.line.enter(|state, now| match state.connection.read_body(ticket, into, max, now) {
+        self.handle.enter(|held| match held.state.connection.read_body(ticket, into, max, held.agenda.now) {
             http::Body::Data(n) => Poll::Ready(Ok(n)),
             http::Body::End => Poll::Ready(Ok(0)),
             http::Body::Gone => Poll::Ready(Err(Gone)),
-            http::Body::More => match state.wakers(ticket) {
+            http::Body::More => match held.state.wakers(ticket) {
                 Some(wakers) => {
                     register(&mut wakers.body, cx);
                     Poll::Pending
@@ -140,9 +88,9 @@ impl Body {
 /// Where the response to a request goes. Dropped without one, it responds 500.
 #[derive(Debug)]
 pub struct Responder {
-    pub(super) line: Arc<Line>,
-    pub(super) ticket: Ticket,
-    pub(super) is_used: bool,
+    handle: Handle,
+    ticket: Ticket,
+    is_used: bool,
 }
 
 impl Responder {
@@ -153,15 +101,15 @@ impl Responder {
 
     fn send(&mut self, response: &Response) {
         self.is_used = true;
-        self.line.finish_response(self.ticket, response);
+        self.handle.enter(|held| held.respond(self.ticket, response));
     }
 
     /// Responds with a head, behind which the body follows in pieces. `length`: of the body, if it is known.
     pub fn start(mut self, response: &Response, length: Option<u64>) -> Writer {
         self.is_used = true;
         let ticket = self.ticket;
-        self.line.enter(|state, now| state.connection.respond_head(ticket, response, length, now));
-        Writer { line: self.line.clone(), ticket, is_ended: false }
+        self.handle.enter(|held| held.state.connection.respond_head(ticket, response, length, held.agenda.now));
+        Writer { handle: self.handle.clone(), ticket, is_ended: false }
     }
 
     /// Responds 101, after which the connection is the application's: what is read from the [`Body`] is all that comes, and
@@ -171,29 +119,27 @@ impl Responder {
     pub fn switch(mut self, response: &Response) -> Option<(Body, Writer)> {
         self.is_used = true;
         let ticket = self.ticket;
-        let shared = self.line.shared.clone();
-        let inner = self.line.inner.clone();
-        let switched = self.line.enter(|state, now| {
-            let switched = state.connection.tunnel(ticket, response, now);
+        let switched = self.handle.enter(|held| {
+            let switched = held.state.connection.tunnel(ticket, response, held.agenda.now);
             if switched {
-                inner.leave_http(state, &shared);
+                held.leave_http();
             }
             switched
         });
         switched.then(|| {
-            let body = Body { line: self.line.clone(), ticket };
-            (body, Writer { line: self.line.clone(), ticket, is_ended: false })
+            let body = Body { handle: self.handle.clone(), ticket };
+            (body, Writer { handle: self.handle.clone(), ticket, is_ended: false })
         })
     }
 
     /// Ready when the client has gone, and nobody waits for a response any more.
     pub fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        poll_gone(&self.line, self.ticket, cx)
+        poll_gone(&self.handle, self.ticket, cx)
     }
 }
 
-fn poll_gone(line: &Line, ticket: Ticket, cx: &mut Context<'_>) -> Poll<()> {
-    line.enter(|state, _| match state.wakers(ticket) {
+fn poll_gone(handle: &Handle, ticket: Ticket, cx: &mut Context<'_>) -> Poll<()> {
+    handle.enter(|held| match held.state.wakers(ticket) {
         Some(wakers) => {
             register(&mut wakers.gone, cx);
             Poll::Pending
@@ -215,7 +161,7 @@ impl Drop for Responder {
 /// what it has for the whole.
 #[derive(Debug)]
 pub struct Writer {
-    line: Arc<Line>,
+    handle: Handle,
     ticket: Ticket,
     is_ended: bool,
 }
@@ -228,9 +174,9 @@ impl Writer {
     /// [`Gone`].
     pub fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Gone>> {
         let ticket = self.ticket;
-        self.line.enter(|state, _| {
-            let room = state.connection.room();
-            match state.wakers(ticket) {
+        self.handle.enter(|held| {
+            let room = held.state.connection.room();
+            match held.state.wakers(ticket) {
                 None => Poll::Ready(Err(Gone)),
                 Some(_) if room > 0 => Poll::Ready(Ok(room)),
                 Some(wakers) => {
@@ -244,21 +190,21 @@ impl Writer {
     /// Writes a piece of the body. Takes any number of bytes; [`Writer::poll_room`] says how many are sensible.
     pub fn write(&mut self, bytes: &[u8]) {
         let ticket = self.ticket;
-        self.line.enter(|state, now| state.connection.respond_body(ticket, bytes, now));
+        self.handle.enter(|held| held.state.connection.respond_body(ticket, bytes, held.agenda.now));
     }
 
     /// Ready when the client has gone.
     pub fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        poll_gone(&self.line, self.ticket, cx)
+        poll_gone(&self.handle, self.ticket, cx)
     }
 
     /// Ends the body.
     pub fn end(mut self) {
         self.is_ended = true;
         let ticket = self.ticket;
-        self.line.enter(|state, now| {
-            state.connection.respond_end(ticket, now);
-            state.forget(ticket);
+        self.handle.enter(|held| {
+            held.state.connection.respond_end(ticket, held.agenda.now);
+            held.state.forget(ticket);
         });
     }
 }
@@ -267,9 +213,9 @@ impl Drop for Writer {
     fn drop(&mut self) {
         if !self.is_ended {
             let ticket = self.ticket;
-            self.line.enter(|state, now| {
-                state.connection.abort(ticket, now);
-                state.forget(ticket);
+            self.handle.enter(|held| {
+                held.state.connection.abort(ticket, held.agenda.now);
+                held.state.forget(ticket);
             });
         }
     }

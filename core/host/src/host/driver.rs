@@ -1,50 +1,12 @@
-//! What a driver brings: a socket that can be written to, and a few things that only a runtime can do.
+//! What a driver brings beside sockets: a few things that only a runtime can do.
 
-use super::application::Request;
+use super::application::{Head, Request};
+use super::shared::{Runtime, Shared};
+use super::state::Inner;
+use super::turn::Handle;
+use crate::http::Ticket;
 use sanket::Time;
-use std::io;
 use std::sync::Arc;
-
-/// The write half of one connection, as the host sees it.
-///
-/// It is called from any thread, with locks held: it must neither block nor call back into the host.
-pub trait Socket: Send + Sync + 'static {
-    /// Writes what the socket takes now. `last`: the end of this direction follows at once, so that the system may wait with a
-    /// segment that is not full (`MSG_MORE`); may be ignored.
-    ///
-    /// # Errors
-    ///
-    /// [`io::ErrorKind::WouldBlock`] if it takes nothing now: call [`Turn::writable`](super::Turn::writable) when it does.
-    /// Any other error ends the connection.
-    fn try_write(&self, bytes: &[u8], last: bool) -> io::Result<usize>;
-
-    /// What the driver is to wait for has changed, on another thread than the one that reads this connection.
-    fn wake(&self, interest: Interest);
-}
-
-/// What a driver is to wait for on one connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Interest {
-    /// Read, and tell [`Turn::receive`](super::Turn::receive). If not, the client is ahead of the server: leave its bytes in
-    /// the socket, so that TCP holds it back.
-    pub read: bool,
-    /// Wait until the socket can be written to, and tell [`Turn::writable`](super::Turn::writable).
-    pub write: bool,
-    /// Everything is written: shut the write direction down, once, and go on reading.
-    pub shutdown: bool,
-    /// The connection is over: close the socket and drop the [`Line`](super::Line).
-    pub over: bool,
-}
-
-impl Interest {
-    pub(crate) fn to_bits(self) -> u8 {
-        u8::from(self.read) | u8::from(self.write) << 1 | u8::from(self.shutdown) << 2 | u8::from(self.over) << 3
-    }
-
-    pub(crate) fn from_bits(bits: u8) -> Self {
-        Self { read: bits & 1 != 0, write: bits & 2 != 0, shutdown: bits & 4 != 0, over: bits & 8 != 0 }
-    }
-}
 
 /// Something that takes long, and that nothing else should wait for.
 pub type Job = Box<dyn FnOnce() + Send>;
@@ -92,5 +54,28 @@ impl<D: Driver> Driver for Arc<D> {
 
     fn run(&self, job: Job) {
         (**self).run(job);
+    }
+}
+
+/// Every driver is a runtime; it gets the application's requests with handles that take turns.
+impl<D: Driver> Runtime for D {
+    fn now(&self) -> Time {
+        Driver::now(self)
+    }
+
+    fn wake(&self) {
+        Driver::wake(self);
+    }
+
+    fn request(&self, shared: &Arc<Shared>, line: Arc<Inner>, ticket: Ticket, head: Box<Head>) {
+        Driver::request(self, Request::new(Handle::new(shared.clone(), line), ticket, *head));
+    }
+
+    fn failed(&self) {
+        Driver::failed(self);
+    }
+
+    fn run(&self, job: Job) {
+        Driver::run(self, job);
     }
 }

@@ -12,19 +12,19 @@ const SESSIONS: usize = 32;
 pub type Fill = Box<dyn Fn(&mut [u8]) -> bool + Send + Sync>;
 
 /// Where ids come from.
-pub(crate) struct Entropy {
+pub(super) struct Entropy {
     fill: Fill,
     /// What nobody has used yet.
     unused: Mutex<Vec<[[u8; 16]; 3]>>,
 }
 
 impl Entropy {
-    pub(crate) fn new(fill: Fill) -> Self {
+    pub(super) fn new(fill: Fill) -> Self {
         Self { fill, unused: Mutex::default() }
     }
 
     /// A session with ids of its own.
-    pub(crate) fn session(
+    pub(super) fn session(
         &self,
         revision: Revision,
         opening: Opening,

@@ -2,10 +2,9 @@
 //! turns it, unless somebody else is at it, who will see to that too. So nobody is woken for an event, and many events at once
 //! are one turn. Touches no socket.
 
-use super::Shared;
+use super::agenda::Agenda;
 use super::combining::Combining;
-use super::shards::Cell;
-use super::turn::Turn;
+use super::shards::Shards;
 use crate::sync::lock;
 use sanket::{App, Delivery, Effects, Hub, Recipients, SocketEvent, SocketId, Time};
 use std::collections::VecDeque;
@@ -23,15 +22,16 @@ const BATCH_BYTES: usize = 64 << 10;
 const MAX_COMMANDS: usize = 1_024;
 
 /// What somebody outside wants of the application.
-pub(crate) type Command<A> = Box<dyn FnOnce(&mut A, &mut Effects<'_>) + Send>;
+pub(super) type Command<A> = Box<dyn FnOnce(&mut A, &mut Effects<'_>) + Send>;
 
 /// A hub, whatever its application.
-pub(crate) trait Pump: Send + Sync {
+pub(super) trait Pump: Send + Sync {
     /// There is something for the hub to do.
     fn want(&self);
 
-    /// Turns it once, unless there is nothing to do, or somebody else is at it. Sets `turn.events` if there is more to do.
-    fn pump(&self, shared: &Shared, turn: &mut Turn<'_>);
+    /// Turns it once, unless there is nothing to do, or somebody else is at it. Sets `agenda.events` if there is more to do.
+    /// `false`: the application has panicked in this turn, and is gone.
+    fn pump(&self, shards: &Shards, agenda: &mut Agenda) -> bool;
 
     /// When its next deadline is.
     fn alarm(&self) -> Time;
@@ -41,7 +41,7 @@ pub(crate) trait Pump: Send + Sync {
 }
 
 /// The hub, and who wants something of its application.
-pub(crate) struct Room<A> {
+pub(super) struct Room<A> {
     /// Nothing once it has ended.
     inside: Combining<Option<Inside<A>>>,
     /// Nothing once it has ended.
@@ -85,7 +85,7 @@ impl<A> fmt::Debug for Room<A> {
 }
 
 impl<A: App> Room<A> {
-    pub(crate) fn new(hub: Hub<A>) -> Self {
+    pub(super) fn new(hub: Hub<A>) -> Self {
         let inside = Inside { hub, events: Vec::new(), deliveries: Vec::new() };
         Self {
             inside: Combining::new(Some(inside)),
@@ -95,7 +95,7 @@ impl<A: App> Room<A> {
     }
 
     /// Has `command` carried out in the next turn.
-    pub(crate) fn command(&self, command: Command<A>) -> Result<(), ApplyError> {
+    pub(super) fn command(&self, command: Command<A>) -> Result<(), ApplyError> {
         let mut commands = lock(&self.commands);
         let commands = commands.as_mut().ok_or(ApplyError::Ended)?;
         if commands.len() >= MAX_COMMANDS {
@@ -106,15 +106,15 @@ impl<A: App> Room<A> {
     }
 
     /// Takes what clients did, lets the application answer, delivers. The hub's deadlines are looked at in every turn.
-    fn turn(&self, inside: &mut Inside<A>, shared: &Shared, turn: &mut Turn<'_>) {
+    fn turn(&self, inside: &mut Inside<A>, shards: &Shards, agenda: &mut Agenda) {
         let Inside { hub, events, deliveries } = inside;
-        events.resize_with(shared.cells.len(), VecDeque::new);
+        events.resize_with(shards.cells().len(), VecDeque::new);
         if events.iter().all(VecDeque::is_empty) {
-            for (cell, events) in shared.cells.iter().zip(&mut *events) {
-                shared.take_events(cell, turn, TURN, events);
+            for (cell, events) in shards.cells().iter().zip(&mut *events) {
+                shards.take_events(cell, agenda, TURN, events);
             }
         }
-        let now = turn.now;
+        let now = agenda.now;
         hub.handle_timeout(now);
         let commands = lock(&self.commands).as_mut().map(std::mem::take);
         for command in commands.into_iter().flatten() {
@@ -129,15 +129,15 @@ impl<A: App> Room<A> {
             }
         }
         deliveries.extend(std::iter::from_fn(|| hub.poll_delivery()).map(|(to, delivery)| (to, Some(delivery))));
-        deliver(shared, deliveries, turn);
+        deliver(shards, deliveries, agenda);
         deliveries.clear();
         // Shards that were not looked into, because there were events left, may have more.
-        if events.iter().any(|events| !events.is_empty()) || shared.cells.iter().any(Cell::has_events) {
+        if events.iter().any(|events| !events.is_empty()) || shards.have_events() {
             self.inside.want();
         }
         let alarm = hub.poll_timeout().unwrap_or(Time::NEVER);
         if alarm.as_millis() < self.alarm.swap(alarm.as_millis(), Ordering::AcqRel) {
-            shared.due(alarm);
+            agenda.due(alarm);
         }
     }
 }
@@ -147,23 +147,23 @@ impl<A: App + Send> Pump for Room<A> {
         self.inside.want();
     }
 
-    fn pump(&self, shared: &Shared, turn: &mut Turn<'_>) {
+    fn pump(&self, shards: &Shards, agenda: &mut Agenda) -> bool {
         let mut failed = false;
         let more = self.inside.work(1, |inside| {
             if let Some(there) = inside
-                && catch_unwind(AssertUnwindSafe(|| self.turn(there, shared, turn))).is_err()
+                && catch_unwind(AssertUnwindSafe(|| self.turn(there, shards, agenda))).is_err()
             {
                 // Whatever state it has left behind, nobody should go on with it.
                 *inside = None;
                 failed = true;
             }
         });
-        turn.events |= more;
+        agenda.events |= more;
         if failed {
             log::error!("the application panicked; all sessions are closed");
             self.end();
-            shared.fail(turn);
         }
+        !failed
     }
 
     fn alarm(&self) -> Time {
@@ -179,13 +179,13 @@ impl<A: App + Send> Pump for Room<A> {
 }
 
 /// Hands deliveries to the shards, each shard locked once.
-fn deliver(shared: &Shared, deliveries: &mut [(Recipients, Option<Delivery>)], turn: &mut Turn<'_>) {
-    for (index, cell) in (0..).zip(&shared.cells) {
+fn deliver(shards: &Shards, deliveries: &mut [(Recipients, Option<Delivery>)], agenda: &mut Agenda) {
+    for (index, cell) in (0..).zip(shards.cells()) {
         let mut mine = deliveries.iter_mut().filter(|(to, _)| !to.in_shard(index).is_empty()).peekable();
         if mine.peek().is_none() {
             continue;
         }
-        shared.with(cell, turn, |access| {
+        shards.with(cell, agenda, |access| {
             let now = access.now;
             for (to, delivery) in mine {
                 let is_last = to.last().is_some_and(|last| last.key.shard() == index);

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 /// Counts connections.
 #[derive(Debug)]
-pub(crate) struct Limiter {
+pub(super) struct Limiter {
     counts: Mutex<Counts>,
     config: Arc<HttpConfig>,
 }
@@ -26,7 +26,7 @@ struct Counts {
 
 /// The place of one connection. To be given back by [`Limiter::release`].
 #[derive(Debug)]
-pub(crate) enum Permit {
+pub(super) enum Permit {
     /// It was admitted. `http`: it speaks HTTP still.
     Admitted { address: Option<IpAddr>, http: bool },
     /// It was not, and is told so.
@@ -36,12 +36,12 @@ pub(crate) enum Permit {
 }
 
 impl Limiter {
-    pub(crate) fn new(config: Arc<HttpConfig>) -> Self {
+    pub(super) fn new(config: Arc<HttpConfig>) -> Self {
         Self { counts: Mutex::default(), config }
     }
 
     /// A place for one more connection; one where it can be told that there is none; or nothing.
-    pub(crate) fn admit(&self, address: Option<IpAddr>) -> Option<Permit> {
+    pub(super) fn admit(&self, address: Option<IpAddr>) -> Option<Permit> {
         let address = address.map(counted_as);
         let mut counts = lock(&self.counts);
         let of_address = address.and_then(|address| counts.by_address.get(&address).copied()).unwrap_or(0);
@@ -59,7 +59,7 @@ impl Limiter {
     }
 
     /// The connection speaks another protocol from now on.
-    pub(crate) fn leave_http(&self, permit: &mut Permit) {
+    pub(super) fn leave_http(&self, permit: &mut Permit) {
         if let Permit::Admitted { http, .. } = permit
             && std::mem::take(http)
         {
@@ -68,7 +68,7 @@ impl Limiter {
     }
 
     /// The connection is over.
-    pub(crate) fn release(&self, permit: &Permit) {
+    pub(super) fn release(&self, permit: &Permit) {
         let mut counts = lock(&self.counts);
         match permit {
             Permit::Admitted { address, http } => {
@@ -89,7 +89,7 @@ impl Limiter {
     }
 
     /// How many connections there are, and how many of them speak HTTP.
-    pub(crate) fn counts(&self) -> (usize, usize) {
+    pub(super) fn counts(&self) -> (usize, usize) {
         let counts = lock(&self.counts);
         (counts.total, counts.http)
     }

@@ -1,30 +1,44 @@
 //! What requests ask of sessions, whichever way they came in: the calls into the shards, each under one lock.
 
-use super::Shared;
-use super::turn::{Turn, Waiter};
+use super::agenda::{Agenda, Waiter};
+use super::entropy::{Entropy, Fill};
+use super::shards::Shards;
 use sanket::{
-    Ask, Handshake, Input, Key, NewSession, Opening, RequestError, RequestId, Response, Revision, Sid, WsEnd,
+    Ask, DecodeError, Handshake, Incoming, Input, Key, NewSession, Opening, Packets, RequestError, RequestId, Response,
+    Revision, Sid, WsEnd, WsMessage,
 };
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A session that was opened.
-pub(crate) struct Opened {
-    pub(crate) sid: Sid,
-    pub(crate) key: Key,
-    /// The request that opened it, and its WebSocket.
-    pub(crate) id: RequestId,
+/// The shards, and what it takes to open sessions in them.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    pub(super) shards: Shards,
+    entropy: Entropy,
+    next_request: AtomicU64,
 }
 
-impl Shared {
+/// A session that was opened.
+pub(super) struct Opened {
+    pub(super) sid: Sid,
+    pub(super) key: Key,
+    /// The request that opened it, and its WebSocket.
+    pub(super) id: RequestId,
+}
+
+impl Sessions {
+    pub(super) fn new(shards: Shards, fill: Fill) -> Self {
+        Self { shards, entropy: Entropy::new(fill), next_request: AtomicU64::new(1) }
+    }
+
     fn next_request(&self) -> RequestId {
         RequestId(self.next_request.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Opens a session that polls. The waiter gets the handshake.
-    pub(crate) fn open_polling(
+    pub(super) fn open_polling(
         &self,
-        turn: &mut Turn<'_>,
+        agenda: &mut Agenda,
         waiter: Waiter,
         revision: Revision,
         base64: bool,
@@ -32,32 +46,32 @@ impl Shared {
     ) -> Result<Opened, RequestError> {
         let id = self.next_request();
         let new = self.entropy.session(revision, Opening::Polling { base64 }, handshake)?;
-        self.open(turn, new, waiter, id, true)
+        self.open(agenda, new, waiter, id, true)
     }
 
     /// Opens a session on a WebSocket, which the waiter speaks.
-    pub(crate) fn open_websocket(
+    pub(super) fn open_websocket(
         &self,
-        turn: &mut Turn<'_>,
+        agenda: &mut Agenda,
         waiter: Waiter,
         revision: Revision,
         handshake: Arc<Handshake>,
     ) -> Result<Opened, RequestError> {
         let id = self.next_request();
         let new = self.entropy.session(revision, Opening::WebSocket(id), handshake)?;
-        self.open(turn, new, waiter, id, false)
+        self.open(agenda, new, waiter, id, false)
     }
 
     fn open(
         &self,
-        turn: &mut Turn<'_>,
+        agenda: &mut Agenda,
         new: NewSession,
         waiter: Waiter,
         id: RequestId,
         polls: bool,
     ) -> Result<Opened, RequestError> {
         let sid = new.sid;
-        self.with(self.cell_of(sid), turn, |access| {
+        self.shards.with(self.shards.cell_of(sid), agenda, |access| {
             let now = access.now;
             let key = access.shard().open(new, now)?;
             access.insert(id, waiter);
@@ -69,15 +83,15 @@ impl Shared {
     }
 
     /// Has a poll wait for packets. A session that its client closed a moment ago has a last response to one more.
-    pub(crate) fn poll(
+    pub(super) fn poll(
         &self,
-        turn: &mut Turn<'_>,
+        agenda: &mut Agenda,
         waiter: Waiter,
         sid: Sid,
         revision: Option<Revision>,
     ) -> Result<(Key, RequestId), Result<Response, RequestError>> {
         let id = self.next_request();
-        self.with(self.cell_of(sid), turn, |access| {
+        self.shards.with(self.shards.cell_of(sid), agenda, |access| {
             let now = access.now;
             match access.shard().route(sid, revision, Ask::Poll, now) {
                 Ok(key) => {
@@ -94,15 +108,15 @@ impl Shared {
     }
 
     /// A POST begins, whose body has yet to come.
-    pub(crate) fn begin_post(
+    pub(super) fn begin_post(
         &self,
-        turn: &mut Turn<'_>,
+        agenda: &mut Agenda,
         waiter: Waiter,
         sid: Sid,
         revision: Option<Revision>,
     ) -> Result<(Key, RequestId, Revision), RequestError> {
         let id = self.next_request();
-        self.with(self.cell_of(sid), turn, |access| {
+        self.shards.with(self.shards.cell_of(sid), agenda, |access| {
             let now = access.now;
             let key = access.shard().route(sid, revision, Ask::Post, now)?;
             access.insert(id, waiter);
@@ -113,8 +127,8 @@ impl Shared {
     }
 
     /// The body of a POST is larger than it may be.
-    pub(crate) fn post_too_large(&self, turn: &mut Turn<'_>, key: Key, id: RequestId) {
-        self.with(self.cell(key), turn, |access| {
+    pub(super) fn post_too_large(&self, agenda: &mut Agenda, key: Key, id: RequestId) {
+        self.shards.with(self.shards.cell(key), agenda, |access| {
             if access.is_waiting(id) {
                 let now = access.now;
                 access.shard().handle(key, Input::PostTooLarge(id), now);
@@ -123,13 +137,13 @@ impl Shared {
     }
 
     /// The session that a WebSocket is to be opened for.
-    pub(crate) fn route_upgrade(
+    pub(super) fn route_upgrade(
         &self,
-        turn: &mut Turn<'_>,
+        agenda: &mut Agenda,
         sid: Sid,
         revision: Option<Revision>,
     ) -> Result<(Key, Revision), RequestError> {
-        let key = self.with(self.cell_of(sid), turn, |access| {
+        let key = self.shards.with(self.shards.cell_of(sid), agenda, |access| {
             let now = access.now;
             access.shard().route(sid, revision, Ask::Upgrade, now)
         })?;
@@ -137,9 +151,9 @@ impl Shared {
     }
 
     /// Opens a WebSocket for a session that polls.
-    pub(crate) fn upgrade(&self, turn: &mut Turn<'_>, waiter: Waiter, key: Key) -> RequestId {
+    pub(super) fn upgrade(&self, agenda: &mut Agenda, waiter: Waiter, key: Key) -> RequestId {
         let id = self.next_request();
-        self.with(self.cell(key), turn, |access| {
+        self.shards.with(self.shards.cell(key), agenda, |access| {
             let now = access.now;
             access.insert(id, waiter);
             access.shard().handle(key, Input::WsOpen(id), now);
@@ -148,16 +162,16 @@ impl Shared {
     }
 
     /// Why a request makes no sense: its session, or itself.
-    pub(crate) fn nonsense(&self, turn: &mut Turn<'_>, sid: Sid) -> RequestError {
-        self.with(self.cell_of(sid), turn, |access| {
+    pub(super) fn nonsense(&self, agenda: &mut Agenda, sid: Sid) -> RequestError {
+        self.shards.with(self.shards.cell_of(sid), agenda, |access| {
             let now = access.now;
             access.shard().route(sid, None, Ask::Nonsense, now).err().unwrap_or(RequestError::BadRequest)
         })
     }
 
     /// Whoever asked has gone without a response.
-    pub(crate) fn request_gone(&self, turn: &mut Turn<'_>, key: Key, id: RequestId) {
-        self.with(self.cell(key), turn, |access| {
+    pub(super) fn request_gone(&self, agenda: &mut Agenda, key: Key, id: RequestId) {
+        self.shards.with(self.shards.cell(key), agenda, |access| {
             let now = access.now;
             access.remove(id);
             access.shard().handle(key, Input::RequestGone(id), now);
@@ -165,16 +179,62 @@ impl Shared {
     }
 
     /// A WebSocket has ended.
-    pub(crate) fn ws_end(&self, turn: &mut Turn<'_>, key: Key, id: RequestId, end: WsEnd) {
-        self.with(self.cell(key), turn, |access| {
+    pub(super) fn ws_end(&self, agenda: &mut Agenda, key: Key, id: RequestId, end: WsEnd) {
+        self.shards.with(self.shards.cell(key), agenda, |access| {
             let now = access.now;
             access.remove(id);
             access.shard().handle(key, Input::WsEnd(id, end), now);
         });
     }
 
+    /// Hands the packets of a POST on, unless it has its response already.
+    pub(super) fn post(&self, agenda: &mut Agenda, key: Key, id: RequestId, packets: Packets<'_>) {
+        self.shards.with(self.shards.cell(key), agenda, |access| {
+            if access.is_waiting(id) {
+                let now = access.now;
+                access.shard().handle(key, Input::Post(id, packets), now);
+            }
+        });
+    }
+
+    /// Hands messages of a WebSocket on. Returns whether the hub is too far behind to hear more of the client; then `waiter` is
+    /// told when it has caught up.
+    pub(super) fn receive<'a>(
+        &self,
+        agenda: &mut Agenda,
+        key: Key,
+        id: RequestId,
+        messages: impl IntoIterator<Item = Result<Incoming<'a>, DecodeError>>,
+        waiter: impl FnOnce() -> Waiter,
+    ) -> bool {
+        let ended = self.shards.has_ended();
+        self.shards.with(self.shards.cell(key), agenda, |access| {
+            let now = access.now;
+            for packet in messages {
+                access.shard().handle(key, Input::WsMessage(id, packet), now);
+            }
+            !ended && access.pause(waiter)
+        })
+    }
+
+    /// Takes what is to be sent on a WebSocket, about `max` bytes of it. Returns whether there is more.
+    pub(super) fn transmit(
+        &self,
+        agenda: &mut Agenda,
+        key: Key,
+        id: RequestId,
+        max: usize,
+        into: &mut Vec<WsMessage>,
+    ) -> bool {
+        self.shards.with(self.shards.cell(key), agenda, |access| {
+            let now = access.now;
+            access.shard().transmit(key, id, max, into, now)
+        })
+    }
+
     /// Whether the hub is too far behind to hear more of a client; then `waiter` is told when it has caught up.
-    pub(crate) fn pause(&self, turn: &mut Turn<'_>, key: Key, waiter: impl FnOnce() -> Waiter) -> bool {
-        !self.has_ended() && self.with(self.cell(key), turn, |access| access.pause(waiter))
+    pub(super) fn pause(&self, agenda: &mut Agenda, key: Key, waiter: impl FnOnce() -> Waiter) -> bool {
+        let shards = &self.shards;
+        !shards.has_ended() && shards.with(shards.cell(key), agenda, |access| access.pause(waiter))
     }
 }

@@ -2,27 +2,21 @@
 //! bring more to do: the hub answers what a client did, and what it says is to be sent. So it is a list that is worked off;
 //! nothing here is deep in a call of itself, and no lock is held between two entries.
 
-use super::Shared;
-use super::application::Request;
-use super::line::{Inner, Line};
-use super::mount::Foreign;
-use crate::http::{Response as HttpResponse, Ticket};
-use crate::request::{AllowReply, Encoding, compress};
-use sanket::{Handshake, Key, Reason, RequestError, RequestId, Response, Time, WsMessage};
-use std::cell::{Cell, RefCell};
+use super::agenda::{Agenda, Waiter, Work};
+use super::held::Held;
+use super::shared::Shared;
+use super::state::Inner;
+use crate::request::{AllowReply, Peer, compress};
+use sanket::Reason;
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
 /// Rounds of hub and sending that one turn does, before the driver gets to read again.
 const ROUNDS: usize = 4;
-/// Entries, messages and bytes that a list may have had room for to be kept for the next turn of its thread.
-const KEPT: usize = 1_024;
-const KEPT_BYTES: usize = 128 << 10;
 
 thread_local! {
-    /// What the last turn of this thread needed: every turn needs it, and it is empty in between.
-    static SPARE: Cell<Option<Room>> = const { Cell::new(None) };
     /// What turns have left that ended while this thread was at the end of another: of the application, which responds to a
     /// request that it has just been given, for example. The other one does it, or each would be deep in a call of the one
     /// before.
@@ -43,50 +37,7 @@ struct Left {
 /// A turn must not be kept over something that waits.
 pub struct Turn<'a> {
     pub(super) shared: &'a Arc<Shared>,
-    /// The moment it is all about.
-    pub(super) now: Time,
-    /// There is something for the hub.
-    pub(super) events: bool,
-    pub(super) room: Room,
-}
-
-/// The memory of a turn.
-#[derive(Default)]
-pub(super) struct Room {
-    list: VecDeque<Work>,
-    pub(super) messages: Vec<WsMessage>,
-    /// An output buffer for connections that have none.
-    pub(super) bytes: Vec<u8>,
-}
-
-/// Who waits for something from a shard.
-#[derive(Clone, Debug)]
-pub(crate) enum Waiter {
-    /// A connection of the host's own.
-    Line(Arc<Inner>),
-    /// A request that another HTTP server has read, or a WebSocket that it carries.
-    Foreign(Arc<Foreign>),
-}
-
-/// Something to be done when no lock is held.
-pub(crate) enum Work {
-    Respond(Waiter, RequestId, Response),
-    /// There is something to be sent on a WebSocket.
-    Send(Waiter),
-    /// A WebSocket is to be closed.
-    Close(Waiter),
-    /// The hub has caught up: a connection that was paused goes on.
-    Resume(Waiter),
-    /// A session has ended.
-    Closed(Key, Reason),
-    /// The application around the server is asked.
-    Request(Box<Request>),
-    /// Whoever decides whether a client is let in is asked.
-    Allow(Arc<Handshake>, AllowReply),
-    /// Whoever wants to know of refusals is told.
-    Refused(RequestError, Box<str>),
-    /// A long response is to be compressed, and sent then.
-    Compress(Arc<Inner>, Ticket, Box<HttpResponse>, Encoding),
+    pub(super) agenda: Agenda,
 }
 
 /// Whatever happens, the turn around this one is the next to be left something.
@@ -99,12 +50,9 @@ impl Drop for Restore {
 }
 
 impl<'a> Turn<'a> {
-    pub(super) fn new(shared: &'a Arc<Shared>, now: Time) -> Self {
-        Self { shared, now, events: false, room: SPARE.take().unwrap_or_default() }
-    }
-
-    pub(crate) fn push(&mut self, work: Work) {
-        self.room.list.push_back(work);
+    /// Begins a turn, at the driver's time.
+    pub(super) fn new(shared: &'a Arc<Shared>) -> Self {
+        Self { shared, agenda: Agenda::new(shared.runtime.now()) }
     }
 
     /// Has everything done that the turn has brought.
@@ -113,31 +61,40 @@ impl<'a> Turn<'a> {
     /// What clients did comes first, so that what is said because of it goes out with the rest; but then it goes out, before
     /// there is more.
     fn perform(&mut self) {
-        let shared = self.shared;
-        if self.room.list.is_empty() && !self.events || self.leave() {
+        self.tell_due();
+        if self.agenda.is_empty() || self.leave() {
             return;
         }
-        let mine = Left { shared: Arc::as_ptr(shared), events: false, list: VecDeque::new() };
+        let mine = Left { shared: Arc::as_ptr(self.shared), events: false, list: VecDeque::new() };
         let _restores = Restore(LEFT.replace(Some(mine)));
         for _ in 0..ROUNDS {
-            if std::mem::take(&mut self.events) {
-                shared.hub.pump(shared, self);
+            if std::mem::take(&mut self.agenda.events) {
+                self.shared.pump(&mut self.agenda);
             }
-            while let Some(work) = self.room.list.pop_front() {
+            while let Some(work) = self.agenda.memory.list.pop_front() {
                 self.work(work);
                 LEFT.with_borrow_mut(|left| {
                     if let Some(left) = left {
-                        self.events |= std::mem::take(&mut left.events);
-                        self.room.list.append(&mut left.list);
+                        self.agenda.events |= std::mem::take(&mut left.events);
+                        self.agenda.memory.list.append(&mut left.list);
                     }
                 });
             }
-            if !self.events {
+            self.tell_due();
+            if !self.agenda.events {
                 break;
             }
         }
-        if self.events {
-            shared.leave_over();
+        if self.agenda.events {
+            self.shared.leave_over();
+        }
+    }
+
+    /// Whoever sleeps is woken if something has become due earlier than it knows of.
+    fn tell_due(&mut self) {
+        let due = self.agenda.take_due();
+        if due != sanket::Time::NEVER {
+            self.shared.due(due);
         }
     }
 
@@ -145,8 +102,8 @@ impl<'a> Turn<'a> {
     fn leave(&mut self) -> bool {
         LEFT.with_borrow_mut(|left| match left {
             Some(left) if left.shared == Arc::as_ptr(self.shared) => {
-                left.events |= std::mem::take(&mut self.events);
-                left.list.append(&mut self.room.list);
+                left.events |= std::mem::take(&mut self.agenda.events);
+                left.list.append(&mut self.agenda.memory.list);
                 true
             }
             _ => false,
@@ -154,27 +111,36 @@ impl<'a> Turn<'a> {
     }
 
     fn work(&mut self, work: Work) {
+        let (shared, agenda) = (self.shared, &mut self.agenda);
         match work {
-            Work::Respond(Waiter::Line(line), id, response) => line.respond(self, id, response),
+            Work::Respond(Waiter::Line(line), id, response) => line.respond(shared, agenda, id, response),
             Work::Respond(Waiter::Foreign(foreign), _, response) => foreign.respond(response),
-            Work::Send(Waiter::Line(line)) => line.send(self),
+            Work::Send(Waiter::Line(line)) => line.send(shared, agenda),
             Work::Send(Waiter::Foreign(foreign)) => foreign.ready(),
-            Work::Close(Waiter::Line(line)) => line.close(self),
+            Work::Close(Waiter::Line(line)) => line.close(shared, agenda),
             Work::Close(Waiter::Foreign(foreign)) => foreign.close(),
-            Work::Resume(Waiter::Line(line)) => line.resume(self),
+            Work::Resume(Waiter::Line(line)) => line.resume(shared, agenda),
             Work::Resume(Waiter::Foreign(foreign)) => foreign.resume(),
             Work::Closed(key, Reason::SlowConsumer) => {
                 log::warn!("{key:?} does not read what it is sent; closed");
             }
             Work::Closed(key, reason) => log::debug!("{key:?} closed: {reason}"),
-            Work::Request(request) => self.shared.driver.request(*request),
-            Work::Allow(handshake, reply) => self.shared.options.ask(handshake, reply),
-            Work::Refused(error, url) => self.shared.options.report(error, Some(&url)),
+            Work::Request(line, ticket, head) => shared.runtime.request(shared, line, ticket, head),
+            Work::Allow(line, ticket, handshake) => {
+                let handle = Handle::new(shared.clone(), line);
+                let answer = move |answer| handle.enter(|held| held.allowed(ticket, answer));
+                shared.options.ask(handshake, AllowReply::new(Box::new(answer)));
+            }
+            Work::AllowForeign(foreign, handshake) => {
+                let answer = move |answer| foreign.decide(answer);
+                shared.options.ask(handshake, AllowReply::new(Box::new(answer)));
+            }
+            Work::Refused(error, url) => shared.options.report(error, Some(&url)),
             Work::Compress(line, ticket, response, encoding) => {
-                let line = Line::borrowed(self.shared.clone(), line);
-                self.shared.driver.run(Box::new(move || {
+                let handle = Handle::new(shared.clone(), line);
+                shared.runtime.run(Box::new(move || {
                     let response = compress(*response, encoding);
-                    line.finish_response(ticket, &response);
+                    handle.enter(|held| held.respond(ticket, &response));
                 }));
             }
         }
@@ -184,16 +150,42 @@ impl<'a> Turn<'a> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.perform();
-        let mut room = std::mem::take(&mut self.room);
-        room.bytes.clear();
-        if room.list.capacity() <= KEPT && room.messages.capacity() <= KEPT && room.bytes.capacity() <= KEPT_BYTES {
-            SPARE.set(Some(room));
-        }
+        self.agenda.recycle();
     }
 }
 
 impl fmt::Debug for Turn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Turn").field("now", &self.now).field("work", &self.room.list.len()).finish_non_exhaustive()
+        f.debug_tuple("Turn").field(&self.agenda).finish()
+    }
+}
+
+/// A connection in the hands of somebody outside, who takes a turn for each thing that is done with it. Dropping it means nothing.
+#[derive(Clone)]
+pub(super) struct Handle {
+    pub(super) shared: Arc<Shared>,
+    pub(super) inner: Arc<Inner>,
+}
+
+impl Handle {
+    pub(super) fn new(shared: Arc<Shared>, inner: Arc<Inner>) -> Self {
+        Self { shared, inner }
+    }
+
+    /// Where the connection came from.
+    pub(super) fn peer(&self) -> Peer {
+        self.inner.peer
+    }
+
+    /// Lets `access` have the connection, in a turn of its own, and does what follows.
+    pub(super) fn enter<R>(&self, access: impl FnOnce(&mut Held<'_>) -> R) -> R {
+        let mut turn = Turn::new(&self.shared);
+        self.inner.enter(&self.shared, &mut turn.agenda, true, access)
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Handle").field(&self.inner).finish()
     }
 }

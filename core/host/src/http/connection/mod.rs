@@ -18,7 +18,6 @@ use super::websocket::WebSocket;
 use http::StatusCode;
 use sanket::{Time, WsEnd};
 use std::sync::Arc;
-use tunnel::Tunnel;
 
 /// One TCP connection without its socket.
 ///
@@ -101,6 +100,16 @@ struct Exchange {
     reply: Option<Reply>,
     /// What the host is to be told instead of a request.
     refusal: Option<Box<(Refusal, Known)>>,
+}
+
+/// Who uses a connection that is the application's, and what for they wait.
+#[derive(Debug)]
+struct Tunnel {
+    ticket: Ticket,
+    /// The reader has found nothing.
+    awaits_bytes: bool,
+    /// The writer has used up the room.
+    awaits_room: bool,
 }
 
 impl Connection {
@@ -352,7 +361,7 @@ impl Connection {
             State::Exchange(exchange) if exchange.refusal.is_none() => self.gone = Some(exchange.ticket),
             State::WebSocket(_) => self.closed = Some(WsEnd::Closed),
             State::Exchange(_) | State::Head { .. } | State::Discard { .. } | State::Linger { .. } => {}
-            State::Tunnel(tunnel) => self.gone = Some(tunnel.ticket()),
+            State::Tunnel(tunnel) => self.gone = Some(tunnel.ticket),
             State::Ending | State::Over => {}
         }
         self.received.clear();

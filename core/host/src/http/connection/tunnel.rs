@@ -1,26 +1,10 @@
 //! A connection that was switched to a protocol of the application's own: bytes in both directions, as they come.
-use super::{Connection, State};
+use super::{Connection, State, Tunnel};
 use crate::http::body::Body;
 use crate::http::event::{Event, Ticket};
 use crate::http::refusal::Refusal;
 use crate::http::response::Response;
 use sanket::Time;
-
-/// Who uses the connection, and what for they wait.
-#[derive(Debug)]
-pub(super) struct Tunnel {
-    ticket: Ticket,
-    /// The reader has found nothing.
-    awaits_bytes: bool,
-    /// The writer has used up the room.
-    awaits_room: bool,
-}
-
-impl Tunnel {
-    pub(super) fn ticket(&self) -> Ticket {
-        self.ticket
-    }
-}
 
 impl Connection {
     /// Sends `response` with the status 101, after which the connection is the application's: what is received is read with

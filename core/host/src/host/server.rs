@@ -1,0 +1,208 @@
+//! The host as whoever drives it knows it: what is on top, and puts the rest together.
+
+use super::driver::Driver;
+use super::hub::{ApplyError, Room};
+use super::limiter::Permit;
+use super::line::Line;
+use super::mount::{self, Reply};
+use super::setup::Setup;
+use super::shared::Shared;
+use super::socket::Socket;
+use super::turn::Turn;
+use crate::http::{Connection, Refusal};
+use crate::request::{Peer, RequestHead};
+use ::http::StatusCode;
+use sanket::{App, Effects, Hub, Time};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// A Socket.IO server with the application `A`. Clones are the same server.
+pub struct Host<A> {
+    shared: Arc<Shared>,
+    room: Arc<Room<A>>,
+}
+
+impl<A> Clone for Host<A> {
+    fn clone(&self) -> Self {
+        Self { shared: self.shared.clone(), room: self.room.clone() }
+    }
+}
+
+impl<A> fmt::Debug for Host<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host").field("shared", &self.shared).finish_non_exhaustive()
+    }
+}
+
+impl<A: App + Send + 'static> Host<A> {
+    /// A server with `app` on it.
+    #[must_use]
+    pub fn new(app: A, setup: Setup, driver: impl Driver) -> Self {
+        let room = Arc::new(Room::new(Hub::new(app, Arc::new(setup.config.clone()))));
+        let shared = Arc::new(Shared::new(setup, driver, room.clone()));
+        Self { shared, room }
+    }
+
+    /// Lets `work` have the application and its effects, between two events of clients, sooner or later. Whatever an application
+    /// has to wait for is waited for elsewhere, and its outcome said here.
+    ///
+    /// # Errors
+    ///
+    /// See [`ApplyError`].
+    pub fn apply(&self, work: impl FnOnce(&mut A, &mut Effects<'_>) + Send + 'static) -> Result<(), ApplyError> {
+        self.room.command(Box::new(work))?;
+        self.shared.hub.want();
+        self.turn().agenda.events = true;
+        Ok(())
+    }
+}
+
+impl<A> Host<A> {
+    /// Begins a turn, at the driver's time.
+    #[must_use]
+    pub fn turn(&self) -> Turn<'_> {
+        Turn::new(&self.shared)
+    }
+
+    /// A connection was accepted. Nothing if there are so many already that it cannot even be told so: close it.
+    #[must_use]
+    pub fn accept(&self, peer: Peer, socket: Arc<dyn Socket>) -> Option<Line> {
+        let shared = &self.shared;
+        let permit = shared.limiter.admit(peer.address)?;
+        let refuses = matches!(permit, Permit::Refused) || shared.draining.load(Ordering::Acquire);
+        let (http, now) = (shared.http.clone(), shared.runtime.now());
+        let connection = match refuses {
+            true => {
+                Connection::refused(http, Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many connections"), now)
+            }
+            false => Connection::new(http, now),
+        };
+        Some(Line::new(shared.clone(), socket, peer, permit, connection))
+    }
+
+    /// Whether a path is the server's, for whoever asks [`Host::request`].
+    #[must_use]
+    pub fn is_path(&self, path: &str) -> bool {
+        self.shared.options.is_endpoint(path)
+    }
+
+    /// A request that another HTTP server has read.
+    #[must_use]
+    pub fn request(&self, head: &impl RequestHead, peer: &Peer) -> Reply {
+        mount::request(&self.shared, head, peer)
+    }
+
+    /// When [`Host::handle_timeout`] is to be called next. [`Driver::wake`] says when that becomes earlier.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.shared.poll_timeout()
+    }
+
+    /// Sees to everything that is due.
+    pub fn handle_timeout(&self) {
+        let shared = &self.shared;
+        let mut turn = self.turn();
+        let agenda = &mut turn.agenda;
+        let now = agenda.now;
+        shared.deadlines.notice(shared.deadlines.next(), now);
+        shared.sessions.shards.handle_timeout(agenda);
+        while let Some(line) = shared.deadlines.take(now) {
+            if let Some(line) = line {
+                line.handle_timeout(shared, agenda);
+            }
+        }
+        if shared.take_cut(now) {
+            shared.all_lines().iter().for_each(|line| line.cut(shared, agenda));
+        }
+        if shared.take_left_over(now) {
+            shared.hub.want();
+            agenda.events = true;
+        }
+    }
+
+    /// How many sessions there are.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.shared.population.sessions()
+    }
+
+    /// How many connections there are, WebSockets included.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.shared.limiter.counts().0
+    }
+
+    /// How many connections speak HTTP.
+    #[must_use]
+    pub fn http_connections(&self) -> usize {
+        self.shared.limiter.counts().1
+    }
+
+    /// How many WebSockets there are.
+    #[must_use]
+    pub fn websockets(&self) -> usize {
+        self.shared.websockets()
+    }
+
+    /// How many requests and WebSockets wait for something from a shard.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.shared.sessions.shards.waiters()
+    }
+
+    /// Whether the application has panicked. Then all sessions are closed; there is nothing to be done but to end.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.shared.has_failed()
+    }
+
+    /// Closes every session, and opens no more. Clients are told, and what is queued for them goes out.
+    pub fn close_sessions(&self) {
+        self.shared.sessions.shards.close_sessions(&mut self.turn().agenda);
+    }
+
+    /// Closes connections that are idle, and the others when their requests are answered, at the latest after
+    /// [`HttpConfig::drain_deadline`]. WebSockets are left alone: they end with their sessions. New connections are told that
+    /// there is no room.
+    pub fn drain(&self) {
+        let shared = &self.shared;
+        shared.draining.store(true, Ordering::Release);
+        let mut turn = self.turn();
+        let agenda = &mut turn.agenda;
+        let cut_at = agenda.now.after(shared.http.drain_deadline);
+        shared.cut_at.store(cut_at.as_millis(), Ordering::Release);
+        agenda.due(cut_at);
+        shared.all_lines().iter().for_each(|line| line.drain(shared, agenda));
+    }
+
+    /// Ends the server a step further, and returns whether it is done. First all sessions are closed; when they are gone, and
+    /// their WebSockets, connections are drained. To be called again and again, every 10 ms or so, for as long as the driver has
+    /// patience. Until it returns, connections are accepted as before: a client that is between two polls has to come in once
+    /// more to hear that its session is closed.
+    #[must_use]
+    pub fn wind_down(&self) -> bool {
+        if !self.shared.winding_down.swap(true, Ordering::AcqRel) {
+            self.close_sessions();
+        }
+        if self.sessions() > 0 || self.websockets() > 0 {
+            return false;
+        }
+        if !self.shared.draining.load(Ordering::Acquire) {
+            self.drain();
+        }
+        self.http_connections() == 0
+    }
+
+    /// Ends all connections that speak HTTP.
+    pub fn cut(&self) {
+        let mut turn = self.turn();
+        self.shared.all_lines().iter().for_each(|line| line.cut(&self.shared, &mut turn.agenda));
+    }
+
+    /// Drops the application. To be called when the server is not used any more.
+    pub fn end(&self) {
+        self.shared.sessions.shards.end();
+        self.shared.hub.end();
+    }
+}
