@@ -18,11 +18,15 @@
 //!      has ended its direction or reading fails.
 //!    - `write`: when the socket can be written to, tell [`Turn::writable`]. The host writes, not the driver.
 //!    - `shutdown`: everything is written. Shut the write direction down and go on reading. More than once does no harm.
-//!    - `over`: close the socket and drop the [`Line`].
+//!    - `over`: shut both directions of the socket down, drop the [`Line`] and the socket.
 //! 4. **Sleep** until [`Host::poll_timeout`], or until [`Driver::wake`] if that comes first; when the time has come, call
 //!    [`Host::handle_timeout`]. Then ask again.
 //! 5. **End.** Call [`Host::wind_down`] every few milliseconds until it returns `true`, or patience ends; go on with 2 to 4
-//!    meanwhile. Then call [`Host::end`].
+//!    meanwhile. Sessions get as long as that takes, a client that has gone without a word
+//!    [`close_timeout`](sanket::Config::close_timeout); connections then get [`drain_deadline`](http::HttpConfig::drain_deadline).
+//!    A few seconds of patience are usual. Then call [`Host::end`], and drop what is left.
+//!
+//! Requests that are not for the server come by [`Driver::request`]; without it, they are 404.
 //!
 //! A connection without any I/O, from its first byte to its end:
 //!
@@ -111,6 +115,8 @@
 //! - **[`Socket`]'s methods are called with locks held.** They return at once and do not call the host.
 //! - **Dropping the [`Line`] ends the connection for the host, not for the peer.** Whoever still responds to a request keeps the
 //!   [`Socket`], so a driver shuts it down by hand.
+//! - **Session ids are credentials.** [`Setup::new`] wants the operating system's generator: `|bytes| getrandom::fill(bytes).is_ok()`
+//!   with the crate `getrandom`.
 //! - **[`Driver::now`] counts from the Unix epoch, and never steps back.** It is a monotonic clock's time since the start, on top of
 //!   the epoch's at the start.
 //! - **What waits in the sockets is read before [`Host::handle_timeout`] is called**, as far as the runtime allows. Otherwise a
@@ -119,6 +125,8 @@
 //!
 //! [`Driver`]: host::Driver
 //! [`Driver::now`]: host::Driver::now
+//! [`Driver::request`]: host::Driver::request
+//! [`Setup::new`]: host::Setup::new
 //! [`Driver::wake`]: host::Driver::wake
 //! [`Host`]: host::Host
 //! [`Host::accept`]: host::Host::accept

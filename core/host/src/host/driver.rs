@@ -19,13 +19,15 @@ pub trait Driver: Send + Sync + 'static {
     /// Something is due earlier than [`Host::poll_timeout`](super::Host::poll_timeout) said: ask it again.
     fn wake(&self);
 
-    /// A request that is not for the server, but for the application around it. The default says 404.
+    /// A request that is not for the server, but for the application around it. It may be responded to here, or later on any
+    /// thread, outside of turns. The default says 404. A driver that needs the host for that gets it after the host was made: the
+    /// host owns the driver.
     fn request(&self, request: Request) {
         request.not_found();
     }
 
-    /// The application has panicked: all sessions are closed, and there is nothing to be done but to end. The default does
-    /// nothing; [`Host::has_failed`](super::Host::has_failed) says so, too.
+    /// The application has panicked: all sessions are closed, and there is nothing to be done but to end, as after a signal. The
+    /// default does nothing; [`Host::has_failed`](super::Host::has_failed) says so, too.
     fn failed(&self) {}
 
     /// Runs something that takes a few milliseconds, elsewhere if possible. The default runs it here.

@@ -34,8 +34,8 @@ impl Line {
         line
     }
 
-    /// What the driver is to wait for. To be asked after each call of a [`Turn`] for this connection, when the turn is over, and
-    /// when [`Socket::wake`] was called.
+    /// What the driver is to wait for. To be asked when the connection was accepted, when a turn is over that was told something
+    /// of it, and when [`Socket::wake`] was called.
     #[must_use]
     pub fn interest(&self) -> Interest {
         self.0.inner.interest()
@@ -69,14 +69,16 @@ impl fmt::Debug for Line {
 }
 
 impl Turn<'_> {
-    /// Bytes were read from the connection.
+    /// Bytes were read from the connection. Any number of calls for one connection may be made in a turn, in the order in which
+    /// things happened.
     pub fn receive(&mut self, line: &Line, bytes: &[u8]) {
         line.0.inner.enter(self.shared, &mut self.agenda, false, |held| {
             held.state.connection.receive(bytes, held.agenda.now);
         });
     }
 
-    /// The peer has ended its direction, or reading failed.
+    /// The peer has ended its direction, or reading failed with another error than that there is nothing now
+    /// ([`WouldBlock`](std::io::ErrorKind::WouldBlock), [`Interrupted`](std::io::ErrorKind::Interrupted)).
     pub fn end_of_stream(&mut self, line: &Line) {
         line.0.inner.enter(self.shared, &mut self.agenda, false, |held| {
             held.state.connection.end_of_stream(held.agenda.now);

@@ -12,24 +12,28 @@ pub trait Socket: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`io::ErrorKind::WouldBlock`] if it takes nothing now: call [`Turn::writable`](super::Turn::writable) when it does.
-    /// Any other error ends the connection.
+    /// `Ok(0)` means the same. [`io::ErrorKind::Interrupted`] is tried again. Any other error says that nothing can be written any
+    /// more; reading finds the end.
     fn try_write(&self, bytes: &[u8], last: bool) -> io::Result<usize>;
 
-    /// What the driver is to wait for has changed, on another thread than the one that reads this connection.
+    /// What the driver is to wait for has changed, and it was not by a call of a [`Turn`](super::Turn) for this connection, after
+    /// which the driver asks by itself. On any thread, the one that reads the connection included.
     fn wake(&self, interest: Interest);
 }
 
 /// What a driver is to wait for on one connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Interest {
-    /// Read, and tell [`Turn::receive`](super::Turn::receive). If not, the client is ahead of the server: leave its bytes in
-    /// the socket, so that TCP holds it back.
+    /// Read, and tell [`Turn::receive`](super::Turn::receive). If not, the client is ahead of the server, or has ended its
+    /// direction: leave its bytes in the socket, so that TCP holds it back. A level-triggered loop takes the socket out of what it
+    /// waits for; a hang-up that the system reports meanwhile is read later.
     pub read: bool,
     /// Wait until the socket can be written to, and tell [`Turn::writable`](super::Turn::writable).
     pub write: bool,
-    /// Everything is written: shut the write direction down, once, and go on reading.
+    /// Everything is written: shut the write direction down, and go on reading. Stays set; to do it again does no harm.
     pub shutdown: bool,
-    /// The connection is over: close the socket and drop the [`Line`](super::Line).
+    /// The connection is over: shut both directions down, and drop the [`Line`](super::Line) and the socket. Whoever still
+    /// responds to a request may hold the [`Socket`], so that dropping it would not close it.
     pub over: bool,
 }
 

@@ -58,6 +58,7 @@ mod scan;
 mod target;
 mod websocket;
 
+pub use ::http::StatusCode;
 pub use body::Body;
 pub use config::HttpConfig;
 pub use connection::Connection;
