@@ -34,8 +34,7 @@ async fn respond<State: Clone + Send + Sync + 'static>(app: tide::Server<State>,
     let Request { head, peer, body, mut responder } = request;
     let request = match convert(&head, body) {
         Ok(mut request) => {
-            let port = 0;
-            request.set_peer_addr(peer.address.map(|address| SocketAddr::new(address, port)));
+            request.set_peer_addr(peer.address.map(|address| SocketAddr::new(address, 0)));
             request
         }
         Err(refusal) => return responder.respond(&refusal.response()),

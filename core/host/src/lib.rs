@@ -96,6 +96,11 @@
 //! The examples of this crate are whole drivers, each of which can be copied: `tokio` and `smol` with a task for each connection,
 //! `threads` with nothing but std, `axum` behind another HTTP server. `sanket-async-std` drives many connections in each turn.
 //!
+//! # Why this is a crate of its own
+//!
+//! The protocol is `no_std` and stands on few crates; heads, compression and locks need std and more of them. As a feature of
+//! [`sanket`], they would be there for everybody as soon as one crate of a program wants them.
+//!
 //! # The rules
 //!
 //! - **A turn is not kept over anything that waits.** It does its work when it is finished or dropped. One turn for many connections

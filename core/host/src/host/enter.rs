@@ -35,9 +35,15 @@ impl Inner {
             state.is_ready = true;
             if !state.is_blocked {
                 state.connection.swap_buffer(&mut agenda.memory.bytes);
+                let had_output = !state.connection.transmit().is_empty();
                 let mut held = Held { shared, line: self, state, agenda, wakes };
                 held.transmit();
-                held.settle();
+                if had_output || held.state.is_blocked {
+                    held.settle();
+                } else {
+                    // What most deliveries come to: no deadline has moved, and the driver waits for the same as before.
+                    held.state.connection.swap_buffer(&mut held.agenda.memory.bytes);
+                }
             }
         });
         if more {

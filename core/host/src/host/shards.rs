@@ -163,8 +163,12 @@ impl Shards {
             agenda.events = true;
         }
         let next = inside.shard.poll_timeout().unwrap_or(Time::NEVER);
-        if next.as_millis() < cell.alarm.swap(next.as_millis(), Ordering::AcqRel) {
-            agenda.due(next);
+        let known = cell.alarm.load(Ordering::Acquire);
+        if next.as_millis() != known {
+            cell.alarm.store(next.as_millis(), Ordering::Release);
+            if next.as_millis() < known {
+                agenda.due(next);
+            }
         }
         result
     }
