@@ -1,6 +1,7 @@
 //! The ways into a connection: each takes its lock, changes something, and has everything done that follows from it.
 
 use super::agenda::{Agenda, Waiter, Work};
+use super::exchange::Exchange;
 use super::held::Held;
 use super::shared::Shared;
 use super::state::Inner;
@@ -87,9 +88,13 @@ impl Inner {
         });
     }
 
-    /// The server is closing.
-    pub(super) fn drain(self: &Arc<Self>, shared: &Shared, agenda: &mut Agenda) {
-        self.enter(shared, agenda, true, |held| held.state.connection.drain(held.agenda.now));
+    /// The server is closing. `idle_too`: the connection ends even if it serves no request.
+    pub(super) fn drain(self: &Arc<Self>, shared: &Shared, agenda: &mut Agenda, idle_too: bool) {
+        self.enter(shared, agenda, true, |held| {
+            if idle_too || !matches!(held.state.exchange, Exchange::Idle) {
+                held.state.connection.drain(held.agenda.now);
+            }
+        });
     }
 
     /// The server ends.

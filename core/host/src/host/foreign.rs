@@ -18,7 +18,8 @@ struct Slot {
     allowed: Option<Result<Welcome, Denial>>,
     is_ready: bool,
     is_closed: bool,
-    is_paused: bool,
+    /// How often it was paused and not resumed; less than 0 for a moment if the hub is faster than whoever pauses.
+    pauses: i32,
     /// Who reads, and who writes.
     wakers: [Option<Waker>; 2],
 }
@@ -66,14 +67,14 @@ impl Foreign {
         self.tell(|slot| slot.is_closed = true);
     }
 
-    /// The hub is behind: nothing more is to be received.
+    /// The hub is behind: nothing more is to be received before [`Foreign::resume`], which may have been called already.
     pub(super) fn pause(&self) {
-        lock(&self.0).is_paused = true;
+        lock(&self.0).pauses += 1;
     }
 
-    /// The hub has caught up.
+    /// The hub has caught up. Called once for each time that it was found to be behind.
     pub(super) fn resume(&self) {
-        self.tell(|slot| slot.is_paused = false);
+        self.tell(|slot| slot.pauses -= 1);
     }
 
     /// More is to be sent than was taken.
@@ -91,7 +92,7 @@ impl Foreign {
 
     /// Ready when more may be received.
     pub(super) fn poll_receive(&self, cx: &Context<'_>) -> Poll<()> {
-        self.poll(cx, READER, |slot| (!slot.is_paused).then_some(()))
+        self.poll(cx, READER, |slot| (slot.pauses <= 0).then_some(()))
     }
 
     /// Ready when there is something to be sent: whether the WebSocket is to be closed after that.
@@ -102,5 +103,24 @@ impl Foreign {
                 slot.is_closed
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hub_that_catches_up_before_the_pause_is_noted_leaves_nobody_paused() {
+        let (foreign, cx) = (Foreign::default(), Context::from_waker(Waker::noop()));
+        foreign.pause();
+        assert!(foreign.poll_receive(&cx).is_pending());
+        foreign.resume();
+        assert!(foreign.poll_receive(&cx).is_ready());
+        foreign.resume();
+        foreign.pause();
+        assert!(foreign.poll_receive(&cx).is_ready(), "another thread has resumed it first");
+        foreign.pause();
+        assert!(foreign.poll_receive(&cx).is_pending());
     }
 }

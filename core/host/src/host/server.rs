@@ -173,7 +173,11 @@ impl<A> Host<A> {
         let cut_at = agenda.now.after(shared.http.drain_deadline);
         shared.cut_at.store(cut_at.as_millis(), Ordering::Release);
         agenda.due(cut_at);
-        shared.all_lines().iter().for_each(|line| line.drain(shared, agenda));
+        let lines = shared.all_lines();
+        // Those that serve a request come first: when a client sees an idle connection end, all responses end theirs.
+        for idle_too in [false, true] {
+            lines.iter().for_each(|line| line.drain(shared, agenda, idle_too));
+        }
     }
 
     /// Ends the server a step further, and returns whether it is done. First all sessions are closed; when they are gone, and
