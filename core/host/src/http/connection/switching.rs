@@ -18,6 +18,15 @@ impl Connection {
     /// Returns false, and sends a 400 that ends the connection, if the request is no upgrade request or has a body left. The
     /// caller has checked the rest of the handshake, and added the headers that it asks for.
     pub fn switch(&mut self, ticket: Ticket, response: &Response, max_message: usize, now: Time) -> bool {
+        let switches = self.begin_switch(ticket, response, now);
+        if switches {
+            self.begin_websocket(max_message);
+        }
+        switches
+    }
+
+    /// Sends the response to a request that switches the protocol, in a write of its own; or a 400 if the request cannot.
+    pub(super) fn begin_switch(&mut self, ticket: Ticket, response: &Response, now: Time) -> bool {
         let State::Exchange(exchange) = &self.state else { return false };
         if exchange.ticket != ticket {
             return false;
@@ -30,7 +39,6 @@ impl Connection {
         }
         response.encode_switching(now, self.output.buffer());
         self.output.set_boundary();
-        self.begin_websocket(max_message);
         true
     }
 

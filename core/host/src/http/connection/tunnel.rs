@@ -2,7 +2,6 @@
 use super::{Connection, State, Tunnel};
 use crate::http::body::Body;
 use crate::http::event::{Event, Ticket};
-use crate::http::refusal::Refusal;
 use crate::http::response::Response;
 use sanket::Time;
 
@@ -14,21 +13,12 @@ impl Connection {
     ///
     /// Returns false, and sends a 400 that ends the connection, if the request is no upgrade request or has a body left.
     pub fn tunnel(&mut self, ticket: Ticket, response: &Response, now: Time) -> bool {
-        let State::Exchange(exchange) = &self.state else { return false };
-        if exchange.ticket != ticket {
-            return false;
+        let switches = self.begin_switch(ticket, response, now);
+        if switches {
+            self.state = State::Tunnel(Tunnel { ticket, awaits_bytes: false, awaits_room: false });
+            (self.deadline, self.stalled, self.upgraded) = (Time::NEVER, Time::NEVER, true);
         }
-        if !exchange.upgrade || !exchange.body.has_ended() || exchange.reply.is_some() {
-            let mut response = Refusal::bad("not an upgrade request").response();
-            response.closes = true;
-            self.respond(ticket, &response, now);
-            return false;
-        }
-        response.encode_switching(now, self.output.buffer());
-        self.output.set_boundary();
-        self.state = State::Tunnel(Tunnel { ticket, awaits_bytes: false, awaits_room: false });
-        (self.deadline, self.stalled, self.upgraded) = (Time::NEVER, Time::NEVER, true);
-        true
+        switches
     }
 
     pub(super) fn poll_tunnel<R>(&mut self) -> Option<Event<R>> {
