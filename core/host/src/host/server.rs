@@ -163,8 +163,8 @@ impl<A> Host<A> {
     }
 
     /// Closes connections that are idle, and the others when their requests are answered, at the latest after
-    /// [`HttpConfig::drain_deadline`]. WebSockets are left alone: they end with their sessions. New connections are told that
-    /// there is no room.
+    /// [`HttpConfig::drain_deadline`](crate::http::HttpConfig). WebSockets are left alone: they end with their sessions. New
+    /// connections are told that there is no room.
     pub fn drain(&self) {
         let shared = &self.shared;
         shared.draining.store(true, Ordering::Release);
