@@ -44,7 +44,12 @@ impl File {
     fn response(&self, head: &impl RequestHead) -> Response {
         let mut response = Response::new(StatusCode::NOT_MODIFIED);
         // The files are public, and a page of another origin can load a module only if that is allowed.
-        response.usual = &[("cache-control", "public, max-age=0"), ("access-control-allow-origin", "*")];
+        response.usual = &[
+            ("cache-control", "public, max-age=0"),
+            ("access-control-allow-origin", "*"),
+            ("x-content-type-options", "nosniff"),
+            ("cross-origin-resource-policy", "cross-origin"),
+        ];
         response.add("etag", self.etag);
         if !self.encoded.is_empty() {
             response.add("vary", "accept-encoding");

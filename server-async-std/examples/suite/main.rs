@@ -162,7 +162,7 @@ fn serve(args: &Args, app: impl App + Send + 'static, options: Options) -> std::
     } else {
         Origins::listed(args.allow_origin.clone())
     };
-    let mut options = options.origins(origins).compression(Some(args.compression_threshold));
+    let mut options = options.origins(origins).compression(Some(args.compression_threshold)).jsonp(true);
     if let Some(name) = &args.cookie {
         options = options.cookie(Cookie::new(name));
     }

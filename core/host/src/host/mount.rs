@@ -92,9 +92,12 @@ pub struct Messages {
 
 /// Reads the head of a request. That the path is the server's has been seen to.
 pub(super) fn request(shared: &Arc<Shared>, head: &impl RequestHead, peer: &Peer) -> Reply {
+    if let Some(response) = shared.options.misdirected(head, peer) {
+        return Reply::Response(response);
+    }
     let mut turn = Turn::new(shared);
     let agenda = &mut turn.agenda;
-    let Request { action, policy, url } = Request::read(head, peer, &shared.options, &shared.config, agenda.now);
+    let Request { action, policy, url, .. } = Request::read(head, peer, &shared.options, &shared.config, agenda.now);
     let refused = match action {
         Ok(Action::Preflight { allow_headers }) => return Reply::Response(policy.applied(preflight(allow_headers))),
         Ok(Action::Open { revision, handshake, transport }) => {

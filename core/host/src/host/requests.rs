@@ -20,19 +20,22 @@ use std::sync::Arc;
 pub(super) enum Begun {
     Server(Box<Request>, Ticket),
     Application(Box<Head>, Ticket),
-    #[cfg(feature = "client-files")]
-    File(Box<http::Response>, Ticket),
+    /// There is the response already.
+    Response(Box<http::Response>, Ticket),
 }
 
 impl Begun {
     /// Reads a head.
     pub(super) fn read(shared: &Shared, peer: &Peer, now: Time, head: &http::Head<'_>, ticket: Ticket) -> Self {
+        if let Some(response) = shared.options.misdirected(head, peer) {
+            return Self::Response(Box::new(response), ticket);
+        }
         #[cfg(feature = "client-files")]
         if shared.options.serve_client
             && let Some(below) = shared.options.path_below(head.path())
             && let Some(response) = crate::client_files::client_file(below, head)
         {
-            return Self::File(Box::new(response), ticket);
+            return Self::Response(Box::new(response), ticket);
         }
         if shared.options.is_endpoint(head.path()) {
             let request = Request::read(head, peer, &shared.options, &shared.config, now);
@@ -47,14 +50,13 @@ impl Held<'_> {
     /// A request has begun.
     pub(super) fn begin(&mut self, begun: Begun) {
         match begun {
-            #[cfg(feature = "client-files")]
-            Begun::File(response, ticket) => self.state.connection.respond(ticket, &response, self.agenda.now),
+            Begun::Response(response, ticket) => self.state.connection.respond(ticket, &response, self.agenda.now),
             Begun::Application(head, ticket) => {
                 self.state.exchange = Exchange::Application { ticket, wakers: Wakers::default() };
                 self.agenda.push(Work::Request(self.line.clone(), ticket, head));
             }
             Begun::Server(request, ticket) => {
-                let Request { action, policy, url } = *request;
+                let Request { action, policy, url, .. } = *request;
                 let pending = Pending { ticket, policy, url };
                 match action {
                     Ok(Action::Session { sid, revision, kind }) => match kind {

@@ -69,7 +69,9 @@ impl<A> Host<A> {
     #[must_use]
     pub fn accept(&self, peer: Peer, socket: Arc<dyn Socket>) -> Option<Line> {
         let shared = &self.shared;
-        let permit = shared.limiter.admit(peer.address)?;
+        // All connections of a proxy are from one address, and say nothing of its clients.
+        let counted = peer.address.filter(|_| !shared.options.is_trusted(peer.address));
+        let permit = shared.limiter.admit(counted)?;
         let refuses = matches!(permit, Permit::Refused) || shared.draining.load(Ordering::Acquire);
         let (http, now) = (shared.http.clone(), shared.runtime.now());
         let connection = match refuses {

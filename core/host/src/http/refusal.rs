@@ -2,6 +2,13 @@
 use super::response::Response;
 use http::StatusCode;
 
+/// What a refusal has besides: it is no script, image or style sheet for anybody.
+const USUAL: &[(&str, &str)] = &[
+    ("cache-control", "no-store"),
+    ("x-content-type-options", "nosniff"),
+    ("cross-origin-resource-policy", "same-origin"),
+];
+
 /// Why the connection does not serve a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
@@ -31,6 +38,7 @@ impl Refusal {
         let body = serde_json::json!({ "code": self.status.as_u16(), "message": self.message });
         let mut response = Response::new(self.status);
         response.content_type = Some("application/json");
+        response.usual = USUAL;
         response.body = body.to_string().into();
         response
     }

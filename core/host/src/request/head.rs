@@ -74,6 +74,13 @@ pub(super) fn latin1(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// As much of a header as is worth logging.
+pub(super) fn shown(value: Option<&str>) -> &str {
+    const MAX: usize = 200;
+    let value = value.unwrap_or_default();
+    value.char_indices().nth(MAX).and_then(|(end, _)| value.get(..end)).unwrap_or(value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

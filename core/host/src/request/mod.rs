@@ -30,9 +30,13 @@
 //! ```
 
 mod allow;
+mod authority;
 mod compression;
 mod encoding;
+mod forwarded;
 mod head;
+mod hosts;
+mod jsonp;
 mod options;
 mod origin;
 mod parsed;
@@ -52,7 +56,9 @@ pub(crate) mod test_head;
 pub use allow::{AllowReply, Denial, Welcome};
 pub use compression::{LONG, compress};
 pub use encoding::Encoding;
+pub use forwarded::{InvalidNetwork, TrustedProxy};
 pub use head::{Peer, RequestHead};
+pub use hosts::{HostName, Hosts, InvalidHostName};
 pub use options::{Cookie, RequestOptions};
 pub use origin::{InvalidOrigin, Origin, Origins};
 pub use policy::ResponsePolicy;

@@ -2,9 +2,15 @@
 //! protocol are in [`sanket::Config`].
 
 use super::allow::{AllowReply, Welcome};
+use super::forwarded::{Client, TrustedProxy, is_trusted};
+use super::head::{Peer, RequestHead, shown};
+use super::hosts::Hosts;
 use super::origin::Origins;
+use crate::http::{Refusal, Response};
+use ::http::StatusCode;
 use sanket::{Handshake, RequestError};
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 type AllowRequest = Box<dyn Fn(Arc<Handshake>, AllowReply) + Send + Sync>;
@@ -23,6 +29,9 @@ pub struct RequestOptions {
     on_refused: Option<OnRefused>,
     on_request: Option<OnRequest>,
     pub(crate) serve_client: bool,
+    pub(super) hosts: Hosts,
+    pub(super) trusted_proxies: Vec<TrustedProxy>,
+    pub(super) jsonp: bool,
 }
 
 impl Default for RequestOptions {
@@ -37,6 +46,9 @@ impl Default for RequestOptions {
             on_refused: None,
             on_request: None,
             serve_client: true,
+            hosts: Hosts::any(),
+            trusted_proxies: Vec::new(),
+            jsonp: false,
         }
     }
 }
@@ -111,6 +123,59 @@ impl RequestOptions {
     pub fn serve_client(mut self, serves: bool) -> Self {
         self.serve_client = serves;
         self
+    }
+
+    /// Which hosts are answered for: any other request gets a response 421, the application's too as far as it comes by the host's own
+    /// connections. Default: [`Hosts::any`]. A server on loopback without a proxy should answer for [`Hosts::loopback`] only, or a
+    /// page whose name was made to point there (DNS rebinding) is one of its own.
+    #[must_use]
+    pub fn hosts(mut self, hosts: Hosts) -> Self {
+        self.hosts = hosts;
+        self
+    }
+
+    /// Proxies whose `X-Forwarded-For`, `-Host` and `-Proto`, or `Forwarded` (RFC 7239) where there is no `X-Forwarded-For`, are
+    /// believed: for the address of the client in the handshake and in limits, for the host that its page and
+    /// [`RequestOptions::hosts`] are compared with, and for [`Handshake::is_secure`]. A proxy has to remove or overwrite those of
+    /// these fields that it does not set. Default: none.
+    #[must_use]
+    pub fn trusted_proxies(mut self, proxies: Vec<TrustedProxy>) -> Self {
+        self.trusted_proxies = proxies;
+        self
+    }
+
+    /// Whether polls may be scripts (JSONP), for browsers without CORS such as Internet Explorer 9. Otherwise they get a response 400
+    /// with code 0. Default `false`; the reference always allows it. Any page can have a script of any host without saying where it
+    /// is from: those that a browser marks as another site's (`Sec-Fetch-Site`), or that come with a `Referer` of another host, are
+    /// held to [`RequestOptions::origins`], but browsers that mark nothing exist.
+    #[must_use]
+    pub fn jsonp(mut self, allows: bool) -> Self {
+        self.jsonp = allows;
+        self
+    }
+
+    /// The response to a request for a host that is not answered for, if it is one.
+    pub(crate) fn misdirected(&self, head: &impl RequestHead, peer: &Peer) -> Option<Response> {
+        if self.hosts == Hosts::any() {
+            return None;
+        }
+        let host = Client::of(head, peer, &self.trusted_proxies).host;
+        if self.hosts.allow(host.as_deref()) {
+            return None;
+        }
+        log::warn!(
+            "refused a request for host {:?}, which is not among those that are answered for",
+            shown(host.as_deref())
+        );
+        let mut response = Refusal::new(StatusCode::MISDIRECTED_REQUEST, "not a host of this server").response();
+        // What the client wants of others may come on this connection.
+        response.closes = true;
+        Some(response)
+    }
+
+    /// Whether this is the address of a trusted proxy.
+    pub(crate) fn is_trusted(&self, address: Option<IpAddr>) -> bool {
+        is_trusted(&self.trusted_proxies, address)
     }
 
     /// Whether the endpoint is what a request with this path, as it was sent, is for.

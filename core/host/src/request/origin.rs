@@ -1,8 +1,9 @@
 //! Which web pages may connect. Browsers say in `Origin` where a page came from; other programs usually send no `Origin`,
 //! and this does not protect from them. Works on header values, not on requests.
 
+use super::authority::{authority, is_same_host, is_subdomain};
+use super::forwarded::Scheme;
 use std::fmt;
-use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 /// The origins that may connect, over polling and WebSocket alike.
@@ -128,11 +129,11 @@ impl Origins {
         Self { any: !any.is_empty(), listed }
     }
 
-    /// Checks the values of `Origin` and `Host`.
-    pub(super) fn check<'a>(&self, origin: Option<&'a str>, host: Option<&str>) -> Access<'a> {
+    /// Checks the values of `Origin` and `Host`. `scheme` is how the client came, if a trusted proxy says so.
+    pub(super) fn check<'a>(&self, origin: Option<&'a str>, host: Option<&str>, scheme: Option<Scheme>) -> Access<'a> {
         let Some(value) = origin else { return Access::Same };
         let parts = Parts::parse(value);
-        if parts.as_ref().zip(host).is_some_and(|(parts, host)| parts.is_page_of(host)) {
+        if parts.as_ref().zip(host).is_some_and(|(parts, host)| parts.is_page_of(host, scheme)) {
             Access::Same
         } else if self.listed.iter().any(|listed| listed.matches(value, parts.as_ref())) {
             Access::Listed(value)
@@ -175,55 +176,17 @@ impl<'a> Parts<'a> {
     }
 
     /// Whether a page of this origin was served by `host`, the value of `Host`. The scheme's default port is no port on
-    /// either side: behind a proxy that decrypts, only the page knows that it came by `https`.
-    fn is_page_of(&self, host: &str) -> bool {
+    /// either side: behind a proxy that decrypts, only the page knows that it came by `https`. Where a trusted proxy says that it
+    /// did, a page that came by `http`, which others on its way could have written, is of another origin.
+    fn is_page_of(&self, host: &str, scheme: Option<Scheme>) -> bool {
         let Some(default) = default_port(self.scheme) else { return false };
+        if scheme == Some(Scheme::Https) && default != 443 {
+            return false;
+        }
         authority(host).is_some_and(|(host, port)| {
             is_same_host(self.host, host) && self.port == port.filter(|port| *port != default)
         })
     }
-}
-
-/// Host and port of an authority without user information (RFC 3986, 3.2). The port may be empty.
-fn authority(text: &str) -> Option<(&str, Option<u16>)> {
-    let end = if text.starts_with('[') { text.find(']')? + 1 } else { text.find(':').unwrap_or(text.len()) };
-    let (host, rest) = text.split_at_checked(end)?;
-    let valid = if host.starts_with('[') { address(host).is_some() } else { is_name(host) };
-    if !valid {
-        return None;
-    }
-    let port = match rest.strip_prefix(':') {
-        None if rest.is_empty() => None,
-        None => return None,
-        Some("") => None,
-        // `u16` would take a sign.
-        Some(port) if port.bytes().all(|b| b.is_ascii_digit()) => Some(port.parse().ok()?),
-        Some(_) => return None,
-    };
-    Some((host, port))
-}
-
-/// Whether this is a host's name or an IPv4 address: labels of letters, digits, `-`, `_` and `~`, with dots between them and
-/// perhaps one at the end.
-fn is_name(host: &str) -> bool {
-    let in_label = |b: u8| b.is_ascii_alphanumeric() || b"-_~".contains(&b);
-    let host = host.strip_suffix('.').unwrap_or(host);
-    host.split('.').all(|label| !label.is_empty() && label.bytes().all(in_label))
-}
-
-/// An IPv6 address in brackets.
-fn address(host: &str) -> Option<Ipv6Addr> {
-    host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
-}
-
-fn is_same_host(a: &str, b: &str) -> bool {
-    // Of an IPv6 address there are several spellings.
-    a.eq_ignore_ascii_case(b) || address(a).is_some_and(|a| Some(a) == address(b))
-}
-
-fn is_subdomain(host: &str, domain: &str) -> bool {
-    let Some(at) = host.len().checked_sub(domain.len()) else { return false };
-    host.split_at_checked(at).is_some_and(|(labels, end)| labels.ends_with('.') && end.eq_ignore_ascii_case(domain))
 }
 
 fn default_port(scheme: &str) -> Option<u16> {
@@ -309,10 +272,10 @@ mod tests {
     fn a_page_of_another_host_may_connect_only_if_listed() {
         let host = Some("chat.example:8081");
         let origins = listed(&["https://friend.example"]);
-        assert_eq!(origins.check(None, host), Access::Same);
-        assert_eq!(origins.check(Some("http://chat.example:8081"), host), Access::Same);
+        assert_eq!(origins.check(None, host, None), Access::Same);
+        assert_eq!(origins.check(Some("http://chat.example:8081"), host, None), Access::Same);
         for friend in ["https://friend.example", "https://Friend.Example", "https://friend.example:443"] {
-            assert_eq!(origins.check(Some(friend), host), Access::Listed(friend));
+            assert_eq!(origins.check(Some(friend), host, None), Access::Listed(friend));
         }
         for bad in [
             "https://evil.example",
@@ -326,11 +289,11 @@ mod tests {
             "https://a.friend.example",
             "https://friend.example, https://friend.example",
         ] {
-            assert_eq!(origins.check(Some(bad), host), Access::Forbidden, "{bad}");
-            assert_eq!(Origins::any().check(Some(bad), host), Access::Any, "{bad}");
-            assert_eq!(listed(&["https://friend.example", "*"]).check(Some(bad), host), Access::Any, "{bad}");
+            assert_eq!(origins.check(Some(bad), host, None), Access::Forbidden, "{bad}");
+            assert_eq!(Origins::any().check(Some(bad), host, None), Access::Any, "{bad}");
+            assert_eq!(listed(&["https://friend.example", "*"]).check(Some(bad), host, None), Access::Any, "{bad}");
         }
-        assert_eq!(listed(&["*", "https://a"]).check(Some("https://a"), host), Access::Listed("https://a"));
+        assert_eq!(listed(&["*", "https://a"]).check(Some("https://a"), host, None), Access::Listed("https://a"));
     }
 
     #[test]
@@ -349,7 +312,7 @@ mod tests {
             ("http://[::1]:8081", "[::1]:8081"),
             ("http://[::1]", "[0:0::1]:80"),
         ] {
-            assert_eq!(Origins::same().check(Some(origin), Some(host)), Access::Same, "{origin} {host}");
+            assert_eq!(Origins::same().check(Some(origin), Some(host), None), Access::Same, "{origin} {host}");
         }
         for (origin, host) in [
             ("https://chat.example", "chat.example:80"),
@@ -366,9 +329,9 @@ mod tests {
             ("null", "null"),
             ("chat.example", "chat.example"),
         ] {
-            assert_eq!(Origins::same().check(Some(origin), Some(host)), Access::Forbidden, "{origin} {host}");
+            assert_eq!(Origins::same().check(Some(origin), Some(host), None), Access::Forbidden, "{origin} {host}");
         }
-        assert_eq!(Origins::same().check(Some("https://chat.example"), None), Access::Forbidden);
+        assert_eq!(Origins::same().check(Some("https://chat.example"), None, None), Access::Forbidden);
     }
 
     #[test]
@@ -376,15 +339,19 @@ mod tests {
         for origin in
             ["capacitor://localhost", "ionic://localhost", "tauri://localhost", "chrome-extension://id", "file://"]
         {
-            assert_eq!(listed(&[origin]).check(Some(origin), Some("a")), Access::Listed(origin));
+            assert_eq!(listed(&[origin]).check(Some(origin), Some("a"), None), Access::Listed(origin));
             for other in ["http://localhost", "null", "chrome-extension://other", "capacitor://localhost:1"] {
-                assert_eq!(listed(&[origin]).check(Some(other), Some("a")), Access::Forbidden, "{origin} {other}");
+                assert_eq!(
+                    listed(&[origin]).check(Some(other), Some("a"), None),
+                    Access::Forbidden,
+                    "{origin} {other}"
+                );
             }
         }
-        assert_eq!(listed(&["null"]).check(Some("null"), Some("a")), Access::Listed("null"));
-        assert_eq!(listed(&["null"]).check(Some("http://b"), Some("a")), Access::Forbidden);
+        assert_eq!(listed(&["null"]).check(Some("null"), Some("a"), None), Access::Listed("null"));
+        assert_eq!(listed(&["null"]).check(Some("http://b"), Some("a"), None), Access::Forbidden);
         // The spelling of an address does not matter.
-        assert_eq!(listed(&["http://[0::1]"]).check(Some("http://[::1]"), None), Access::Listed("http://[::1]"));
+        assert_eq!(listed(&["http://[0::1]"]).check(Some("http://[::1]"), None, None), Access::Listed("http://[::1]"));
     }
 
     #[test]
@@ -396,7 +363,7 @@ mod tests {
             "https://a.example.com:443",
             "http://a.example.org:8080",
         ] {
-            assert_eq!(origins.check(Some(good), Some("x")), Access::Listed(good));
+            assert_eq!(origins.check(Some(good), Some("x"), None), Access::Listed(good));
         }
         for bad in [
             "https://example.com",
@@ -410,7 +377,23 @@ mod tests {
             "https://*.example.com",
             "null",
         ] {
-            assert_eq!(origins.check(Some(bad), Some("x")), Access::Forbidden, "{bad}");
+            assert_eq!(origins.check(Some(bad), Some("x"), None), Access::Forbidden, "{bad}");
+        }
+    }
+
+    #[test]
+    fn where_a_trusted_proxy_says_https_a_page_that_came_by_http_is_another() {
+        let (host, page) = (Some("chat.example"), |scheme: &str| format!("{scheme}://chat.example"));
+        for (origin, scheme, own) in [
+            ("https", Some(Scheme::Https), true),
+            ("http", Some(Scheme::Https), false),
+            ("http", Some(Scheme::Http), true),
+            // A proxy in front of the one that is trusted decrypts.
+            ("https", Some(Scheme::Http), true),
+            ("http", None, true),
+        ] {
+            let expected = if own { Access::Same } else { Access::Forbidden };
+            assert_eq!(Origins::same().check(Some(&page(origin)), host, scheme), expected, "{origin} {scheme:?}");
         }
     }
 }

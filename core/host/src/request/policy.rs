@@ -2,11 +2,18 @@
 
 use super::encoding::Encoding;
 use super::head::RequestHead;
+use super::jsonp::script;
 use super::options::RequestOptions;
 use super::origin::Access;
 use crate::http::Response;
 use ::http::StatusCode;
 use sanket::jsonp;
+
+/// What every response has for pages of the server's own host, and for pages of others.
+const OWN: &[(&str, &str)] = &[NO_STORE, NOSNIFF, ("cross-origin-resource-policy", "same-origin")];
+const SHARED: &[(&str, &str)] = &[NO_STORE, NOSNIFF, ("cross-origin-resource-policy", "cross-origin")];
+const NO_STORE: (&str, &str) = ("cache-control", "no-store");
+const NOSNIFF: (&str, &str) = ("x-content-type-options", "nosniff");
 
 /// How the response to a request has to look. Small, since every poll that waits has one.
 #[derive(Clone, Debug, Default)]
@@ -58,7 +65,7 @@ impl ResponsePolicy {
     /// 413, 431): a page on another host can read them only with CORS headers.
     #[must_use]
     pub fn for_refusal(origin: Option<&str>, host: Option<&str>, options: &RequestOptions) -> Self {
-        Self { cors: options.origins.check(origin, host).into(), ..Self::default() }
+        Self { cors: options.origins.check(origin, host, None).into(), ..Self::default() }
     }
 
     /// Whether the request upgrades to WebSocket.
@@ -73,10 +80,14 @@ impl ResponsePolicy {
         self.script.is_some()
     }
 
-    /// Adds the headers that every response to the request has: CORS, `cache-control`, and for old browsers
-    /// `x-xss-protection`.
+    /// Adds the headers that every response to the request has: CORS, `cache-control`, `x-content-type-options` (it is what it
+    /// says, not what it looks like), `cross-origin-resource-policy` (pages that may not connect cannot have it as a script or an
+    /// image either), and for old browsers `x-xss-protection`.
     pub fn apply(&self, response: &mut Response) {
-        response.usual = &[("cache-control", "no-store")];
+        response.usual = match self.cors {
+            Cors::Nothing => OWN,
+            Cors::Any | Cors::Listed(_) => SHARED,
+        };
         if self.filters_scripts {
             response.add("x-xss-protection", "0");
         }
@@ -117,17 +128,4 @@ impl ResponsePolicy {
         response.body = body;
         (response, self.encoding.filter(|_| is_worth_it && is_long))
     }
-}
-
-/// The digits of the first `j` of a query.
-fn script(query: &str) -> Option<Box<str>> {
-    // Nearly no request has one, and this finds that out sooner.
-    let bytes = query.as_bytes();
-    let starts_a_name = |at: usize| at.checked_sub(1).is_none_or(|before| bytes.get(before) == Some(&b'&'));
-    let may_be_j = |at: usize| bytes.get(at) == Some(&b'%') || starts_a_name(at);
-    if !memchr::memchr2_iter(b'j', b'%', bytes).any(may_be_j) {
-        return None;
-    }
-    let (_, j) = form_urlencoded::parse(bytes).find(|(name, _)| name == "j")?;
-    Some(jsonp::digits(&j).into())
 }

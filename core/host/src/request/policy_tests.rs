@@ -30,22 +30,26 @@ fn every_response_forbids_caching_and_allows_its_page() {
     let friend = "https://friend.example";
     let listed = RequestOptions::default().origins(Origins::listed(vec![friend.parse().expect("an origin")]));
     let any = RequestOptions::default().origins(Origins::any());
-    const NO_STORE: (&str, &str) = ("cache-control", "no-store");
+    let own = |more: &[(&'static str, &'static str)]| {
+        let own = [("cache-control", "no-store"), ("x-content-type-options", "nosniff")];
+        let scope = if more.is_empty() { "same-origin" } else { "cross-origin" };
+        [&own[..], &[("cross-origin-resource-policy", scope)], more].concat()
+    };
     const ORIGIN: &str = "access-control-allow-origin";
-    let with_credentials =
-        [NO_STORE, (ORIGIN, friend), ("access-control-allow-credentials", "true"), ("vary", "Origin")];
+    let with_credentials = [(ORIGIN, friend), ("access-control-allow-credentials", "true"), ("vary", "Origin")];
     for (options, origin, expected) in [
-        (&listed, None, &[NO_STORE][..]),
-        (&listed, Some("https://chat.example"), &[NO_STORE]),
-        (&listed, Some("https://evil.example"), &[NO_STORE]),
+        (&listed, None, &[][..]),
+        (&listed, Some("https://chat.example"), &[]),
+        (&listed, Some("https://evil.example"), &[]),
         (&listed, Some(friend), &with_credentials),
-        (&any, Some("https://evil.example"), &[NO_STORE, (ORIGIN, "*")]),
-        (&any, Some("https://chat.example"), &[NO_STORE]),
+        (&any, Some("https://evil.example"), &[(ORIGIN, "*")]),
+        (&any, Some("https://chat.example"), &[]),
     ] {
+        let expected = own(expected);
         let head = origin.into_iter().fold(get(""), |head, origin| head.field("origin", origin));
-        assert_eq!(applied(&policy(&head, options)), pairs(expected), "{origin:?}");
+        assert_eq!(applied(&policy(&head, options)), pairs(&expected), "{origin:?}");
         let refusal = ResponsePolicy::for_refusal(origin, Some("chat.example"), options);
-        assert_eq!(applied(&refusal), pairs(expected), "{origin:?}");
+        assert_eq!(applied(&refusal), pairs(&expected), "{origin:?}");
     }
 }
 

@@ -1,13 +1,17 @@
 //! Reads the head of a request to the endpoint: what it asks for. Decides only what is HTTP's business: the origin of a page,
 //! and the form of a WebSocket handshake.
 
-use super::head::{Peer, RequestHead, latin1};
+use super::forwarded::Client;
+use super::head::{Peer, RequestHead, latin1, shown};
+use super::jsonp::{is_script, origin_of_script};
 use super::options::RequestOptions;
 use super::origin::Access;
 use super::policy::ResponsePolicy;
 use super::refused::Refused;
 use super::websocket::{Accept, accept};
-use sanket::{Ask, BodyKind, Config, Handshake, Method, Request as Asked, Revision, Sid, Time, Transport};
+use sanket::{
+    Ask, BodyKind, Config, Handshake, Method, Request as Asked, RequestError, Revision, Sid, Time, Transport,
+};
 use std::sync::Arc;
 
 /// A request to the endpoint.
@@ -17,6 +21,8 @@ pub struct Request {
     pub action: Result<Action, Refused>,
     /// How the response has to look.
     pub policy: ResponsePolicy,
+    /// Where the client is, as far as trusted proxies say so.
+    pub client: Peer,
     /// Path and query, if somebody wants to know of refusals: see [`RequestOptions::report`].
     pub url: Option<Box<str>>,
 }
@@ -93,13 +99,16 @@ impl Request {
     /// Reads a request for the endpoint (see [`RequestOptions::is_endpoint`]) that came at `now`, in milliseconds since 1970.
     /// A page whose origin may not connect is logged.
     pub fn read(head: &impl RequestHead, peer: &Peer, options: &RequestOptions, config: &Config, now: Time) -> Self {
+        let Client { peer, host, scheme } = Client::of(head, peer, &options.trusted_proxies);
         if let Some(on_request) = options.listener() {
-            on_request(head.method(), &handshake(head, peer, now));
+            on_request(head.method(), &handshake(head, &peer, now));
         }
-        let (origin, host) = (head.header("origin"), head.host());
-        let access = options.origins.check(origin.as_deref(), host.as_deref());
+        let is_script = is_script(head);
+        let origin = if is_script { origin_of_script(head) } else { head.header("origin") };
+        let access = options.origins.check(origin.as_deref(), host.as_deref(), scheme);
         let policy = ResponsePolicy::read(head, access, options);
         let action = match access {
+            _ if is_script && !options.jsonp => Err(RequestError::UnknownTransport.into()),
             Access::Forbidden => {
                 let (origin, host) = (shown(origin.as_deref()), shown(host.as_deref()));
                 log::warn!("refused a page of origin {origin:?}, which may not connect to host {host:?}");
@@ -110,11 +119,11 @@ impl Request {
                 Ok(Action::Preflight { allow_headers })
             }
             Access::Same | Access::Listed(_) | Access::Any => {
-                Action::read(head, peer, policy.is_upgrade(), config, now)
+                Action::read(head, &peer, policy.is_upgrade(), config, now)
             }
         };
         let url = options.reports().then(|| head.path_and_query().into());
-        Self { action, policy, url }
+        Self { action, policy, client: peer, url }
     }
 }
 
@@ -160,11 +169,4 @@ fn body_kind(head: &impl RequestHead) -> BodyKind {
     let content_type = head.values("content-type").last().unwrap_or_default();
     let is_binary = content_type.get(..BINARY.len()).is_some_and(|start| start.eq_ignore_ascii_case(BINARY));
     if is_binary { BodyKind::Binary } else { BodyKind::Text }
-}
-
-/// As much of a header as is worth logging.
-fn shown(value: Option<&str>) -> &str {
-    const MAX: usize = 200;
-    let value = value.unwrap_or_default();
-    value.char_indices().nth(MAX).and_then(|(end, _)| value.get(..end)).unwrap_or(value)
 }

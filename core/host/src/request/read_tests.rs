@@ -46,7 +46,8 @@ fn a_get_without_sid_opens_a_session() {
         ("EIO=3&transport=polling&j=0", Some(Revision::V3), true),
         ("EIO=5&transport=polling", None, false),
     ] {
-        match read(&Head::get(&format!("/socket.io/?{query}"))).action {
+        let options = RequestOptions::default().jsonp(true);
+        match read_with(&Head::get(&format!("/socket.io/?{query}")), &PEER, &options).action {
             Ok(Action::Open { revision, transport, .. }) => {
                 assert_eq!((revision, transport), (expected, OpenTransport::Polling { base64 }), "{query}");
             }
@@ -188,4 +189,66 @@ fn the_last_value_counts_and_lists_are_joined() {
     assert_eq!(head.list("x-a").as_deref(), Some("1,3"));
     assert!(matches!(head.list("b"), Some(std::borrow::Cow::Borrowed("2"))));
     assert_eq!(head.list("x-c"), None);
+}
+
+#[test]
+fn jsonp_is_off_unless_asked_for_and_held_to_the_origins() {
+    let script = |fields: &[(&str, &str)]| {
+        let head = Head::get("/socket.io/?EIO=3&transport=polling&j=0").field("host", "chat.example");
+        fields.iter().fold(head, |head, (name, value)| head.field(name, value))
+    };
+    for fields in [&[][..], &[("sec-fetch-site", "same-origin")]] {
+        assert_eq!(error(&script(fields)), RequestError::UnknownTransport);
+    }
+    let friend = "https://friend.example".parse().expect("an origin");
+    let options = RequestOptions::default().jsonp(true).origins(Origins::listed(vec![friend]));
+    for (fields, allowed) in [
+        (&[][..], true),
+        (&[("sec-fetch-site", "same-origin"), ("referer", "https://chat.example/room")], true),
+        (&[("referer", "https://chat.example/")], true),
+        (&[("referer", "https://friend.example/")], true),
+        (&[("sec-fetch-site", "cross-site"), ("referer", "https://friend.example/")], true),
+        (&[("sec-fetch-site", "cross-site")], false),
+        (&[("sec-fetch-site", "same-site")], false),
+        (&[("referer", "https://evil.example/")], false),
+        (&[("sec-fetch-site", "cross-site"), ("referer", "https://evil.example/")], false),
+        (&[("referer", "https://chat.example.evil.example/")], false),
+    ] {
+        let action = read_with(&script(fields), &PEER, &options).action;
+        assert_eq!(action.is_ok(), allowed, "{fields:?}: {action:?}");
+        assert!(allowed || action.is_err_and(|refused| refused == Refused::Origin), "{fields:?}");
+    }
+}
+
+#[test]
+fn a_trusted_proxy_says_who_and_where_the_client_is() {
+    let open = |options: &RequestOptions| {
+        let head = Head::get("/socket.io/?EIO=4&transport=polling").field("host", "127.0.0.1:8081");
+        let head = head.field("x-forwarded-for", "192.0.2.1").field("x-forwarded-host", "Chat.example");
+        let head = head.field("x-forwarded-proto", "https").field("origin", "https://chat.example:443");
+        read_with(&head, &PEER, options)
+    };
+    assert_eq!(open(&RequestOptions::default()).action.expect_err("another origin"), Refused::Origin);
+    let trusted = vec!["127.0.0.0/8".parse().expect("a network")];
+    let request = open(&RequestOptions::default().trusted_proxies(trusted));
+    assert_eq!(request.client.address, Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))));
+    let handshake = handshake_of(request);
+    assert_eq!((handshake.address(), handshake.is_secure()), ("192.0.2.1", true));
+}
+
+#[test]
+fn a_host_that_is_not_answered_for_is_misdirected() {
+    let status = |options: &RequestOptions, host: &str, forwarded: &str| {
+        let head = Head::get("/").field("host", host).field("x-forwarded-host", forwarded);
+        options.misdirected(&head, &PEER).map(|response| response.status.as_u16())
+    };
+    let any = RequestOptions::default();
+    assert_eq!(status(&any, "evil.example", ""), None);
+    let loopback = || RequestOptions::default().hosts(Hosts::loopback());
+    assert_eq!(status(&loopback(), "localhost:8081", ""), None);
+    assert_eq!(status(&loopback(), "evil.example", "localhost"), Some(421));
+    let trusted = vec!["127.0.0.1".parse().expect("an address")];
+    let behind = loopback().hosts(Hosts::listed(["chat.example".parse().expect("a host")])).trusted_proxies(trusted);
+    assert_eq!(status(&behind, "127.0.0.1:8081", "chat.example"), None);
+    assert_eq!(status(&behind, "127.0.0.1:8081", "evil.example"), Some(421));
 }
