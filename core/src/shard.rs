@@ -214,6 +214,15 @@ impl Shard {
         }
     }
 
+    /// Ends a session at once if it is unjoined, as [`Config::max_unjoined`] counts: its client has given no sign that it goes on.
+    /// Returns whether it was.
+    pub fn end_unjoined(&mut self, key: Key, now: Time) -> bool {
+        self.advance(now);
+        let unjoined =
+            self.client(key).is_some() && self.slots.get(key.slot() as usize).is_some_and(|slot| slot.unjoined);
+        unjoined && self.with(key, Client::abandon)
+    }
+
     /// The bytes that are queued for a client, as [`Config::max_queue`] counts them.
     #[must_use]
     pub fn queued(&self, key: Key) -> usize {

@@ -6,7 +6,7 @@
 
 use async_std::task::block_on;
 use sanket::{AckId, App, ConnectRequest, Effects, Emit, Event, Nsp, Reason, SocketId, Target, Time};
-use sanket_async_std::{HttpConfig, Server, Setup, setup};
+use sanket_async_std::{AddressLimits, HttpConfig, Server, Setup, setup};
 use serde_json::json;
 
 /// The room that everybody is in.
@@ -20,8 +20,10 @@ fn main() -> std::io::Result<()> {
     // All clients come from one address, and as many as the system gives descriptors.
     let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1_024);
     let max_connections = usize::try_from(limit).unwrap_or(usize::MAX);
-    let http = HttpConfig { max_connections, max_connections_per_ip: max_connections, ..HttpConfig::default() };
-    let server = Server::start(Peer::default(), Setup { http, ..setup() })?;
+    let http = HttpConfig { max_connections, ..HttpConfig::default() };
+    let (connections, sessions, unjoined) = (usize::MAX, usize::MAX, usize::MAX);
+    let addresses = AddressLimits { connections, sessions, unjoined, ..AddressLimits::default() };
+    let server = Server::start(Peer::default(), Setup { http, addresses, ..setup() })?;
     println!("listening on http://{}", server.listen(([127, 0, 0, 1], 0))?);
     block_on(server.failed());
     Ok(())

@@ -29,7 +29,10 @@ mod server;
 
 pub use listen::{Listen, Listening};
 pub use options::AllowAsync;
-pub use sanket_host::host::Setup;
+pub use sanket_host::host::{AddressLimits, InvalidRate, Rate, Setup};
 pub use sanket_host::http::HttpConfig;
-pub use sanket_host::request::{Cookie, Denial, InvalidOrigin, Origin, Origins, RequestOptions as Options, Welcome};
+pub use sanket_host::request::{
+    Cookie, Denial, HostName, Hosts, InvalidHostName, InvalidNetwork, InvalidOrigin, Origin, Origins,
+    RequestOptions as Options, TrustedProxy, Welcome,
+};
 pub use server::{Ended, Server, setup};

@@ -210,6 +210,12 @@ impl Client {
         more
     }
 
+    /// Ends the session at once. What is queued is dropped.
+    pub(crate) fn abandon(&mut self, cx: &mut Context<'_>) {
+        self.session.abandon(&mut cx.engine);
+        self.disconnect_if_ended(cx);
+    }
+
     /// Sends a packet to a socket. An unknown socket is ignored.
     pub(crate) fn emit(&mut self, serial: u32, frame: Frame, cx: &mut Context<'_>) {
         if self.sockets.iter().any(|socket| socket.serial == serial && socket.accepted) {

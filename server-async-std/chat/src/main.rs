@@ -11,7 +11,7 @@ use clap::Parser as _;
 use futures_lite::{FutureExt as _, StreamExt as _};
 use page::Source;
 use sanket::{Chat, ChatConfig, Config, Recovery};
-use sanket_async_std::{HttpConfig, Options, Origins, Server, Setup, setup};
+use sanket_async_std::{AddressLimits, HttpConfig, Options, Origins, Server, Setup, setup};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -48,15 +48,18 @@ async fn run(args: Args) -> std::io::Result<()> {
     let max_connections = max_connections(args.max_sessions);
     let http = HttpConfig {
         max_connections,
-        max_connections_per_ip: args.max_connections_per_ip.unwrap_or(max_connections),
         // What is beyond the payload is refused by the protocol, in its own words.
         max_body: HttpConfig::default().max_body.max(2 * args.max_payload as u64),
         drain_deadline: PATIENCE_MS,
         ..HttpConfig::default()
     };
     let options = Options::default().origins(Origins::listed(args.allow_origin)).serve_client(!args.no_client_files);
+    let limits = AddressLimits {
+        connections: args.max_connections_per_ip.unwrap_or(max_connections),
+        ..AddressLimits::default()
+    };
     let chat = Chat::new(ChatConfig::default(), fastrand::u64(..));
-    let server = Server::start(chat, Setup { config, http, options, ..setup() })?;
+    let server = Server::start(chat, Setup { config, http, addresses: limits, options, ..setup() })?;
     let mut app = tide::new();
     page::mount(&mut app, args.web_dir.map_or(Source::Embedded, Source::Directory));
     let mut listener = app.bind(server.listener(addresses(&args.listen, args.port))).await?;

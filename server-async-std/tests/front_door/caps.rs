@@ -1,15 +1,15 @@
 //! How many may come in.
 use crate::house::{Handle, House, eventually, house};
-use sanket_async_std::HttpConfig;
+use sanket_async_std::{AddressLimits, HttpConfig};
 
-fn is_full(config: HttpConfig) {
-    let house = House::open(config);
+fn is_full(config: HttpConfig, addresses: AddressLimits, status: u16) {
+    let house = House::open_with(config, addresses);
     let mut inside = [house.client(), house.client()];
     for client in &mut inside {
         assert_eq!(client.get("/").status, 200);
     }
-    house.client().is_refused(503);
-    house.client().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").is_refused(503);
+    house.client().is_refused(status);
+    house.client().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").is_refused(status);
     assert_eq!(house.handle.connections(), 2);
     let [one, mut other] = inside;
     drop(one);
@@ -20,12 +20,12 @@ fn is_full(config: HttpConfig) {
 
 #[test]
 fn connections_over_the_cap_are_told_so() {
-    is_full(HttpConfig { max_connections: 2, ..HttpConfig::default() });
+    is_full(HttpConfig { max_connections: 2, ..HttpConfig::default() }, AddressLimits::default(), 503);
 }
 
 #[test]
 fn connections_over_the_cap_of_an_address_are_told_so() {
-    is_full(HttpConfig { max_connections_per_ip: 2, ..HttpConfig::default() });
+    is_full(HttpConfig::default(), AddressLimits { connections: 2, ..AddressLimits::default() }, 429);
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn an_address_that_cannot_be_bound_is_named() {
 fn all_addresses_are_listened_on() {
     let mut app = tide::new();
     app.at("/").get(|_| async { Ok("hello") });
-    let handle = Handle::start(HttpConfig::default());
+    let handle = Handle::start(HttpConfig::default(), AddressLimits::default());
     assert!(handle.local_addrs().is_empty());
     let listening = async_std::task::spawn(app.listen(handle.listener([([127, 0, 0, 1], 0), ([127, 0, 0, 1], 0)])));
     eventually("it listens", || handle.local_addrs().len() == 2);

@@ -3,7 +3,7 @@ use crate::client::Client;
 use async_std::io::{ReadExt, WriteExt};
 use async_std::task::{self, JoinHandle};
 use sanket::{App, ConnectRequest, Effects, Reason, SocketId};
-use sanket_async_std::{HttpConfig, Listen, Server, Setup, setup};
+use sanket_async_std::{AddressLimits, HttpConfig, Listen, Server, Setup, setup};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -128,8 +128,8 @@ impl App for Nobody {
 pub(crate) struct Handle(Server<Nobody>);
 
 impl Handle {
-    pub(crate) fn start(http: HttpConfig) -> Self {
-        Self(Server::start(Nobody, Setup { http, ..setup() }).unwrap())
+    pub(crate) fn start(http: HttpConfig, addresses: AddressLimits) -> Self {
+        Self(Server::start(Nobody, Setup { http, addresses, ..setup() }).unwrap())
     }
 
     pub(crate) fn listener(&self, addrs: impl IntoIterator<Item = impl Into<SocketAddr>>) -> Listen {
@@ -157,8 +157,12 @@ impl Handle {
 
 impl House {
     pub(crate) fn open(config: HttpConfig) -> Self {
+        Self::open_with(config, AddressLimits::default())
+    }
+
+    pub(crate) fn open_with(config: HttpConfig, addresses: AddressLimits) -> Self {
         let seen = Arc::new(Seen::default());
-        let handle = Handle::start(config);
+        let handle = Handle::start(config, addresses);
         let mut listener = task::block_on(app(seen.clone()).bind(handle.listener([([127, 0, 0, 1], 0)]))).unwrap();
         let listening = Some(task::spawn(async move { Listener::<Arc<Seen>>::accept(&mut listener).await }));
         Self { handle, seen, listening }

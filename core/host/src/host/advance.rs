@@ -6,7 +6,7 @@ use super::held::Held;
 use super::requests::Begun;
 use crate::http::{Event, Message};
 use crate::request::ResponsePolicy;
-use sanket::{RawMessage, decode_message};
+use sanket::{Incoming, Kind, RawMessage, SocketMessage, decode_message};
 use smallvec::SmallVec;
 
 /// Messages, and bytes of them, that are handed to the shard in one call.
@@ -88,9 +88,24 @@ impl Held<'_> {
         });
         let mut decoded: SmallVec<[_; FEW]> =
             raw.map(|message| decode_message(revision, message, &shared.config)).collect();
+        if let Some(address) = &self.state.address {
+            let packets = || decoded.iter().filter(|packet| packet.as_ref().is_ok_and(is_join)).count();
+            let until = shared.addresses.joins(address, packets, self.agenda.now);
+            self.state.throttle(until);
+        }
         let waiter = || Waiter::Line(self.line.clone());
         self.state.is_paused = shared.sessions.receive(self.agenda, key, id, decoded.drain(..), waiter);
         drop(decoded);
         messages.clear();
     }
+}
+
+/// Whether a packet asks to join a namespace.
+pub(super) fn is_join(packet: &Incoming<'_>) -> bool {
+    let (Incoming::Message(SocketMessage::Packet(packet)) | Incoming::Message(SocketMessage::Whole(packet, _))) =
+        packet
+    else {
+        return false;
+    };
+    matches!(packet.kind, Kind::Connect { .. })
 }

@@ -55,6 +55,8 @@ impl Inner {
     pub(super) fn handle_timeout(self: &Arc<Self>, shared: &Shared, agenda: &mut Agenda) {
         self.enter(shared, agenda, true, |held| {
             held.state.look = None;
+            let now = held.agenda.now;
+            held.state.throttled_until.take_if(|until| *until <= now);
             held.state.connection.handle_timeout(held.agenda.now);
             held.handle_exchange_timeout();
         });

@@ -1,9 +1,9 @@
-//! The connection limiter: how many connections there are, and whether one more may come. Knows addresses and numbers.
+//! The connection limiter: how many connections there are, and whether one more may come.
 
+use super::addresses::{Address, Addresses};
 use crate::http::HttpConfig;
 use crate::sync::lock;
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use sanket::Time;
 use std::sync::{Arc, Mutex};
 
 /// Counts connections.
@@ -19,7 +19,6 @@ struct Counts {
     total: usize,
     /// Of these, those that speak HTTP.
     http: usize,
-    by_address: HashMap<IpAddr, usize>,
     /// Connections that were not admitted and are being told so.
     refused: usize,
 }
@@ -28,9 +27,9 @@ struct Counts {
 #[derive(Debug)]
 pub(super) enum Permit {
     /// It was admitted. `http`: it speaks HTTP still.
-    Admitted { address: Option<IpAddr>, http: bool },
-    /// It was not, and is told so.
-    Refused,
+    Admitted { address: Option<Arc<Address>>, http: bool },
+    /// It was not, and is told so. `by_address`: since there are too many from its address.
+    Refused { by_address: bool },
     /// Another server counts it.
     Foreign,
 }
@@ -41,21 +40,17 @@ impl Limiter {
     }
 
     /// A place for one more connection; one where it can be told that there is none; or nothing.
-    pub(super) fn admit(&self, address: Option<IpAddr>) -> Option<Permit> {
-        let address = address.map(counted_as);
+    pub(super) fn admit(&self, addresses: &Addresses, address: Option<Arc<Address>>, now: Time) -> Option<Permit> {
         let mut counts = lock(&self.counts);
-        let of_address = address.and_then(|address| counts.by_address.get(&address).copied()).unwrap_or(0);
-        if counts.total >= self.config.max_connections || of_address >= self.config.max_connections_per_ip {
-            let room = counts.refused < self.config.max_refusals;
-            counts.refused += usize::from(room);
-            return room.then_some(Permit::Refused);
+        let has_room = counts.total < self.config.max_connections;
+        if has_room && address.as_ref().is_none_or(|address| addresses.connect(address, now)) {
+            counts.total += 1;
+            counts.http += 1;
+            return Some(Permit::Admitted { address, http: true });
         }
-        if let Some(address) = address {
-            counts.by_address.insert(address, of_address + 1);
-        }
-        counts.total += 1;
-        counts.http += 1;
-        Some(Permit::Admitted { address, http: true })
+        let can_be_told = counts.refused < self.config.max_refusals;
+        counts.refused += usize::from(can_be_told);
+        can_be_told.then_some(Permit::Refused { by_address: has_room })
     }
 
     /// The connection speaks another protocol from now on.
@@ -74,16 +69,9 @@ impl Limiter {
             Permit::Admitted { address, http } => {
                 counts.total -= 1;
                 counts.http -= usize::from(*http);
-                if let Some(address) = address
-                    && let Some(n) = counts.by_address.get_mut(address)
-                {
-                    *n -= 1;
-                    if *n == 0 {
-                        counts.by_address.remove(address);
-                    }
-                }
+                address.iter().for_each(|address| address.disconnect());
             }
-            Permit::Refused => counts.refused -= 1,
+            Permit::Refused { .. } => counts.refused -= 1,
             Permit::Foreign => {}
         }
     }
@@ -95,48 +83,39 @@ impl Limiter {
     }
 }
 
-/// The unit in which connections of one address are counted: an IPv4 address, or an IPv6 /64, of which a host has all.
-fn counted_as(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
-        v4 => v4,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::addresses::AddressLimits;
     use super::*;
-
-    #[test]
-    fn addresses_of_one_host_are_counted_together() {
-        let counted = |ip: &str| counted_as(ip.parse().unwrap());
-        assert_eq!(counted("2001:db8::1"), counted("2001:db8::ffff:1"));
-        assert_ne!(counted("2001:db8::1"), counted("2001:db8:0:1::1"));
-        assert_eq!(counted("::ffff:192.0.2.1"), counted("192.0.2.1"));
-        assert_ne!(counted("192.0.2.1"), counted("192.0.2.2"));
-    }
+    use std::net::IpAddr;
 
     #[test]
     fn a_place_is_free_again_when_it_is_released() {
-        let config =
-            HttpConfig { max_connections: 3, max_connections_per_ip: 2, max_refusals: 1, ..HttpConfig::default() };
-        let limiter = Limiter::new(Arc::new(config));
-        let admit = |last| limiter.admit(Some(IpAddr::from([192, 0, 2, last]))).unwrap();
+        let config = HttpConfig { max_connections: 3, max_refusals: 1, ..HttpConfig::default() };
+        let addresses = Addresses::new(AddressLimits { connections: 2, ..AddressLimits::default() });
+        let (limiter, now) = (Limiter::new(Arc::new(config)), Time::from_millis(1));
+        let admit = |last| {
+            let address = addresses.find(IpAddr::from([192, 0, 2, last]), now);
+            limiter.admit(&addresses, Some(address), now).unwrap()
+        };
         let is_admitted = |permit: &Permit| matches!(permit, Permit::Admitted { .. });
         let (first, mut second) = (admit(1), admit(1));
         let refused = admit(1);
-        assert!(is_admitted(&first) && is_admitted(&second) && !is_admitted(&refused), "two of one address");
+        assert!(is_admitted(&first) && is_admitted(&second), "two of one address");
+        assert!(matches!(refused, Permit::Refused { by_address: true }));
         let third = admit(2);
         assert!(is_admitted(&third));
-        assert!(limiter.admit(None).is_none(), "three in total, and one that is told so");
+        assert!(limiter.admit(&addresses, None, now).is_none(), "three in total, and one that is told so");
         limiter.release(&refused);
-        assert!(!is_admitted(&admit(3)));
+        let refused = admit(3);
+        assert!(matches!(refused, Permit::Refused { by_address: false }));
+        limiter.release(&refused);
         limiter.leave_http(&mut second);
         assert_eq!(limiter.counts(), (3, 2));
         for permit in [first, second, third] {
             limiter.release(&permit);
         }
         assert_eq!(limiter.counts(), (0, 0));
-        assert!(lock(&limiter.counts).by_address.is_empty());
+        assert!(is_admitted(&admit(1)) && is_admitted(&admit(1)) && !is_admitted(&admit(1)));
     }
 }

@@ -73,7 +73,12 @@ impl Turn<'_> {
     /// things happened.
     pub fn receive(&mut self, line: &Line, bytes: &[u8]) {
         line.0.inner.enter(self.shared, &mut self.agenda, false, |held| {
-            held.state.connection.receive(bytes, held.agenda.now);
+            let now = held.agenda.now;
+            if let Some(address) = &held.state.address {
+                let until = held.shared.addresses.received(address, bytes.len(), now);
+                held.state.throttle(until);
+            }
+            held.state.connection.receive(bytes, now);
         });
     }
 

@@ -8,16 +8,18 @@
 //! connection ──> shard a connection tells its client's shard what came, and takes what is to be sent
 //! ```
 //!
-//! A shard's lock is the last: nobody takes another one while holding it. The hub's and a connection's are never held together, and
-//! nothing of the driver's or the application around the server is called under any, but for [`Socket`]'s two methods. The hub
-//! and each connection are behind a lock that makes nobody wait for work that its holder does as well.
+//! A shard's lock is the last but for that of an address; nobody takes another one while holding either. The hub's and a
+//! connection's are never held together, and nothing of the driver's or the application around the server is called under any, but
+//! for [`Socket`]'s two methods. The hub and each connection are behind a lock that makes nobody wait for work that its holder does
+//! as well.
 //!
 //! # The files
 //!
 //! Each imports only those above it.
 //!
 //! ```text
-//! combining deadlines entropy limiter socket wakers head    know nothing of a host
+//! combining deadlines entropy socket wakers head bucket     know nothing of a host
+//! addresses limiter                                         who comes from where, and how many there are
 //! exchange state foreign                                    a connection, and a request of another server, as data
 //! agenda                                                    what is to be done when no lock is held
 //! shards sessions hub                                       the protocol behind its locks
@@ -28,9 +30,11 @@
 //! server                                                    puts it together
 //! ```
 
+mod addresses;
 mod advance;
 mod agenda;
 pub mod application;
+mod bucket;
 mod combining;
 mod deadlines;
 mod driver;
@@ -58,6 +62,8 @@ mod turn;
 mod wakers;
 mod writing;
 
+pub use addresses::AddressLimits;
+pub use bucket::{InvalidRate, Rate};
 pub use driver::{Driver, Job};
 pub use entropy::Fill;
 pub use hub::ApplyError;

@@ -49,7 +49,7 @@ pub struct Wait {
 /// What a [`Wait`] waits for.
 enum Stage {
     /// Somebody decides whether the client is let in. The URL is for whoever wants to know of refusals.
-    Allowing(Box<(Opening, Option<Box<str>>)>),
+    Allowing(Box<(Opening, Peer, Option<Box<str>>)>),
     /// The shard.
     Shard { key: Key, id: RequestId, greeting: Option<Box<(Sid, Welcome)>> },
     /// Nothing any more.
@@ -97,12 +97,13 @@ pub(super) fn request(shared: &Arc<Shared>, head: &impl RequestHead, peer: &Peer
     }
     let mut turn = Turn::new(shared);
     let agenda = &mut turn.agenda;
-    let Request { action, policy, url, .. } = Request::read(head, peer, &shared.options, &shared.config, agenda.now);
+    let Request { action, policy, client, url } =
+        Request::read(head, peer, &shared.options, &shared.config, agenda.now);
     let refused = match action {
         Ok(Action::Preflight { allow_headers }) => return Reply::Response(policy.applied(preflight(allow_headers))),
         Ok(Action::Open { revision, handshake, transport }) => {
             let opening = Opening { revision, handshake, transport };
-            return open(shared, agenda, policy, opening, url);
+            return open(shared, agenda, policy, (opening, client, url));
         }
         Ok(Action::Session { sid, revision, kind }) => match session(shared, agenda, (sid, revision), kind, &policy) {
             Ok(reply) => return reply,
@@ -117,11 +118,10 @@ fn open(
     shared: &Arc<Shared>,
     agenda: &mut Agenda,
     policy: ResponsePolicy,
-    opening: Opening,
-    url: Option<Box<str>>,
+    (opening, client, url): (Opening, Peer, Option<Box<str>>),
 ) -> Reply {
     let (foreign, handshake) = (Arc::new(Foreign::default()), opening.handshake.clone());
-    let stage = Stage::Allowing(Box::new((opening, url)));
+    let stage = Stage::Allowing(Box::new((opening, client, url)));
     let mut wait = Wait { shared: shared.clone(), foreign, policy, stage };
     if shared.options.asks() {
         agenda.push(Work::AllowForeign(wait.foreign.clone(), handshake));
@@ -209,8 +209,8 @@ impl Wait {
     /// Opens the session, if its client is let in. Nothing if the response comes later.
     fn open(&mut self, agenda: &mut Agenda, answer: Result<Welcome, Denial>) -> Option<Waited> {
         let Stage::Allowing(allowing) = std::mem::replace(&mut self.stage, Stage::Done) else { return None };
-        let (opening, url) = *allowing;
-        match self.try_open(agenda, answer, opening) {
+        let (opening, client, url) = *allowing;
+        match self.try_open(agenda, answer, opening, &client) {
             Ok(waited) => waited,
             Err(refused) => Some(Waited::Response(refuse(agenda, refused, &self.policy, url))),
         }
@@ -221,22 +221,26 @@ impl Wait {
         agenda: &mut Agenda,
         answer: Result<Welcome, Denial>,
         opening: Opening,
+        client: &Peer,
     ) -> Result<Option<Waited>, Refused> {
         let Opening { revision, handshake, transport } = opening;
         let welcome = answer.map_err(Refused::Denied)?;
         let revision = revision.ok_or(RequestError::UnsupportedRevision)?;
         let shared = self.shared.clone();
         let waiter = Waiter::Foreign(self.foreign.clone());
+        let address = shared.address(client, agenda.now);
+        let address = address.as_ref();
         match transport {
             OpenTransport::Polling { base64 } => {
                 let Opened { sid, key, id } =
-                    shared.sessions.open_polling(agenda, waiter, revision, base64, handshake)?;
+                    shared.sessions.open_polling(agenda, waiter, revision, base64, handshake, address)?;
                 self.stage = Stage::Shard { key, id, greeting: Some(Box::new((sid, welcome))) };
                 Ok(None)
             }
             OpenTransport::WebSocket(accept) => {
                 let accept = Accept::map_err(accept, Refused::NotWebSocket)?;
-                let Opened { sid, key, id } = shared.sessions.open_websocket(agenda, waiter, revision, handshake)?;
+                let Opened { sid, key, id } =
+                    shared.sessions.open_websocket(agenda, waiter, revision, handshake, address)?;
                 let mut response = switching_protocols(accept);
                 greet(&mut response, &shared.options, sid, welcome);
                 let response = self.policy.applied(response);

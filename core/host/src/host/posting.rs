@@ -1,5 +1,6 @@
 //! The body of a POST: it is collected, and handed to the shard when it is complete and the hub is not behind.
 
+use super::advance::is_join;
 use super::agenda::Waiter;
 use super::exchange::{Exchange, Posting};
 use super::held::Held;
@@ -46,6 +47,11 @@ impl Held<'_> {
         let form = waiting.policy.is_jsonp().then(|| jsonp::unwrap(&body).unwrap_or_default());
         let body = form.as_deref().map_or(&*body, str::as_bytes);
         let packets = decode_body(revision, kind, body, &self.shared.config);
+        if let Some(address) = &self.state.address {
+            let joins = || packets.packets.iter().filter(|packet| is_join(packet)).count();
+            let until = self.shared.addresses.joins(address, joins, self.agenda.now);
+            self.state.throttle(until);
+        }
         let (key, id) = (waiting.key, waiting.id);
         self.state.exchange = Exchange::Waiting(waiting);
         self.shared.sessions.post(self.agenda, key, id, packets);

@@ -56,7 +56,11 @@ impl Held<'_> {
                 self.agenda.push(Work::Request(self.line.clone(), ticket, head));
             }
             Begun::Server(request, ticket) => {
-                let Request { action, policy, url, .. } = *request;
+                let Request { action, policy, client, url } = *request;
+                // A proxy's connection is everybody's.
+                if client != self.line.peer {
+                    self.state.address = self.shared.address(&client, self.agenda.now);
+                }
                 let pending = Pending { ticket, policy, url };
                 match action {
                     Ok(Action::Session { sid, revision, kind }) => match kind {
@@ -165,8 +169,8 @@ impl Held<'_> {
         };
         match transport {
             OpenTransport::Polling { base64 } => {
-                let waiter = self.waiter();
-                match self.shared.sessions.open_polling(self.agenda, waiter, revision, base64, handshake) {
+                let (waiter, address) = (self.waiter(), self.state.address.as_ref());
+                match self.shared.sessions.open_polling(self.agenda, waiter, revision, base64, handshake, address) {
                     Ok(Opened { sid, key, id }) => {
                         let Pending { ticket, policy, .. } = pending;
                         let greeting = Some(Box::new((sid, welcome)));
@@ -193,7 +197,7 @@ impl Held<'_> {
             Err(status) => return self.refuse(pending, Refused::NotWebSocket(status)),
         };
         let waiter = self.waiter();
-        match sessions.open_websocket(self.agenda, waiter, revision, handshake) {
+        match sessions.open_websocket(self.agenda, waiter, revision, handshake, self.state.address.as_ref()) {
             Ok(Opened { sid, key, id }) => {
                 let mut response = switching_protocols(accept);
                 greet(&mut response, &self.shared.options, sid, welcome);

@@ -69,16 +69,18 @@ impl<A> Host<A> {
     #[must_use]
     pub fn accept(&self, peer: Peer, socket: Arc<dyn Socket>) -> Option<Line> {
         let shared = &self.shared;
-        // All connections of a proxy are from one address, and say nothing of its clients.
-        let counted = peer.address.filter(|_| !shared.options.is_trusted(peer.address));
-        let permit = shared.limiter.admit(counted)?;
-        let refuses = matches!(permit, Permit::Refused) || shared.draining.load(Ordering::Acquire);
         let (http, now) = (shared.http.clone(), shared.runtime.now());
-        let connection = match refuses {
-            true => {
-                Connection::refused(http, Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many connections"), now)
+        let permit = shared.limiter.admit(&shared.addresses, shared.address(&peer, now), now)?;
+        let refusal = match permit {
+            Permit::Refused { by_address: true } => {
+                Some(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many connections from this address"))
             }
-            false => Connection::new(http, now),
+            Permit::Admitted { .. } | Permit::Foreign if !shared.draining.load(Ordering::Acquire) => None,
+            _ => Some(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many connections")),
+        };
+        let connection = match refusal {
+            Some(refusal) => Connection::refused(http, refusal, now),
+            None => Connection::new(http, now),
         };
         Some(Line::new(shared.clone(), socket, peer, permit, connection))
     }

@@ -1,8 +1,10 @@
 //! What requests ask of sessions, whichever way they came in: the calls into the shards, each under one lock.
 
-use super::agenda::{Agenda, Waiter};
+use super::addresses::{Address, Addresses, TooMany};
+use super::agenda::{Agenda, Waiter, Work};
 use super::entropy::{Entropy, Fill};
 use super::shards::Shards;
+use crate::request::Refused;
 use sanket::{
     Ask, DecodeError, Handshake, Incoming, Input, Key, NewSession, Opening, Packets, RequestError, RequestId, Response,
     Revision, Sid, WsEnd, WsMessage,
@@ -14,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug)]
 pub(super) struct Sessions {
     pub(super) shards: Shards,
+    addresses: Arc<Addresses>,
     entropy: Entropy,
     next_request: AtomicU64,
 }
@@ -27,8 +30,8 @@ pub(super) struct Opened {
 }
 
 impl Sessions {
-    pub(super) fn new(shards: Shards, fill: Fill) -> Self {
-        Self { shards, entropy: Entropy::new(fill), next_request: AtomicU64::new(1) }
+    pub(super) fn new(shards: Shards, addresses: Arc<Addresses>, fill: Fill) -> Self {
+        Self { shards, addresses, entropy: Entropy::new(fill), next_request: AtomicU64::new(1) }
     }
 
     fn next_request(&self) -> RequestId {
@@ -43,10 +46,11 @@ impl Sessions {
         revision: Revision,
         base64: bool,
         handshake: Arc<Handshake>,
-    ) -> Result<Opened, RequestError> {
+        address: Option<&Arc<Address>>,
+    ) -> Result<Opened, Refused> {
         let id = self.next_request();
         let new = self.entropy.session(revision, Opening::Polling { base64 }, handshake)?;
-        self.open(agenda, new, waiter, id, true)
+        self.open(agenda, new, waiter, id, address)
     }
 
     /// Opens a session on a WebSocket, which the waiter speaks.
@@ -56,10 +60,11 @@ impl Sessions {
         waiter: Waiter,
         revision: Revision,
         handshake: Arc<Handshake>,
-    ) -> Result<Opened, RequestError> {
+        address: Option<&Arc<Address>>,
+    ) -> Result<Opened, Refused> {
         let id = self.next_request();
         let new = self.entropy.session(revision, Opening::WebSocket(id), handshake)?;
-        self.open(agenda, new, waiter, id, false)
+        self.open(agenda, new, waiter, id, address)
     }
 
     fn open(
@@ -68,18 +73,42 @@ impl Sessions {
         new: NewSession,
         waiter: Waiter,
         id: RequestId,
-        polls: bool,
-    ) -> Result<Opened, RequestError> {
-        let sid = new.sid;
-        self.shards.with(self.shards.cell_of(sid), agenda, |access| {
+        address: Option<&Arc<Address>>,
+    ) -> Result<Opened, Refused> {
+        let (sid, polls) = (new.sid, matches!(new.opening, Opening::Polling { .. }));
+        if let Some(address) = address {
+            self.addresses.open(address, agenda.now).map_err(|TooMany| Refused::TooMany)?;
+        }
+        let mut unjoined = None;
+        let opened = self.shards.with(self.shards.cell_of(sid), agenda, |access| {
             let now = access.now;
             let key = access.shard().open(new, now)?;
             access.insert(id, waiter);
+            if let Some(address) = address {
+                let (place, oldest) = self.addresses.opened(address, key);
+                access.occupy(key, place);
+                unjoined = oldest;
+            }
             if polls {
                 access.shard().handle(key, Input::Poll(id), now);
             }
             Ok(Opened { sid, key, id })
-        })
+        });
+        if let (Err(_), Some(address)) = (&opened, address) {
+            address.not_opened();
+        }
+        if let Some(key) = unjoined {
+            agenda.push(Work::MakeWay(key));
+        }
+        opened.map_err(|error: RequestError| error.into())
+    }
+
+    /// Ends a session that has joined no namespace.
+    pub(super) fn end_unjoined(&self, agenda: &mut Agenda, key: Key) {
+        self.shards.with(self.shards.cell(key), agenda, |access| {
+            let now = access.now;
+            access.shard().end_unjoined(key, now);
+        });
     }
 
     /// Has a poll wait for packets. A session that its client closed a moment ago has a last response to one more.

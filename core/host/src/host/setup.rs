@@ -1,5 +1,6 @@
 //! How a host is set up.
 
+use super::addresses::AddressLimits;
 use super::entropy::Fill;
 use crate::http::HttpConfig;
 use crate::request::RequestOptions;
@@ -12,6 +13,8 @@ pub struct Setup {
     pub config: Config,
     /// Limits and deadlines of connections.
     pub http: HttpConfig,
+    /// What one address may have and do.
+    pub addresses: AddressLimits,
     /// Path, origins, cookies, compression, who is let in.
     pub options: RequestOptions,
     /// How many shards: one for each thread that the driver reads with. At most 255.
@@ -24,7 +27,7 @@ impl Setup {
     /// Defaults, one shard, and random numbers from `fill`, which says whether it could fill the buffer.
     pub fn new(fill: impl Fn(&mut [u8]) -> bool + Send + Sync + 'static) -> Self {
         let (config, http, options) = (Config::default(), HttpConfig::default(), RequestOptions::default());
-        Self { config, http, options, shards: 1, fill: Box::new(fill) }
+        Self { config, http, addresses: AddressLimits::default(), options, shards: 1, fill: Box::new(fill) }
     }
 }
 

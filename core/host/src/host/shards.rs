@@ -1,6 +1,7 @@
 //! The shards behind their locks, and who waits for something from them. A lock is held for one call into the protocol; what
 //! that wants done is put on the agenda, and done when the lock has been given back.
 
+use super::addresses::Place;
 use super::agenda::{Agenda, Waiter, Work};
 use crate::sync::lock;
 use rustc_hash::FxHashMap;
@@ -32,13 +33,16 @@ struct Inside {
     shard: Shard,
     /// Who waits for the response to a request, or speaks on its WebSocket.
     waiters: FxHashMap<RequestId, Waiter>,
+    /// The places of sessions among those of their addresses.
+    places: FxHashMap<Key, Place>,
     /// Connections that are not read from, because the hub is behind with what this shard's clients said.
     paused: Vec<Waiter>,
 }
 
 impl Cell {
     fn new(shard: Shard) -> Self {
-        let inside = Inside { shard, waiters: FxHashMap::default(), paused: Vec::new() };
+        let (waiters, places) = (FxHashMap::default(), FxHashMap::default());
+        let inside = Inside { shard, waiters, places, paused: Vec::new() };
         Self { inside: Mutex::new(inside), eventful: AtomicBool::new(false), alarm: AtomicU64::new(u64::MAX) }
     }
 
@@ -62,6 +66,11 @@ impl Access<'_> {
     /// From now on `waiter` is told what there is for the request.
     pub(super) fn insert(&mut self, id: RequestId, waiter: Waiter) {
         self.inside.waiters.insert(id, waiter);
+    }
+
+    /// A session has a place among those of its address, until it ends.
+    pub(super) fn occupy(&mut self, key: Key, place: Place) {
+        self.inside.places.insert(key, place);
     }
 
     /// Whether somebody still waits for the response.
@@ -222,7 +231,10 @@ impl Inside {
                         agenda.push(Work::Close(waiter));
                     }
                 }
-                Output::Closed(reason) => agenda.push(Work::Closed(key, reason)),
+                Output::Closed(reason) => {
+                    self.places.remove(&key).into_iter().for_each(Place::leave);
+                    agenda.push(Work::Closed(key, reason));
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! All that turns, connections and the host have in common: the sessions, the hub, the limits, who is there, and what the driver
 //! sleeps until.
 
+use super::addresses::{Address, Addresses};
 use super::agenda::Agenda;
 use super::deadlines::Deadlines;
 use super::head::Head;
@@ -11,7 +12,7 @@ use super::setup::Setup;
 use super::shards::Shards;
 use super::state::Inner;
 use crate::http::{HttpConfig, Ticket};
-use crate::request::RequestOptions;
+use crate::request::{Peer, RequestOptions};
 use crate::sync::lock;
 use sanket::{Config, Population, Shard, Time};
 use slab::Slab;
@@ -48,6 +49,7 @@ pub(super) struct Shared {
     pub(super) runtime: Box<dyn Runtime>,
     pub(super) population: Arc<Population>,
     pub(super) limiter: Limiter,
+    pub(super) addresses: Arc<Addresses>,
     /// Connections by their place, for a word to all of them.
     pub(super) lines: Mutex<Slab<Weak<Inner>>>,
     pub(super) deadlines: Deadlines<Inner>,
@@ -70,19 +72,21 @@ pub(super) struct Shared {
 impl Shared {
     /// What there is before the first connection.
     pub(super) fn new(setup: Setup, runtime: impl Runtime + 'static, hub: Arc<dyn Pump>) -> Self {
-        let Setup { config, http, options, shards, fill } = setup;
+        let Setup { config, http, addresses, options, shards, fill } = setup;
+        let addresses = Arc::new(Addresses::new(addresses));
         let (config, http) = (Arc::new(config), Arc::new(http));
         let population = Arc::new(Population::default());
         let shards = u8::try_from(shards.max(1)).unwrap_or(u8::MAX);
         let shard = |index| Shard::with_population(index, config.clone(), population.clone());
         Self {
-            sessions: Sessions::new(Shards::new((0..shards).map(shard)), fill),
+            sessions: Sessions::new(Shards::new((0..shards).map(shard)), addresses.clone(), fill),
             config,
             options,
             hub,
             runtime: Box::new(runtime),
             population,
             limiter: Limiter::new(http.clone()),
+            addresses,
             http,
             lines: Mutex::default(),
             deadlines: Deadlines::new(),
@@ -94,6 +98,14 @@ impl Shared {
             cut_at: AtomicU64::new(u64::MAX),
             failed: AtomicBool::new(false),
         }
+    }
+
+    /// The address that a client is counted as, if it is to be.
+    pub(super) fn address(&self, client: &Peer, now: Time) -> Option<Arc<Address>> {
+        client
+            .address
+            .filter(|_| !self.options.is_trusted(client.address))
+            .map(|address| self.addresses.find(address, now))
     }
 
     /// All connections that have not ended.

@@ -1,6 +1,7 @@
 //! One connection as data: the machine behind its lock, the socket, what it is at, and what the driver and the host know of it.
 //! What is done with it is in `held` and above.
 
+use super::addresses::Address;
 use super::combining::Combining;
 use super::deadlines::Look;
 use super::exchange::Exchange;
@@ -9,6 +10,7 @@ use super::socket::{Interest, Socket};
 use super::wakers::Wakers;
 use crate::http::{Connection, Ticket};
 use crate::request::Peer;
+use sanket::Time;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -32,12 +34,16 @@ pub(super) struct State {
     pub(super) connection: Connection,
     pub(super) exchange: Exchange,
     pub(super) permit: Permit,
+    /// Whose the bytes are that are received. Of a proxy: its client's, whose request came last.
+    pub(super) address: Option<Arc<Address>>,
     /// When the host looks at it next.
     pub(super) look: Option<Look>,
     /// The shard has more to send than the socket took.
     pub(super) is_ready: bool,
     /// The hub is behind: what the client says next waits in the connection.
     pub(super) is_paused: bool,
+    /// Its address has sent too much: it is not read from until then.
+    pub(super) throttled_until: Option<Time>,
     /// The socket took less than there was.
     pub(super) is_blocked: bool,
     /// The socket takes nothing any more: what is to be written is dropped, until reading finds the end.
@@ -52,13 +58,19 @@ impl Inner {
         permit: Permit,
         connection: Connection,
     ) -> Self {
+        let address = match &permit {
+            Permit::Admitted { address, .. } => address.clone(),
+            Permit::Refused { .. } | Permit::Foreign => None,
+        };
         let state = State {
             connection,
             exchange: Exchange::Idle,
             permit,
+            address,
             look: None,
             is_ready: false,
             is_paused: false,
+            throttled_until: None,
             is_blocked: false,
             is_broken: false,
         };
@@ -94,10 +106,15 @@ impl State {
         }
     }
 
+    /// It is not read from until `until`, if that is later than is known already.
+    pub(super) fn throttle(&mut self, until: Option<Time>) {
+        self.throttled_until = self.throttled_until.max(until);
+    }
+
     /// What the driver should wait for.
     pub(super) fn interest(&self) -> Interest {
         Interest {
-            read: self.connection.wants_read() && !self.is_paused,
+            read: self.connection.wants_read() && !self.is_paused && self.throttled_until.is_none(),
             write: self.is_blocked,
             shutdown: self.connection.wants_shutdown(),
             over: self.connection.is_over(),

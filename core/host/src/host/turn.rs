@@ -125,6 +125,7 @@ impl<'a> Turn<'a> {
                 log::warn!("{key:?} does not read what it is sent; closed");
             }
             Work::Closed(key, reason) => log::debug!("{key:?} closed: {reason}"),
+            Work::MakeWay(key) => shared.sessions.end_unjoined(agenda, key),
             Work::Request(line, ticket, head) => shared.runtime.request(shared, line, ticket, head),
             Work::Allow(line, ticket, handshake) => {
                 let handle = Handle::new(shared.clone(), line);

@@ -68,7 +68,8 @@ impl Held<'_> {
     pub(super) fn settle(&mut self) {
         let (shared, state) = (self.shared, &mut *self.state);
         state.connection.swap_buffer(&mut self.agenda.memory.bytes);
-        let due = [state.connection.poll_timeout(), state.exchange.poll_timeout()].into_iter().flatten().min();
+        let deadlines = [state.connection.poll_timeout(), state.exchange.poll_timeout(), state.throttled_until];
+        let due = deadlines.into_iter().flatten().min();
         if let Some(due) = due
             && state.look.is_none_or(|look| due < look.at())
         {

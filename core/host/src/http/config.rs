@@ -44,11 +44,7 @@ pub struct HttpConfig {
     /// Most connections, WebSockets included. Default 10,000 (what a process with 10,240 descriptors can hold). Beyond it:
     /// 503, close.
     pub max_connections: usize,
-    /// Most connections from one address (for IPv6: from one /64, which is what one host gets), WebSockets included. Default
-    /// 1,024: several hundred browser tabs behind one NAT are within it. Set it to `max_connections` behind a reverse proxy,
-    /// where all connections come from one address. Beyond it: 503, close.
-    pub max_connections_per_ip: usize,
-    /// Most connections that are being refused with a 503 at the same time. Default 64. Beyond it: close without a response.
+    /// Most connections that are being refused with a 503 or 429 at the same time. Default 64. Beyond it: close without a response.
     pub max_refusals: usize,
     /// How long requests under way may take after the server has begun to close. Default 10 s (the grace period of Docker;
     /// systemd 90 s). Beyond it their connections are closed.
@@ -72,7 +68,6 @@ impl Default for HttpConfig {
             max_buffered: 64 * 1024,
             close_timeout: 1_000,
             max_connections: 10_000,
-            max_connections_per_ip: 1_024,
             max_refusals: 64,
             drain_deadline: 10_000,
         }

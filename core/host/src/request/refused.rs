@@ -14,6 +14,8 @@ pub enum Refused {
     Denied(Denial),
     /// It is from a page whose [origin](super::Origins) may not connect.
     Origin,
+    /// There are too many sessions from its address, or they are opened too fast.
+    TooMany,
     /// It says that it upgrades to WebSocket, but is no valid handshake; with the status of the response.
     NotWebSocket(StatusCode),
 }
@@ -37,6 +39,7 @@ impl Refused {
         match self {
             Self::Error(error) => *error,
             Self::Denied(_) | Self::Origin => RequestError::Forbidden,
+            Self::TooMany => RequestError::Full,
             Self::NotWebSocket(_) => RequestError::BadRequest,
         }
     }
@@ -48,10 +51,12 @@ impl Refused {
         let error = self.error();
         let message = match &self {
             Self::Denied(denial) => &*denial.message,
+            Self::TooMany => "Too many sessions from this address",
             _ => error.message(),
         };
         let status = match &self {
             Self::NotWebSocket(status) => *status,
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::Denied(_) if upgrade => StatusCode::BAD_REQUEST,
             _ => StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST),
         };
@@ -64,6 +69,9 @@ impl Refused {
             let message = serde_json::Value::from(message);
             response.content_type = Some("application/json");
             response.body = format!(r#"{{"code":{},"message":{message}}}"#, error as u8).into();
+        }
+        if self == Self::TooMany {
+            response.add("retry-after", "1");
         }
         if status == StatusCode::UPGRADE_REQUIRED {
             response.add("sec-websocket-version", "13");
@@ -93,6 +101,13 @@ mod tests {
             (Refused::Origin, true, 403, "text/html", "Forbidden"),
             (denied(), false, 403, "application/json", r#"{"code":4,"message":"say \"please\""}"#),
             (denied(), true, 400, "text/html", "say \"please\""),
+            (
+                Refused::TooMany,
+                false,
+                429,
+                "application/json",
+                r#"{"code":6,"message":"Too many sessions from this address"}"#,
+            ),
             (Refused::NotWebSocket(StatusCode::BAD_REQUEST), true, 400, "text/html", "Bad request"),
             (Refused::NotWebSocket(StatusCode::UPGRADE_REQUIRED), true, 426, "text/html", "Bad request"),
         ] {

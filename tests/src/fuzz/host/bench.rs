@@ -8,7 +8,7 @@ use crate::bytes::tape::{Cut, Item, Tape, millis};
 use crate::script::tight;
 use crate::world::Everything;
 use sanket::{Nsp, Protocol, Recovery, Target, Time};
-use sanket_host::host::{Host, Line, Setup};
+use sanket_host::host::{AddressLimits, Host, Line, Setup};
 use sanket_host::http::HttpConfig;
 use sanket_host::request::{Denial, Peer, RequestOptions, Welcome};
 use std::net::IpAddr;
@@ -81,7 +81,6 @@ fn small() -> HttpConfig {
         max_buffered: 400,
         close_timeout: 80,
         max_connections: 4,
-        max_connections_per_ip: 3,
         max_refusals: 1,
         ..HttpConfig::default()
     }
@@ -115,6 +114,7 @@ impl Bench {
         setup.config.recovery = has(b'r').then_some(recovery);
         if has(b't') {
             setup.http = small();
+            setup.addresses = AddressLimits { connections: 3, unjoined: 3, ..AddressLimits::default() };
         } else {
             // Many at once are another test's.
             setup.config.max_backlog = 1 << 20;

@@ -58,8 +58,7 @@ impl ByteSimulation {
             recovery: plan.cuts.map(|_| Recovery::default()),
             ..Config::default()
         };
-        setup.http =
-            HttpConfig { max_connections: usize::MAX, max_connections_per_ip: usize::MAX, ..HttpConfig::default() };
+        setup.http = HttpConfig { max_connections: usize::MAX, ..HttpConfig::default() };
         let now = Time::from_millis(1_700_000_000_000);
         let mut simulation = Self {
             net: Net::new(setup, plan.seed, now),

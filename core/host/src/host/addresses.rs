@@ -1,0 +1,298 @@
+//! Who comes from which address, and how much of its share each address has used up. The table has a bound: addresses that come
+//! when it is full share one entry, so that they are limited all the same.
+
+use super::bucket::{Bucket, Rate};
+use crate::sync::lock;
+use sanket::{Key, Time};
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// Milliseconds between two searches for addresses that nobody needs to know of any more.
+const SWEEP: u64 = 1_000;
+/// Milliseconds that a connection is not read from at most, so that heartbeats are heard in time.
+const LONGEST_WAIT: u64 = 5_000;
+
+/// What one address may have and do: for IPv6 one /64, which is what one host gets. Behind a proxy that is
+/// [trusted](crate::request::RequestOptions::trusted_proxies), addresses are those of its clients, and its own connections are not
+/// counted. The reference has no such limits; nginx has `limit_conn` and `limit_req`, which are off by default.
+///
+/// Rates are `None` by default: what is normal, only the operator knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressLimits {
+    /// Connections at the same time, WebSockets included. Default 1,024: several hundred browser tabs behind one NAT are within it.
+    /// Beyond it: 429, close.
+    pub connections: usize,
+    /// New connections. Beyond it: 429, close.
+    pub connects: Option<Rate>,
+    /// Sessions at the same time. Default 50,000: half of [`Config::max_sessions`](sanket::Config::max_sessions). A handshake beyond
+    /// it gets a response 429.
+    pub sessions: usize,
+    /// Of the sessions that the address opened last, how many may be without a namespace. One more handshake ends the oldest of
+    /// them, if it has still joined none. Default 10,000: a fifth of [`Config::max_unjoined`](sanket::Config::max_unjoined), so that
+    /// a flood of handshakes keeps nobody out, not even others behind the same address.
+    pub unjoined: usize,
+    /// Handshakes. One beyond it gets a response 429.
+    pub handshakes: Option<Rate>,
+    /// CONNECT packets. A connection that sends more is not read from until they are within the rate. On a mounted server: no limit.
+    pub joins: Option<Rate>,
+    /// Bytes received. A connection that sends more is not read from until they are within the rate, for 5 s at most at a time, so
+    /// that heartbeats are heard. On a mounted server: no limit.
+    pub bytes: Option<Rate>,
+    /// Addresses that are known at the same time, of some 200 bytes each. Default 65,536. Those that come when so many are in use
+    /// are limited as if they were one.
+    pub max_addresses: usize,
+}
+
+impl Default for AddressLimits {
+    fn default() -> Self {
+        Self {
+            connections: 1_024,
+            connects: None,
+            sessions: 50_000,
+            unjoined: 10_000,
+            handshakes: None,
+            joins: None,
+            bytes: None,
+            max_addresses: 65_536,
+        }
+    }
+}
+
+/// All addresses that somebody is from, or was from a short time ago.
+#[derive(Debug)]
+pub(super) struct Addresses {
+    limits: AddressLimits,
+    table: Mutex<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    known: HashMap<IpAddr, Arc<Address>>,
+    /// Those for which there is no room.
+    others: Arc<Address>,
+    swept: Time,
+}
+
+/// One address.
+#[derive(Debug, Default)]
+pub(super) struct Address {
+    connections: AtomicUsize,
+    connects: Bucket,
+    sessions: AtomicUsize,
+    handshakes: Bucket,
+    joins: Bucket,
+    bytes: Bucket,
+    opened: Mutex<Opened>,
+}
+
+/// The sessions that were opened last, in this order.
+#[derive(Debug, Default)]
+struct Opened {
+    sessions: BTreeMap<u64, Key>,
+    last: u64,
+}
+
+/// The place of one session among those of its address. To be given back by [`Place::leave`].
+#[derive(Debug)]
+pub(super) struct Place {
+    address: Arc<Address>,
+    number: u64,
+}
+
+/// The address has as many sessions as it may have, or opens them too fast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TooMany;
+
+impl Addresses {
+    pub(super) fn new(limits: AddressLimits) -> Self {
+        Self { limits, table: Mutex::default() }
+    }
+
+    /// The address, which is known from now on.
+    pub(super) fn find(&self, address: IpAddr, now: Time) -> Arc<Address> {
+        let address = counted_as(address);
+        let mut table = lock(&self.table);
+        if let Some(known) = table.known.get(&address) {
+            return known.clone();
+        }
+        if table.known.len() >= self.limits.max_addresses && table.swept.after(SWEEP) <= now {
+            table.swept = now;
+            table.known.retain(|_, address| Arc::strong_count(address) > 1 || !address.has_paid(now));
+        }
+        if table.known.len() >= self.limits.max_addresses {
+            return table.others.clone();
+        }
+        table.known.entry(address).or_default().clone()
+    }
+
+    /// One more connection. Returns whether it may be.
+    pub(super) fn connect(&self, address: &Address, now: Time) -> bool {
+        self.limits.connects.is_none_or(|rate| address.connects.take(rate, now))
+            && increase(&address.connections, self.limits.connections)
+    }
+
+    /// One more session is to be opened. [`Addresses::opened`] or [`Address::not_opened`] is to follow.
+    pub(super) fn open(&self, address: &Address, now: Time) -> Result<(), TooMany> {
+        if self.limits.handshakes.is_none_or(|rate| address.handshakes.take(rate, now))
+            && increase(&address.sessions, self.limits.sessions)
+        {
+            Ok(())
+        } else {
+            Err(TooMany)
+        }
+    }
+
+    /// It was. Returns its place, and a session that is to end if it has joined no namespace.
+    pub(super) fn opened(&self, address: &Arc<Address>, key: Key) -> (Place, Option<Key>) {
+        let mut opened = lock(&address.opened);
+        opened.last += 1;
+        let number = opened.last;
+        opened.sessions.insert(number, key);
+        let is_over = opened.sessions.len() > self.limits.unjoined.max(1);
+        let oldest = if is_over { opened.sessions.pop_first().map(|(_, key)| key) } else { None };
+        (Place { address: address.clone(), number }, oldest)
+    }
+
+    /// CONNECT packets were received. Returns until when their connection is not to be read from.
+    pub(super) fn joins(&self, address: &Address, count: impl FnOnce() -> usize, now: Time) -> Option<Time> {
+        let rate = self.limits.joins?;
+        spend(&address.joins, rate, count(), now)
+    }
+
+    /// Bytes were received. Returns until when their connection is not to be read from.
+    pub(super) fn received(&self, address: &Address, bytes: usize, now: Time) -> Option<Time> {
+        spend(&address.bytes, self.limits.bytes?, bytes, now)
+    }
+}
+
+fn spend(bucket: &Bucket, rate: Rate, amount: usize, now: Time) -> Option<Time> {
+    let paid_at = bucket.spend(rate, amount as u64, now)?;
+    Some(paid_at.min(now.after(LONGEST_WAIT)))
+}
+
+impl Address {
+    /// The session could not be opened after all.
+    pub(super) fn not_opened(&self) {
+        self.sessions.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// A connection is over that [`Addresses::connect`] let in.
+    pub(super) fn disconnect(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn has_paid(&self, now: Time) -> bool {
+        [&self.connects, &self.handshakes, &self.joins, &self.bytes].iter().all(|bucket| bucket.is_full(now))
+    }
+}
+
+impl Place {
+    /// The session has ended.
+    pub(super) fn leave(self) {
+        lock(&self.address.opened).sessions.remove(&self.number);
+        self.address.not_opened();
+    }
+}
+
+/// Adds one to a count that is less than `max`. Relaxed: no other memory depends on it.
+fn increase(count: &AtomicUsize, max: usize) -> bool {
+    count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < max).then_some(n + 1)).is_ok()
+}
+
+/// The unit in which an address is counted: an IPv4 address, or an IPv6 /64, of which a host has all.
+fn counted_as(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Time {
+        Time::from_millis(1_700_000_000_000 + millis)
+    }
+
+    fn address(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    fn key(n: u32) -> Key {
+        // A shard is the only one that makes keys.
+        let mut shard = sanket::Shard::new(0, Arc::default());
+        let mut keys = (0..=n).map(|n| {
+            let sid = sanket::Sid::from_bytes(u128::from(n + 1).to_be_bytes());
+            let (revision, opening) = (sanket::Revision::V4, sanket::Opening::Polling { base64: false });
+            let new = sanket::NewSession { sid, public: sid, private: sid, revision, opening, handshake: None };
+            shard.open(new, at(0)).expect("there is room")
+        });
+        keys.next_back().expect("one at least")
+    }
+
+    #[test]
+    fn addresses_of_one_host_are_counted_together() {
+        let counted = |ip: &str| counted_as(ip.parse().unwrap());
+        assert_eq!(counted("2001:db8::1"), counted("2001:db8::ffff:1"));
+        assert_ne!(counted("2001:db8::1"), counted("2001:db8:0:1::1"));
+        assert_eq!(counted("::ffff:192.0.2.1"), counted("192.0.2.1"));
+        assert_ne!(counted("192.0.2.1"), counted("192.0.2.2"));
+    }
+
+    #[test]
+    fn a_session_too_many_is_refused_until_another_has_ended() {
+        let addresses = Addresses::new(AddressLimits { sessions: 2, ..AddressLimits::default() });
+        let one = addresses.find(address(1), at(0));
+        let open = |n| addresses.open(&one, at(0)).map(|()| addresses.opened(&one, key(n)).0);
+        let (first, second) = (open(0).expect("room"), open(1).expect("room"));
+        assert_eq!(open(2).expect_err("there are two"), TooMany);
+        first.leave();
+        let third = open(2).expect("room again");
+        assert!(open(3).is_err());
+        assert!(addresses.open(&addresses.find(address(2), at(0)), at(0)).is_ok(), "others have room");
+        [second, third].into_iter().for_each(Place::leave);
+        assert!(lock(&one.opened).sessions.is_empty());
+        assert_eq!(one.sessions.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn the_oldest_without_a_namespace_makes_way() {
+        let addresses = Addresses::new(AddressLimits { unjoined: 2, ..AddressLimits::default() });
+        let one = addresses.find(address(1), at(0));
+        let opened: Vec<_> = (0..4).map(|n| addresses.opened(&one, key(n))).collect();
+        let made_way: Vec<_> = opened.iter().map(|(_, oldest)| *oldest).collect();
+        assert_eq!(made_way, [None, None, Some(key(0)), Some(key(1))]);
+    }
+
+    #[test]
+    fn joins_and_bytes_are_waited_for_but_not_for_long() {
+        let rate = Some(Rate { burst: 10, per_second: 10 });
+        let addresses = Addresses::new(AddressLimits { joins: rate, bytes: rate, ..AddressLimits::default() });
+        let one = addresses.find(address(1), at(0));
+        assert_eq!(addresses.joins(&one, || 10, at(0)), None);
+        assert_eq!(addresses.joins(&one, || 1, at(0)), Some(at(100)));
+        assert_eq!(addresses.received(&one, 20, at(0)), Some(at(1_000)));
+        assert_eq!(addresses.received(&one, 1_000_000, at(0)), Some(at(LONGEST_WAIT)));
+        let unlimited = Addresses::new(AddressLimits::default());
+        assert_eq!(unlimited.received(&one, usize::MAX, at(0)), None);
+        assert_eq!(unlimited.joins(&one, || unreachable!("nobody counts"), at(0)), None);
+    }
+
+    #[test]
+    fn the_table_has_a_bound_and_those_beyond_it_share_an_entry() {
+        let rate = Some(Rate { burst: 1, per_second: 1 });
+        let limits = AddressLimits { max_addresses: 2, handshakes: rate, ..AddressLimits::default() };
+        let addresses = Addresses::new(limits);
+        let open = |last, now| addresses.open(&addresses.find(address(last), at(now)), at(now)).is_ok();
+        assert!(open(1, 0) && open(2, 0));
+        assert!(open(3, 0) && !open(4, 0), "they are limited as if they were one");
+        assert_eq!(lock(&addresses.table).known.len(), 2);
+        // The first two have paid, and nobody is from there.
+        assert!(open(4, 1_000) && open(5, 1_000));
+        assert_eq!(lock(&addresses.table).known.len(), 2);
+        assert!(lock(&addresses.table).known.contains_key(&address(4)));
+    }
+}

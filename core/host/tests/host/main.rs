@@ -1,0 +1,5 @@
+//! The whole host in virtual time: bytes in, bytes out.
+
+mod addresses;
+mod bench;
+mod hosts;
