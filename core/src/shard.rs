@@ -244,8 +244,22 @@ impl Shard {
 
     /// Closes every session after its queued packets are sent, and opens no more.
     pub fn shutdown(&mut self, now: Time) {
+        self.shutdown_share(1 << 16, now);
+    }
+
+    /// Opens no more sessions, and closes so many 65,536ths of them, as [`Shard::shutdown`] does: those whose ids are the first.
+    /// Ids are random, so a share that grows with time closes sessions spread over that time, each at a moment of its own.
+    pub fn shutdown_share(&mut self, share: u32, now: Time) {
         self.closing = true;
-        let keys: Vec<Key> = self.by_sid.values().copied().collect();
+        let bound = u16::try_from(share).map(|share| {
+            let mut bytes = [0; 16];
+            bytes[..2].copy_from_slice(&share.to_be_bytes());
+            Sid::from_bytes(bytes)
+        });
+        let keys: Vec<Key> = match bound {
+            Ok(bound) => self.by_sid.range(..bound).map(|(_, key)| *key).collect(),
+            Err(_) => self.by_sid.values().copied().collect(),
+        };
         for key in keys {
             self.handle(key, Input::Shutdown, now);
         }

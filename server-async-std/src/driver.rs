@@ -3,12 +3,18 @@
 use crate::clock::Clock;
 use crate::reactor::Reactor;
 use async_std::channel::{Receiver, Sender, bounded};
-use async_std::task::spawn_blocking;
+use async_std::task::{sleep, spawn, spawn_blocking};
 use sanket::Time;
 use sanket_host::host::application::Request;
 use sanket_host::host::{self, Job};
 use std::fmt;
+use std::process::exit;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+/// How long clients may take to hear that their sessions are closed before the process ends.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// The application around the server. Clones are the same.
 #[derive(Clone, Debug)]
@@ -20,6 +26,8 @@ struct Inside {
     application: RwLock<Option<Arc<dyn Application>>>,
     /// Closed when the server's own application has panicked.
     failed: (Sender<()>, Receiver<()>),
+    /// Somebody has heard of that, and sees to the end.
+    is_known: AtomicBool,
 }
 
 /// Whoever responds to requests that are not the server's.
@@ -29,7 +37,8 @@ pub(crate) trait Application: Send + Sync {
 
 impl Driver {
     pub(crate) fn new(reactor: Arc<Reactor>) -> Self {
-        Self(Arc::new(Inside { clock: Clock::new(), reactor, application: RwLock::new(None), failed: bounded(1) }))
+        let (application, is_known) = (RwLock::new(None), AtomicBool::new(false));
+        Self(Arc::new(Inside { clock: Clock::new(), reactor, application, failed: bounded(1), is_known }))
     }
 
     pub(crate) fn set_application(&self, application: Arc<dyn Application>) {
@@ -40,6 +49,7 @@ impl Driver {
     pub(crate) async fn until_failed(&self) {
         // Nothing is ever sent.
         let _ = self.0.failed.1.recv().await;
+        self.0.is_known.store(true, Ordering::Release);
     }
 
     /// The clock that the host's times are read from.
@@ -65,8 +75,17 @@ impl host::Driver for Driver {
         }
     }
 
+    /// Whoever waits for it sees to the end. If nobody does, the process ends: it would let nobody in, and look alive.
     fn failed(&self) {
         self.0.failed.0.close();
+        let inside = self.0.clone();
+        spawn(async move {
+            sleep(FAREWELL).await;
+            if !inside.is_known.load(Ordering::Acquire) {
+                log::error!("nobody waits for `Server::failed`: the process ends");
+                exit(101);
+            }
+        });
     }
 
     fn run(&self, job: Job) {

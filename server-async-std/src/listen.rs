@@ -2,14 +2,20 @@
 
 use crate::application::Tide;
 use crate::driver::Driver;
-use crate::server::{Server, Threads};
+use crate::server::{LOOK, Server, Threads};
 use async_std::channel::Receiver;
+use async_std::task::sleep;
 use async_trait::async_trait;
+use futures_lite::FutureExt as _;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 use tide::listener::{ListenInfo, Listener, ToListener};
+
+/// How long clients may take to hear that the application has panicked.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A listener for a tide application. The server has its own requests before the application sees any; they do not pass its
 /// routes or middleware. Dropping it, or the future of its `accept`, stops listening and ends the connections that speak HTTP.
@@ -72,7 +78,8 @@ impl<State: Clone + Send + Sync + 'static> Listener<State> for Listening {
         Ok(())
     }
 
-    /// Ends well after [`Server::shut_down`](crate::Server::shut_down).
+    /// Ends well after [`Server::shut_down`](crate::Server::shut_down), and with an error when the server's application has panicked
+    /// and its clients have been told, which they get 2 s for.
     async fn accept(&mut self) -> io::Result<()> {
         let Some(listeners) = self.bound.take() else {
             return Err(io::Error::new(io::ErrorKind::NotConnected, "`accept` without `bind`"));
@@ -83,9 +90,25 @@ impl<State: Clone + Send + Sync + 'static> Listener<State> for Listening {
         }
         let closed: Receiver<()> = threads.closed.clone();
         let _stops = StopOnDrop(threads);
-        // Nothing is ever sent: it is closed when the server has shut down.
-        let _ = closed.recv().await;
-        Ok(())
+        let ended = async {
+            // Nothing is ever sent: it is closed when the server has shut down.
+            let _ = closed.recv().await;
+            false
+        };
+        let failed = async {
+            self.listen.driver.until_failed().await;
+            true
+        };
+        if !ended.or(failed).await {
+            return Ok(());
+        }
+        let told = async {
+            while (self.listen.threads.sessions)() > 0 {
+                sleep(LOOK).await;
+            }
+        };
+        told.or(sleep(PATIENCE)).await;
+        Err(io::Error::other("the application panicked"))
     }
 
     fn info(&self) -> Vec<ListenInfo> {

@@ -16,7 +16,7 @@ use slab::Slab;
 use std::cell::Cell;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,6 +30,8 @@ const READ: usize = 16 << 10;
 const ACCEPTS: usize = 16;
 /// How long nothing is accepted after an error such as "too many open files". Connections wait in the system's backlog.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Milliseconds without such an error after which it is said that there is none any more.
+const CALM: u64 = 10_000;
 /// The token of the bell; those of sockets count from 0.
 const BELL: Token = Token(usize::MAX);
 
@@ -43,6 +45,8 @@ thread_local! {
 pub(crate) struct Reactor {
     workers: Box<[Arc<Worker>]>,
     next: AtomicUsize,
+    /// When accepting failed last, in milliseconds; 0 if it has gone well for a while.
+    failed_at: AtomicU64,
 }
 
 /// One thread, as others see it.
@@ -98,7 +102,7 @@ impl Reactor {
             }));
             polls.push(poll);
         }
-        Ok((Self { workers: all.into(), next: AtomicUsize::new(0) }, polls))
+        Ok((Self { workers: all.into(), next: AtomicUsize::new(0), failed_at: AtomicU64::new(0) }, polls))
     }
 
     pub(crate) fn start<A: 'static + Send>(
@@ -390,6 +394,7 @@ impl<A> Thread<A> {
             let Some(Entry::Listener(listener)) = self.entries.get(place) else { return };
             match listener.accept() {
                 Ok((socket, address)) => {
+                    self.accepted();
                     let worker = self.reactor.next().clone();
                     if Arc::ptr_eq(&worker, &self.worker) {
                         self.accept(socket, address);
@@ -400,7 +405,10 @@ impl<A> Thread<A> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if is_about_one_connection(&error) => {}
                 Err(error) => {
-                    log::warn!("cannot accept connections, pausing: {error}");
+                    // Said once, however often it is tried.
+                    if self.reactor.failed_at.swap(self.clock.now().as_millis(), Ordering::Relaxed) == 0 {
+                        log::warn!("cannot accept connections, trying again: {error}");
+                    }
                     self.accepts_at = Some(Instant::now() + PAUSE);
                     self.paused.push(place);
                     return;
@@ -408,6 +416,15 @@ impl<A> Thread<A> {
             }
         }
         self.ready.push(place);
+    }
+
+    /// A connection was accepted.
+    fn accepted(&self) {
+        let failed_at = self.reactor.failed_at.load(Ordering::Relaxed);
+        if failed_at > 0 && Time::from_millis(failed_at).after(CALM) <= self.clock.now() {
+            self.reactor.failed_at.store(0, Ordering::Relaxed);
+            log::warn!("accepting connections again");
+        }
     }
 
     fn accept(&mut self, mut socket: TcpStream, address: SocketAddr) {

@@ -14,7 +14,7 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 /// How often a closing server looks whether its sessions are gone.
-const LOOK: Duration = Duration::from_millis(10);
+pub(crate) const LOOK: Duration = Duration::from_millis(10);
 
 /// A running Socket.IO server with the application `A`. Clones are the same server. It ends with the last of them, and the last
 /// application that it is mounted on.
@@ -56,6 +56,8 @@ pub(crate) struct Threads {
     _open: Sender<()>,
     /// Ends all connections that speak HTTP.
     pub(crate) cut: Box<dyn Fn() + Send + Sync>,
+    /// How many sessions there are.
+    pub(crate) sessions: Box<dyn Fn() -> usize + Send + Sync>,
     addresses: Mutex<Vec<SocketAddr>>,
     end: Box<dyn Fn() + Send + Sync>,
 }
@@ -107,12 +109,13 @@ impl<A: App + Send + 'static> Server<A> {
         let host = Host::new(app, setup, driver.clone());
         reactor.start(polls, &host, driver.clock())?;
         let (open, closed) = bounded(1);
-        let [ended, cut] = [host.clone(), host.clone()];
+        let [ended, cut, counted] = [host.clone(), host.clone(), host.clone()];
         let threads = Threads {
             reactor,
             closed,
             _open: open,
             cut: Box::new(move || cut.cut()),
+            sessions: Box::new(move || counted.sessions()),
             addresses: Mutex::default(),
             end: Box::new(move || ended.end()),
         };
@@ -177,7 +180,8 @@ impl<A> Server<A> {
         &self.host
     }
 
-    /// Waits until the application panics, which closes all sessions. There is nothing to be done then but to end.
+    /// Waits until the application panics, which closes all sessions. There is nothing to be done then but to end. The `accept` of a
+    /// [`Server::listener`] ends with an error then. If nobody waits for either, the process ends with status 101.
     pub async fn failed(&self) {
         self.driver.until_failed().await;
     }
@@ -185,8 +189,14 @@ impl<A> Server<A> {
     /// Closes every session and takes no more. Clients are told, and what is queued for them goes out. Returns when all sessions
     /// are gone and all their WebSockets are closed, or after `patience`; whether they are.
     pub async fn close(&self, patience: Duration) -> bool {
-        self.host.close_sessions();
-        self.until(patience, || self.host.sessions() == 0 && self.host.websockets() == 0).await
+        self.drain(Duration::ZERO, patience).await
+    }
+
+    /// Takes no more sessions, and closes those that there are, each at a moment of its own within `over`, so that their clients do
+    /// not come back all at once. Returns as [`Server::close`] does, `patience` after the last was closed at the latest.
+    pub async fn drain(&self, over: Duration, patience: Duration) -> bool {
+        self.host.drain_sessions(u64::try_from(over.as_millis()).unwrap_or(u64::MAX));
+        self.until(over + patience, || self.host.sessions() == 0 && self.host.websockets() == 0).await
     }
 
     /// Stops listening, and closes connections when their requests are answered, at the latest after

@@ -1,7 +1,7 @@
 //! Ends: of the server, of the application, of a POST.
 
 use crate::client::{Client, handshake, head, post, read_all};
-use crate::house::House;
+use crate::house::{Floods, House};
 use async_std::future::timeout;
 use async_std::net::TcpStream;
 use async_std::task::{block_on, spawn};
@@ -40,19 +40,41 @@ fn a_closing_server_tells_everybody_and_leaves_nothing_unsaid() {
 #[test]
 fn an_application_that_panics_ends_the_server_and_keeps_nobody_waiting() {
     block_on(async {
-        let house = House::open(Config::default(), Origins::same()).await;
+        let mut house = House::open(Config::default(), Origins::same()).await;
         let (mut witness, mut culprit) = (Client::join(house.address).await, Client::join(house.address).await);
         culprit.send(r#"42["panic"]"#).await;
         timeout(SOON, house.server.failed()).await.expect("the server says so");
         witness.last_words().await;
         culprit.last_words().await;
-        match Client::open(house.address, None).await.map(drop) {
-            Err(Error::Http(response)) => assert_eq!(response.status(), 403),
-            other => panic!("{other:?}"),
-        }
+        // Whoever mounts the server hears of it by what it waits for anyway.
+        let ended = timeout(SOON, &mut house.listening).await.expect("it ends");
+        assert_eq!(ended.expect_err("an error").to_string(), "the application panicked");
         drop((witness, culprit));
         house.assert_empty().await;
     });
+}
+
+/// Names the test that a process of its own runs, as the one whose application panics.
+const CHILD: &str = "SANKET_TEST_CHILD";
+
+/// It lets nobody in, and would look alive.
+#[test]
+fn a_process_ends_if_its_application_panics_and_nobody_asks() {
+    const NAME: &str = "ends::a_process_ends_if_its_application_panics_and_nobody_asks";
+    if std::env::var(CHILD).is_ok_and(|name| name == NAME) {
+        let (app, _left) = Floods::new();
+        let server = Server::start(app, setup()).expect("threads");
+        let mut app = tide::new();
+        server.mount(&mut app, "/socket.io");
+        return block_on(async {
+            // Whoever says this does not ask whether the application lives.
+            server.host().apply(|_, _| panic!("this is what the test is about")).expect("it is asked");
+            std::future::pending::<()>().await;
+        });
+    }
+    let mut child = std::process::Command::new(std::env::current_exe().expect("this program"));
+    let output = child.args(["--exact", NAME]).env(CHILD, NAME).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(101), "{output:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A server with an application that floods whoever asks for it, and remembers who left and why.
 
-use async_std::task::{spawn, spawn_blocking};
+use async_std::task::{JoinHandle, spawn, spawn_blocking};
 use sanket::{AckId, App, Config, ConnectRequest, Effects, Emit, Event, Nsp, Reason, SocketId, Target};
 use sanket_async_std::{Options, Origins, Server, Setup, setup};
 use std::net::SocketAddr;
@@ -54,6 +54,8 @@ pub(crate) struct House {
     pub(crate) address: SocketAddr,
     pub(crate) server: Server<Floods>,
     left: Option<mpsc::Receiver<Reason>>,
+    /// What the listener ends with.
+    pub(crate) listening: JoinHandle<std::io::Result<()>>,
 }
 
 impl House {
@@ -65,8 +67,8 @@ impl House {
         app.at("/").get(|_| async { Ok("hello") });
         let mut listener = app.bind(server.listener([([127, 0, 0, 1], 0)])).await.expect("a free port");
         let address = server.addresses()[0];
-        spawn(async move { tide::listener::Listener::<()>::accept(&mut listener).await });
-        Self { address, server, left: Some(left) }
+        let listening = spawn(async move { tide::listener::Listener::<()>::accept(&mut listener).await });
+        Self { address, server, left: Some(left), listening }
     }
 
     /// Why the next socket leaves.

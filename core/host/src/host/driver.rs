@@ -26,9 +26,12 @@ pub trait Driver: Send + Sync + 'static {
         request.not_found();
     }
 
-    /// The application has panicked: all sessions are closed, and there is nothing to be done but to end, as after a signal. The
-    /// default does nothing; [`Host::has_failed`](super::Host::has_failed) says so, too.
-    fn failed(&self) {}
+    /// The application has panicked: all sessions are being closed, and there is nothing to be done but to end, as after a signal.
+    /// [`Host::has_failed`](super::Host::has_failed) says so, too. The default ends the process with status 101, as a panic of the
+    /// main thread does: a server that lets nobody in must not look alive.
+    fn failed(&self) {
+        std::process::exit(101);
+    }
 
     /// Runs something that takes a few milliseconds, elsewhere if possible. The default runs it here.
     fn run(&self, job: Job) {

@@ -18,7 +18,8 @@
 //! Each imports only those above it.
 //!
 //! ```text
-//! combining deadlines entropy socket wakers head bucket     know nothing of a host
+//! combining deadlines draining entropy socket wakers head bucket
+//!                                                           know nothing of a host
 //! addresses limiter                                         who comes from where, and how many there are
 //! exchange state foreign                                    a connection, and a request of another server, as data
 //! agenda                                                    what is to be done when no lock is held
@@ -37,6 +38,7 @@ pub mod application;
 mod bucket;
 mod combining;
 mod deadlines;
+mod draining;
 mod driver;
 mod enter;
 mod entropy;

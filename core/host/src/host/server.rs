@@ -116,6 +116,9 @@ impl<A> Host<A> {
                 line.handle_timeout(shared, agenda);
             }
         }
+        if let Some(share) = shared.sessions_drain.take_step(now) {
+            shared.sessions.shards.close_share(share, agenda);
+        }
         if shared.take_cut(now) {
             shared.all_lines().iter().for_each(|line| line.cut(shared, agenda));
         }
@@ -166,6 +169,28 @@ impl<A> Host<A> {
         self.shared.sessions.shards.close_sessions(&mut self.turn().agenda);
     }
 
+    /// Opens no more sessions, and closes those that there are, each at a moment of its own within `over` milliseconds: clients come
+    /// back as soon as they are closed, and are not to come back all at once. Clients are told, and what is queued for them goes out.
+    /// A handshake gets a response 503 from now on. With 0 it is [`Host::close_sessions`]. [`Host::wind_down`] goes on from there.
+    pub fn drain_sessions(&self, over: u64) {
+        let shared = &self.shared;
+        shared.winding_down.store(true, Ordering::Release);
+        let mut turn = self.turn();
+        let agenda = &mut turn.agenda;
+        shared.sessions_drain.begin(over, agenda.now);
+        if let Some(share) = shared.sessions_drain.take_step(agenda.now) {
+            shared.sessions.shards.close_share(share, agenda);
+        }
+        agenda.due(shared.sessions_drain.next());
+    }
+
+    /// Whether new clients are welcome: sessions are not being closed, nor connections, and the application has not panicked.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        let shared = &self.shared;
+        !(shared.sessions.shards.is_closing() || shared.draining.load(Ordering::Acquire) || shared.has_failed())
+    }
+
     /// Closes connections that are idle, and the others when their requests are answered, at the latest after
     /// [`HttpConfig::drain_deadline`](crate::http::HttpConfig::drain_deadline). WebSockets are left alone: they end with their sessions. New connections are told that
     /// there is no room.
@@ -184,7 +209,8 @@ impl<A> Host<A> {
         }
     }
 
-    /// Ends the server a step further, and returns whether it is done. First all sessions are closed; when they are gone, and
+    /// Ends the server a step further, and returns whether it is done. First all sessions are closed, at once unless
+    /// [`Host::drain_sessions`] has begun to close them one by one; when they are gone, and
     /// their WebSockets, connections are drained. To be called again and again, every 10 ms or so, for as long as the driver has
     /// patience. Until it returns, connections are accepted as before: a client that is between two polls has to come in once
     /// more to hear that its session is closed.

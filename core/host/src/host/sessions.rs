@@ -75,6 +75,9 @@ impl Sessions {
         id: RequestId,
         address: Option<&Arc<Address>>,
     ) -> Result<Opened, Refused> {
+        if self.shards.is_closing() {
+            return Err(Refused::Closing);
+        }
         let (sid, polls) = (new.sid, matches!(new.opening, Opening::Polling { .. }));
         if let Some(address) = address {
             self.addresses.open(address, agenda.now).map_err(|TooMany| Refused::TooMany)?;

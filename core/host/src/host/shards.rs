@@ -16,6 +16,8 @@ pub(super) struct Shards {
     cells: Box<[Cell]>,
     /// The hub is gone, so that nothing waits for it.
     has_ended: AtomicBool,
+    /// No more sessions are opened.
+    is_closing: AtomicBool,
 }
 
 /// One shard.
@@ -95,7 +97,11 @@ impl Access<'_> {
 
 impl Shards {
     pub(super) fn new(shards: impl Iterator<Item = Shard>) -> Self {
-        Self { cells: shards.map(Cell::new).collect(), has_ended: AtomicBool::new(false) }
+        Self {
+            cells: shards.map(Cell::new).collect(),
+            has_ended: AtomicBool::new(false),
+            is_closing: AtomicBool::new(false),
+        }
     }
 
     /// The shards, in the order of their numbers.
@@ -154,12 +160,23 @@ impl Shards {
 
     /// Closes all sessions, and opens no more.
     pub(super) fn close_sessions(&self, agenda: &mut Agenda) {
+        self.close_share(1 << 16, agenda);
+    }
+
+    /// Closes so many 65,536ths of the sessions, and opens no more.
+    pub(super) fn close_share(&self, share: u32, agenda: &mut Agenda) {
+        self.is_closing.store(true, Ordering::Release);
         for cell in &self.cells {
             self.with(cell, agenda, |access| {
                 let now = access.now;
-                access.shard().shutdown(now);
+                access.shard().shutdown_share(share, now);
             });
         }
+    }
+
+    /// Whether no more sessions are opened.
+    pub(super) fn is_closing(&self) -> bool {
+        self.is_closing.load(Ordering::Acquire)
     }
 
     /// Lets `work` have a shard. What the protocol wants done is put on the agenda.

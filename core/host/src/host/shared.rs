@@ -4,6 +4,7 @@
 use super::addresses::{Address, Addresses};
 use super::agenda::Agenda;
 use super::deadlines::Deadlines;
+use super::draining::Draining;
 use super::head::Head;
 use super::hub::Pump;
 use super::limiter::Limiter;
@@ -61,6 +62,8 @@ pub(super) struct Shared {
     left_over: AtomicBool,
     /// Sessions are closed, and no more are opened.
     pub(super) winding_down: AtomicBool,
+    /// How far they are closed, if that is spread over time.
+    pub(super) sessions_drain: Draining,
     /// New connections are not taken.
     pub(super) draining: AtomicBool,
     /// When connections that speak HTTP are cut, in milliseconds.
@@ -94,6 +97,7 @@ impl Shared {
             alarm: AtomicU64::new(u64::MAX),
             left_over: AtomicBool::new(false),
             winding_down: AtomicBool::new(false),
+            sessions_drain: Draining::new(),
             draining: AtomicBool::new(false),
             cut_at: AtomicU64::new(u64::MAX),
             failed: AtomicBool::new(false),
@@ -181,7 +185,7 @@ impl Shared {
         self.alarm.swap(u64::MAX, Ordering::SeqCst);
         let left_over = self.left_over.load(Ordering::SeqCst).then(Time::default);
         let cut_at = Time::from_millis(self.cut_at.load(Ordering::SeqCst));
-        let times = [self.sessions.shards.alarm(), cut_at, self.hub.alarm()];
+        let times = [self.sessions.shards.alarm(), cut_at, self.hub.alarm(), self.sessions_drain.next()];
         let next = times.into_iter().chain(left_over).chain(self.deadlines.next()).min().unwrap_or(Time::NEVER);
         self.alarm.fetch_min(next.as_millis(), Ordering::SeqCst);
         (next != Time::NEVER).then_some(next)

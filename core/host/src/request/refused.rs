@@ -14,6 +14,8 @@ pub enum Refused {
     Denied(Denial),
     /// It is from a page whose [origin](super::Origins) may not connect.
     Origin,
+    /// The server is closing, and opens no more sessions.
+    Closing,
     /// There are too many sessions from its address, or they are opened too fast.
     TooMany,
     /// It says that it upgrades to WebSocket, but is no valid handshake; with the status of the response.
@@ -38,7 +40,7 @@ impl Refused {
     pub fn error(&self) -> RequestError {
         match self {
             Self::Error(error) => *error,
-            Self::Denied(_) | Self::Origin => RequestError::Forbidden,
+            Self::Denied(_) | Self::Origin | Self::Closing => RequestError::Forbidden,
             Self::TooMany => RequestError::Full,
             Self::NotWebSocket(_) => RequestError::BadRequest,
         }
@@ -52,11 +54,14 @@ impl Refused {
         let message = match &self {
             Self::Denied(denial) => &*denial.message,
             Self::TooMany => "Too many sessions from this address",
+            Self::Closing => "The server is closing",
             _ => error.message(),
         };
         let status = match &self {
             Self::NotWebSocket(status) => *status,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            // A proxy that knows of another server asks that one.
+            Self::Closing => StatusCode::SERVICE_UNAVAILABLE,
             Self::Denied(_) if upgrade => StatusCode::BAD_REQUEST,
             _ => StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST),
         };
@@ -70,8 +75,10 @@ impl Refused {
             response.content_type = Some("application/json");
             response.body = format!(r#"{{"code":{},"message":{message}}}"#, error as u8).into();
         }
-        if self == Self::TooMany {
-            response.add("retry-after", "1");
+        match self {
+            Self::TooMany => response.add("retry-after", "1"),
+            Self::Closing => response.closes = true,
+            _ => {}
         }
         if status == StatusCode::UPGRADE_REQUIRED {
             response.add("sec-websocket-version", "13");
@@ -101,6 +108,7 @@ mod tests {
             (Refused::Origin, true, 403, "text/html", "Forbidden"),
             (denied(), false, 403, "application/json", r#"{"code":4,"message":"say \"please\""}"#),
             (denied(), true, 400, "text/html", "say \"please\""),
+            (Refused::Closing, false, 503, "application/json", r#"{"code":4,"message":"The server is closing"}"#),
             (
                 Refused::TooMany,
                 false,
@@ -115,7 +123,7 @@ mod tests {
             assert_eq!(response.status.as_u16(), status, "{refused:?}");
             assert_eq!(response.content_type, Some(content_type), "{refused:?}");
             assert_eq!(response.body, body, "{refused:?}");
-            assert_eq!(response.closes, upgrade, "{refused:?}");
+            assert_eq!(response.closes, upgrade || refused == Refused::Closing, "{refused:?}");
             let version = response.headers().any(|header| header == ("sec-websocket-version", "13"));
             assert_eq!(version, status == 426, "{refused:?}");
         }

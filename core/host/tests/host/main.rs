@@ -2,4 +2,5 @@
 
 mod addresses;
 mod bench;
+mod draining;
 mod hosts;
