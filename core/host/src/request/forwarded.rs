@@ -3,6 +3,7 @@
 
 use super::head::{Peer, RequestHead};
 use ipnet::IpNet;
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -53,10 +54,10 @@ pub(super) enum Scheme {
 
 /// What is known of the client of a request.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Client {
+pub(super) struct Client<'a> {
     pub(super) peer: Peer,
     /// The host that the client asked for, port included.
-    pub(super) host: Option<String>,
+    pub(super) host: Option<Cow<'a, str>>,
     /// What a trusted proxy says. Nothing if none said it.
     pub(super) scheme: Option<Scheme>,
 }
@@ -66,14 +67,14 @@ pub(super) fn is_trusted(proxies: &[TrustedProxy], address: Option<IpAddr>) -> b
     address.is_some_and(|address| proxies.iter().any(|proxy| proxy.contains(address)))
 }
 
-impl Client {
+impl<'a> Client<'a> {
     /// Who sent a request that came from `peer`.
     ///
     /// If `peer` is a trusted proxy, `X-Forwarded-For`, `-Host` and `-Proto` count; where there is no `X-Forwarded-For`, `Forwarded`
     /// (RFC 7239) counts instead. The client is the last address of the list that is not a trusted proxy's: what is in front of it,
     /// the client itself may have made up.
-    pub(super) fn of(head: &impl RequestHead, peer: &Peer, proxies: &[TrustedProxy]) -> Self {
-        let direct = |peer| Self { peer, host: head.host().map(Into::into), scheme: None };
+    pub(super) fn of(head: &'a impl RequestHead, peer: &Peer, proxies: &[TrustedProxy]) -> Self {
+        let direct = |peer| Self { peer, host: head.host(), scheme: None };
         if !is_trusted(proxies, peer.address) {
             return direct(*peer);
         }
@@ -110,7 +111,7 @@ impl Client {
 
     fn is_told(&mut self, host: Option<&str>, proto: Option<&str>) {
         if let Some(host) = host.filter(|host| !host.is_empty()) {
-            self.host = Some(host.into());
+            self.host = Some(host.to_owned().into());
         }
         let scheme = proto.and_then(|proto| match &*proto.to_ascii_lowercase() {
             "https" | "wss" => Some(Scheme::Https),
@@ -200,12 +201,14 @@ mod tests {
         networks.iter().map(|network| network.parse().expect("a network")).collect()
     }
 
-    fn client(head: Head, from: &str, networks: &[&str]) -> Client {
+    fn client(head: Head, from: &str, networks: &[&str]) -> Client<'static> {
         let peer = Peer { address: Some(from.parse().expect("an address")), secure: false };
-        Client::of(&head.field("host", "inner:8081"), &peer, &proxies(networks))
+        let head = head.field("host", "inner:8081");
+        let Client { peer, host, scheme } = Client::of(&head, &peer, &proxies(networks));
+        Client { peer, host: host.map(|host| host.into_owned().into()), scheme }
     }
 
-    fn address(client: &Client) -> String {
+    fn address(client: &Client<'_>) -> String {
         client.peer.address.expect("an address").to_string()
     }
 
