@@ -2,16 +2,20 @@
 
 mod args;
 mod assets;
+mod configuration;
+mod file;
 mod page;
+mod signals;
 
 use args::Args;
-use async_signal::{Signal, Signals};
 use async_std::task::{block_on, spawn};
-use clap::Parser as _;
-use futures_lite::{FutureExt as _, StreamExt as _};
+use configuration::Configuration;
+use futures_lite::FutureExt as _;
 use page::Source;
 use sanket::{Chat, ChatConfig, Config, Recovery};
 use sanket_async_std::{AddressLimits, HttpConfig, Options, Origins, Server, Setup, setup};
+use signals::Requests;
+use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -21,9 +25,16 @@ use std::time::Duration;
 const PATIENCE_MS: u64 = 2_000;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let Configuration { args, effective, unknown_variables } = match configuration::read() {
+        Ok(configuration) => configuration,
+        Err(error) => error.exit(),
+    };
     env_logger::Builder::new().filter_level(args.log).format_target(false).init();
-    match block_on(run(args)) {
+    for variable in unknown_variables {
+        log::warn!("there is no setting {variable}: the variable does nothing");
+    }
+    let result = if args.check { io::stdout().write_all(effective.as_bytes()) } else { block_on(run(args)) };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("{error}");
@@ -32,9 +43,57 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(args: Args) -> std::io::Result<()> {
-    let mut signals = Signals::new([Signal::Term, Signal::Int])?;
-    let config = Config {
+async fn run(args: Args) -> io::Result<()> {
+    let mut requests = Requests::new()?;
+    let addresses = addresses(&args.listen, args.port);
+    let http = http(&args);
+    let limits = limits(&args, &http);
+    let options =
+        Options::default().origins(Origins::listed(args.allow_origin.clone())).serve_client(!args.no_client_files);
+    let chat = Chat::new(chat(&args), fastrand::u64(..));
+    let server = Server::start(chat, Setup { config: config(&args), http, addresses: limits, options, ..setup() })?;
+    let mut app = tide::new();
+    page::mount(&mut app, args.web_dir.map_or(Source::Embedded, Source::Directory));
+    let mut listener = app.bind(server.listener(addresses)).await?;
+    for address in server.addresses() {
+        log::info!("listening on http://{address}");
+    }
+    let accepting = spawn(async move { tide::listener::Listener::<()>::accept(&mut listener).await });
+    let end = ends(&mut requests, &server).await;
+    match end {
+        End::Asked(signal) => log::info!("{signal}: closing"),
+        End::Failed => log::error!("closing"),
+    }
+    // A second request: whoever sends it does not want to wait.
+    close(&server).or(async { _ = requests.next().await }).await;
+    drop(accepting);
+    log::info!("closed");
+    match end {
+        End::Asked(_) => Ok(()),
+        End::Failed => Err(io::Error::other("the application panicked")),
+    }
+}
+
+/// Why the program ends.
+enum End {
+    /// The signal of this name came.
+    Asked(&'static str),
+    /// The application panicked.
+    Failed,
+}
+
+/// Waits until there is a reason to end.
+async fn ends(requests: &mut Requests, server: &Server<Chat>) -> End {
+    let asked = async { End::Asked(requests.next().await) };
+    let failed = async {
+        server.failed().await;
+        End::Failed
+    };
+    asked.or(failed).await
+}
+
+fn config(args: &Args) -> Config {
+    Config {
         ping_interval: args.ping_interval,
         ping_timeout: args.ping_timeout,
         max_payload: args.max_payload,
@@ -44,44 +103,21 @@ async fn run(args: Args) -> std::io::Result<()> {
         max_unjoined: args.max_sessions.div_ceil(2),
         recovery: args.recovery.then(Recovery::default),
         ..Config::default()
-    };
-    let max_connections = max_connections(args.max_sessions);
-    let http = HttpConfig {
-        max_connections,
+    }
+}
+
+fn chat(args: &Args) -> ChatConfig {
+    ChatConfig { max_text: args.max_text, burst: args.message_burst, interval: args.message_interval, tick: args.tick }
+}
+
+fn http(args: &Args) -> HttpConfig {
+    HttpConfig {
+        max_connections: max_connections(args.max_sessions),
         // What is beyond the payload is refused by the protocol, in its own words.
         max_body: HttpConfig::default().max_body.max(2 * args.max_payload as u64),
         drain_deadline: PATIENCE_MS,
         ..HttpConfig::default()
-    };
-    let options = Options::default().origins(Origins::listed(args.allow_origin)).serve_client(!args.no_client_files);
-    let limits = AddressLimits {
-        connections: args.max_connections_per_ip.unwrap_or(max_connections),
-        ..AddressLimits::default()
-    };
-    let chat = Chat::new(ChatConfig::default(), fastrand::u64(..));
-    let server = Server::start(chat, Setup { config, http, addresses: limits, options, ..setup() })?;
-    let mut app = tide::new();
-    page::mount(&mut app, args.web_dir.map_or(Source::Embedded, Source::Directory));
-    let mut listener = app.bind(server.listener(addresses(&args.listen, args.port))).await?;
-    for address in server.addresses() {
-        log::info!("listening on http://{address}");
     }
-    let accepting = spawn(async move { tide::listener::Listener::<()>::accept(&mut listener).await });
-    let signal = async { Ok(signals.next().await) };
-    let failed = async {
-        server.failed().await;
-        Err(())
-    };
-    let signalled = signal.or(failed).await;
-    match signalled {
-        Ok(Some(Ok(Signal::Int))) => log::info!("SIGINT: closing"),
-        Ok(_) => log::info!("SIGTERM: closing"),
-        Err(()) => log::error!("closing"),
-    }
-    close(&server).or(again(&mut signals)).await;
-    drop(accepting);
-    log::info!("closed");
-    signalled.map(drop).map_err(|()| std::io::Error::other("the application panicked"))
 }
 
 /// Room for every session, for as many requests beside it and for those who fetch the page, as far as the system gives descriptors: beyond them a client
@@ -99,6 +135,13 @@ fn max_connections(max_sessions: usize) -> usize {
     max_sessions.saturating_mul(2).saturating_add(PAGES).min(limit)
 }
 
+fn limits(args: &Args, http: &HttpConfig) -> AddressLimits {
+    AddressLimits {
+        connections: args.max_connections_per_ip.unwrap_or(http.max_connections),
+        ..AddressLimits::default()
+    }
+}
+
 /// First the sessions: none is opened any more, and clients are told. For that the door stays open: a client that is just
 /// between two polls has to come in once more to hear of it. Then the door.
 async fn close(server: &Server<Chat>) {
@@ -106,11 +149,6 @@ async fn close(server: &Server<Chat>) {
         log::warn!("{} sessions did not end in time", server.host().sessions());
     }
     server.shut_down().await;
-}
-
-/// A second signal: whoever sends it does not want to wait.
-async fn again(signals: &mut Signals) {
-    signals.next().await;
 }
 
 /// What was asked for, or both loopback addresses, as far as this machine has them.

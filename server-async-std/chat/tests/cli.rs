@@ -1,22 +1,16 @@
 //! The command line: what it says of itself, and what it does with a bad flag.
 
-use std::process::{Command, Output};
+mod support;
 
-fn sanket(args: &[&str], env: &[(&str, &str)]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_sanket")).args(args).envs(env.iter().copied()).output().expect("the binary runs")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+use support::{run, text};
 
 #[test]
 fn version_and_help() {
-    let version = sanket(&["--version"], &[]);
+    let version = run(&["--version"], &[]);
     assert!(version.status.success());
     assert_eq!(text(&version.stdout).trim(), format!("sanket {}", env!("CARGO_PKG_VERSION")));
     // As one line, however wide the terminal is said to be.
-    let help = text(&sanket(&["--help"], &[]).stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    let help = text(&run(&["--help"], &[]).stdout).split_whitespace().collect::<Vec<_>>().join(" ");
     for flag in [
         "--port",
         "--listen",
@@ -26,25 +20,35 @@ fn version_and_help() {
         "--max-queue",
         "--allow-origin",
         "--no-client-files",
+        "--max-text",
+        "--message-burst",
+        "--message-interval",
+        "--tick",
+        "--config",
     ] {
         assert!(help.contains(flag), "{flag} is missing:\n{help}");
-        let variable = flag.trim_start_matches('-').replace('-', "_").to_uppercase();
+        let variable = format!("SANKET_{}", flag.trim_start_matches('-').replace('-', "_").to_uppercase());
         assert!(help.contains(&format!("[env: {variable}=]")), "{variable} is missing:\n{help}");
     }
 }
 
 #[test]
+fn help_is_given_whatever_the_environment_says() {
+    assert!(run(&["--help"], &[("SANKET_PING_TIMEOUT", "soon")]).status.success());
+}
+
+#[test]
 fn a_bad_flag_is_a_clear_error() {
-    for (args, env, complaint) in [
-        (&["--port", "http"][..], &[][..], "invalid value 'http' for '--port"),
-        (&["--port", "65536"], &[], "65536 is not in 0..=65535"),
-        (&["--pink"], &[], "unexpected argument '--pink'"),
-        (&["--ping-interval", "0"], &[], "0 is not in 10..=3600000"),
-        (&["--listen", "nowhere"], &[], "invalid IP address"),
-        (&["--allow-origin", "example.org"], &[], "an origin is"),
-        (&[], &[("PING_TIMEOUT", "soon")], "invalid value 'soon' for '--ping-timeout"),
+    for (args, complaint) in [
+        (&["--port", "http"][..], "invalid value 'http' for '--port"),
+        (&["--port", "65536"], "65536 is not in 0..=65535"),
+        (&["--pink"], "unexpected argument '--pink'"),
+        (&["--ping-interval", "0"], "0 is not in 10..=3600000"),
+        (&["--listen", "nowhere"], "invalid IP address"),
+        (&["--allow-origin", "example.org"], "an origin is"),
+        (&["--message-burst", "0"], "0 is not in 1..=1000000"),
     ] {
-        let output = sanket(args, env);
+        let output = run(args, &[]);
         assert_eq!(output.status.code(), Some(2), "{args:?}");
         let stderr = text(&output.stderr);
         assert!(stderr.contains(complaint), "{args:?}: {stderr}");
@@ -55,7 +59,7 @@ fn a_bad_flag_is_a_clear_error() {
 fn a_port_in_use_is_a_clear_error() {
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let port = taken.local_addr().expect("an address").port().to_string();
-    let output = sanket(&["--listen", "127.0.0.1"], &[("PORT", &port)]);
+    let output = run(&["--listen", "127.0.0.1"], &[("SANKET_PORT", &port)]);
     assert_eq!(output.status.code(), Some(1));
     let stderr = text(&output.stderr);
     assert!(stderr.contains(&format!("127.0.0.1:{port}")), "{stderr}");
