@@ -83,6 +83,7 @@ impl host::Driver for Driver {
             sleep(FAREWELL).await;
             if !inside.is_known.load(Ordering::Acquire) {
                 log::error!("nobody waits for `Server::failed`: the process ends");
+                log::logger().flush();
                 exit(101);
             }
         });

@@ -92,4 +92,8 @@ pub(crate) struct Args {
     /// What to log to stderr: off, error, warn, info, debug or trace
     #[arg(long, default_value_t = LevelFilter::Info, value_name = "LEVEL")]
     pub(crate) log: LevelFilter,
+
+    /// Lines a second that one place of the program may log; more are counted, and the count is logged. Not at level trace
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000), value_name = "LINES")]
+    pub(crate) log_rate: u32,
 }

@@ -4,6 +4,7 @@ mod args;
 mod assets;
 mod configuration;
 mod file;
+mod logging;
 mod page;
 mod signals;
 
@@ -29,7 +30,14 @@ fn main() -> ExitCode {
         Ok(configuration) => configuration,
         Err(error) => error.exit(),
     };
-    env_logger::Builder::new().filter_level(args.log).format_target(false).init();
+    // The last to go: it writes what is queued.
+    let _flush = match logging::start(args.log, args.log_rate) {
+        Ok(flush) => flush,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "cannot log: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     for variable in unknown_variables {
         log::warn!("there is no setting {variable}: the variable does nothing");
     }
