@@ -3,6 +3,7 @@
 mod args;
 mod assets;
 mod configuration;
+mod descriptors;
 mod file;
 mod logging;
 mod page;
@@ -11,6 +12,7 @@ mod signals;
 use args::Args;
 use async_std::task::{block_on, spawn};
 use configuration::Configuration;
+use descriptors::Room;
 use futures_lite::FutureExt as _;
 use page::Source;
 use sanket::{Chat, ChatConfig, Config, Recovery};
@@ -54,7 +56,7 @@ fn main() -> ExitCode {
 async fn run(args: Args) -> io::Result<()> {
     let mut requests = Requests::new()?;
     let addresses = addresses(&args.listen, args.port);
-    let http = http(&args);
+    let http = http(&args, addresses.len());
     let limits = limits(&args, &http);
     let options =
         Options::default().origins(Origins::listed(args.allow_origin.clone())).serve_client(!args.no_client_files);
@@ -118,29 +120,29 @@ fn chat(args: &Args) -> ChatConfig {
     ChatConfig { max_text: args.max_text, burst: args.message_burst, interval: args.message_interval, tick: args.tick }
 }
 
-fn http(args: &Args) -> HttpConfig {
-    HttpConfig {
-        max_connections: max_connections(args.max_sessions),
-        // What is beyond the payload is refused by the protocol, in its own words.
-        max_body: HttpConfig::default().max_body.max(2 * args.max_payload as u64),
-        drain_deadline: PATIENCE_MS,
-        ..HttpConfig::default()
-    }
-}
-
-/// Room for every session, for as many requests beside it and for those who fetch the page, as far as the system gives descriptors: beyond them a client
-/// would wait in vain, below them it is told that there is no room.
-fn max_connections(max_sessions: usize) -> usize {
-    /// Listening sockets, the log, what the runtime needs.
-    const SPARE: u64 = 64;
+/// Room for every session, for as many requests beside it and for those who fetch the page, as far as the system gives
+/// descriptors: beyond them a client would wait in vain, below them it is told that there is no room.
+fn http(args: &Args, listeners: usize) -> HttpConfig {
     /// A browser opens six at a time to fetch a page.
     const PAGES: usize = 1_024;
-    let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1_024).saturating_sub(SPARE).max(1);
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    if limit < max_sessions {
-        log::info!("the system lets this process have {limit} connections, fewer than --max-sessions {max_sessions}");
+    let default = HttpConfig::default();
+    let room = Room::new(listeners, default.max_refusals, args.web_dir.is_some());
+    let Room { connections, refusals, limit } = room;
+    if connections < args.max_sessions {
+        log::info!(
+            "{limit} descriptors leave room for {connections} connections, fewer than --max-sessions {}",
+            args.max_sessions
+        );
     }
-    max_sessions.saturating_mul(2).saturating_add(PAGES).min(limit)
+    let max_connections = args.max_sessions.saturating_mul(2).saturating_add(PAGES).min(connections);
+    HttpConfig {
+        max_connections,
+        max_refusals: refusals,
+        // What is beyond the payload is refused by the protocol, in its own words.
+        max_body: default.max_body.max(2 * args.max_payload as u64),
+        drain_deadline: PATIENCE_MS,
+        ..default
+    }
 }
 
 fn limits(args: &Args, http: &HttpConfig) -> AddressLimits {
