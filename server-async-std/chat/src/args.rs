@@ -5,9 +5,10 @@ use clap::builder::{BoolishValueParser, RangedU64ValueParser};
 use clap::{ArgAction, Parser};
 use log::LevelFilter;
 use sanket::ChatConfig;
-use sanket_async_std::Origin;
+use sanket_async_std::{HostName, InvalidRate, Origin, Rate, TrustedProxy};
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// A chat room for socket.io-client 2, 3 and 4, with its page
 #[derive(Debug, Parser)]
@@ -53,9 +54,46 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 100_000, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1 << 28), value_name = "COUNT")]
     pub(crate) max_sessions: usize,
 
+    /// Address or network (10.0.0.0/8) of a proxy whose X-Forwarded-For, -Host and -Proto, or Forwarded, are believed; may be repeated
+    #[arg(long, value_delimiter = ',', value_name = "CIDR")]
+    pub(crate) trusted_proxy: Vec<TrustedProxy>,
+
+    /// Host that requests are answered for, as chat.example.org or *.example.org; may be repeated [default: localhost and loopback
+    /// addresses if only they are listened on, else any]
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    pub(crate) host: Vec<HostName>,
+
+    /// Allow JSONP, for browsers without CORS such as Internet Explorer 9: any page can have a script of any host
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", value_parser = BoolishValueParser::new(), value_name = "BOOL", hide_possible_values = true)]
+    pub(crate) jsonp: bool,
+
     /// TCP connections from one address (IPv6: one /64) [default: no limit of its own; behind a proxy all are one address]
     #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..), value_name = "COUNT")]
     pub(crate) max_connections_per_ip: Option<usize>,
+
+    /// Sessions of one address [default: half of --max-sessions]
+    #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..), value_name = "COUNT")]
+    pub(crate) max_sessions_per_ip: Option<usize>,
+
+    /// Sessions of one address that have joined nothing; one more ends the oldest [default: a quarter of --max-sessions]
+    #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..), value_name = "COUNT")]
+    pub(crate) max_unjoined_per_ip: Option<usize>,
+
+    /// New TCP connections of one address: so many at once, and so many a second; or off
+    #[arg(long, default_value = "20000/200", value_name = "BURST/RATE")]
+    pub(crate) connect_rate: RateLimit,
+
+    /// Handshakes of one address
+    #[arg(long, default_value = "20000/200", value_name = "BURST/RATE")]
+    pub(crate) handshake_rate: RateLimit,
+
+    /// CONNECT packets of one address: a connection with more is read from later
+    #[arg(long, default_value = "20000/200", value_name = "BURST/RATE")]
+    pub(crate) join_rate: RateLimit,
+
+    /// Bytes received from one address: a connection with more is read from later
+    #[arg(long, default_value = "4194304/524288", value_name = "BURST/RATE")]
+    pub(crate) byte_rate: RateLimit,
 
     /// A web page's origin as browsers write it, that may connect from elsewhere; may be repeated; * lets in any
     #[arg(long, value_delimiter = ',', value_name = "ORIGIN")]
@@ -85,6 +123,11 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = ChatConfig::default().tick, value_parser = RangedU64ValueParser::<u64>::new().range(1..=3_600_000), value_name = "MS")]
     pub(crate) tick: u64,
 
+    /// Seconds over which clients are let go after SIGTERM or SIGINT, so that they do not come back all at once [default: a
+    /// millisecond for each session, at most 5 s]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(0..=3_600), value_name = "SECONDS")]
+    pub(crate) drain: Option<u64>,
+
     /// Serve the page from this directory instead of from the program, for development
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) web_dir: Option<PathBuf>,
@@ -96,4 +139,16 @@ pub(crate) struct Args {
     /// Lines a second that one place of the program may log; more are counted, and the count is logged. Not at level trace
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000), value_name = "LINES")]
     pub(crate) log_rate: u32,
+}
+
+/// A limit that can be switched off.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RateLimit(pub(crate) Option<Rate>);
+
+impl FromStr for RateLimit {
+    type Err = InvalidRate;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRate> {
+        if text == "off" { Ok(Self(None)) } else { text.parse().map(|rate| Self(Some(rate))) }
+    }
 }

@@ -16,7 +16,7 @@ use descriptors::Room;
 use futures_lite::FutureExt as _;
 use page::Source;
 use sanket::{Chat, ChatConfig, Config, Recovery};
-use sanket_async_std::{AddressLimits, HttpConfig, Options, Origins, Server, Setup, setup};
+use sanket_async_std::{AddressLimits, Hosts, HttpConfig, Options, Origins, Server, Setup, setup};
 use signals::Requests;
 use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -26,6 +26,9 @@ use std::time::Duration;
 /// How long clients may take to fetch what is queued for them when the server ends, and then the requests that are still
 /// under way.
 const PATIENCE_MS: u64 = 2_000;
+/// The longest time over which clients are let go unless `--drain` says otherwise: together with the patience it is within the
+/// 10 s that Docker waits.
+const LONGEST_DRAIN: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     let Configuration { args, effective, unknown_variables } = match configuration::read() {
@@ -58,8 +61,8 @@ async fn run(args: Args) -> io::Result<()> {
     let addresses = addresses(&args.listen, args.port);
     let http = http(&args, addresses.len());
     let limits = limits(&args, &http);
-    let options =
-        Options::default().origins(Origins::listed(args.allow_origin.clone())).serve_client(!args.no_client_files);
+    let options = options(&args, &addresses);
+    let drain = args.drain.map(Duration::from_secs);
     let chat = Chat::new(chat(&args), fastrand::u64(..));
     let server = Server::start(chat, Setup { config: config(&args), http, addresses: limits, options, ..setup() })?;
     let mut app = tide::new();
@@ -75,7 +78,7 @@ async fn run(args: Args) -> io::Result<()> {
         End::Failed => log::error!("closing"),
     }
     // A second request: whoever sends it does not want to wait.
-    close(&server).or(async { _ = requests.next().await }).await;
+    close(&server, drain).or(async { _ = requests.next().await }).await;
     drop(accepting);
     log::info!("closed");
     match end {
@@ -148,14 +151,39 @@ fn http(args: &Args, listeners: usize) -> HttpConfig {
 fn limits(args: &Args, http: &HttpConfig) -> AddressLimits {
     AddressLimits {
         connections: args.max_connections_per_ip.unwrap_or(http.max_connections),
+        connects: args.connect_rate.0,
+        sessions: args.max_sessions_per_ip.unwrap_or(args.max_sessions.div_ceil(2)),
+        unjoined: args.max_unjoined_per_ip.unwrap_or(args.max_sessions.div_ceil(4)),
+        handshakes: args.handshake_rate.0,
+        joins: args.join_rate.0,
+        bytes: args.byte_rate.0,
         ..AddressLimits::default()
     }
 }
 
+fn options(args: &Args, addresses: &[SocketAddr]) -> Options {
+    let is_local = addresses.iter().all(|address| address.ip().is_loopback());
+    let hosts = match &*args.host {
+        [] if is_local => {
+            log::info!("answering for localhost and loopback addresses only; --host NAME is for others");
+            Hosts::loopback()
+        }
+        [] => Hosts::any(),
+        names => Hosts::listed(names.iter().cloned()),
+    };
+    Options::default()
+        .origins(Origins::listed(args.allow_origin.clone()))
+        .serve_client(!args.no_client_files)
+        .hosts(hosts)
+        .trusted_proxies(args.trusted_proxy.clone())
+        .jsonp(args.jsonp)
+}
+
 /// First the sessions: none is opened any more, and clients are told. For that the door stays open: a client that is just
 /// between two polls has to come in once more to hear of it. Then the door.
-async fn close(server: &Server<Chat>) {
-    if !server.close(Duration::from_millis(PATIENCE_MS)).await {
+async fn close(server: &Server<Chat>, drain: Option<Duration>) {
+    let usual = Duration::from_millis(server.host().sessions() as u64).min(LONGEST_DRAIN);
+    if !server.drain(drain.unwrap_or(usual), Duration::from_millis(PATIENCE_MS)).await {
         log::warn!("{} sessions did not end in time", server.host().sessions());
     }
     server.shut_down().await;
