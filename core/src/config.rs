@@ -53,6 +53,11 @@ pub struct Config {
     /// Whether EIO=3 clients are accepted. Otherwise they get a response 400 with code 5. Default `true`; in the
     /// reference it is `false`.
     pub eio3: bool,
+    /// Whether a request must name its revision. If not, one without `EIO` in its URL counts as EIO=3, as in the
+    /// reference; hand-written clients (such as the Swift client up to 15.2) leave it out. If so, or if `eio3` is
+    /// `false`, such a handshake gets a response 400 with code 5, which the protocol's test suite for EIO=4 wants. A
+    /// value other than 3 and 4 always gets it. Default `false`.
+    pub require_eio: bool,
     /// Whether the transport is HTTP long-polling. A request for a transport that is switched off gets a response 400
     /// with code 0. Default `true`, as the reference.
     pub polling: bool,
@@ -119,8 +124,9 @@ pub struct Config {
     /// Namespaces that a client is in or asks to connect to. A CONNECT beyond the limit gets a CONNECT_ERROR. Default
     /// 64. Other servers have no such limit.
     pub max_namespaces: usize,
-    /// Bytes of a namespace's name, with the query that EIO=3 clients append to it (a token, for example). A packet
-    /// with a longer name ends the session. Default 4,096. Other servers have no such limit.
+    /// Bytes of a namespace's name, with the query that EIO=3 clients append to it (a token, for example). A CONNECT
+    /// with a longer name gets a CONNECT_ERROR "Invalid namespace"; any other packet with it ends the session, as one
+    /// for a namespace that the client is not in. Default 4,096. Other servers have no such limit.
     pub max_namespace_name: usize,
     /// Rooms that a socket may be in. [`Effects::join`](crate::Effects::join) refuses more. Default 1,024.
     pub max_rooms: usize,
@@ -148,6 +154,7 @@ impl Default for Config {
         Self {
             protocol: Protocol::SocketIo,
             eio3: true,
+            require_eio: false,
             polling: true,
             websocket: true,
             upgrades: true,

@@ -136,11 +136,19 @@ for (const version of [3, 4]) {
   })
 }
 
+test('without EIO it is 3', async () => {
+  const { status, body } = await request(server, { transport: 'polling' })
+  assert.equal(status, 200)
+  const { sid } = JSON.parse(decode(3, body)[0].slice(1))
+  const saying = '42["chat message",{"description":"from an old client"}]'
+  const posted = await request(server, { transport: 'polling', sid }, { method: 'POST', body: encode(3, [saying]) })
+  assert.equal(posted.body, 'ok')
+})
+
 test('any EIO but 3 and 4 is refused', async () => {
   for (const EIO of ['', '2', '5', 'abc', '03', '4 ', '4.0']) {
     await assertRefused({ EIO, transport: 'polling' }, {}, 400, 5, 'Unsupported protocol version')
   }
-  await assertRefused({ transport: 'polling' }, {}, 400, 5, 'Unsupported protocol version')
 })
 
 test('both spellings of the path, as clients use them', async () => {

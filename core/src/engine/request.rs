@@ -32,8 +32,8 @@ pub enum Transport {
 pub enum Request {
     /// There is no `sid`: opens a session.
     Handshake {
-        /// From `EIO`. `None` if the server does not support it: then the response is
-        /// [`RequestError::UnsupportedRevision`], but in the reference's order only after `allowRequest` has accepted
+        /// From `EIO`; 3 without one, unless [`Config::require_eio`] is set. `None` if the server does not support it:
+        /// then the response is [`RequestError::UnsupportedRevision`], but in the reference's order only after `allowRequest` has accepted
         /// the client.
         revision: Option<Revision>,
         /// From `transport`.
@@ -45,7 +45,7 @@ pub enum Request {
     Session {
         /// From `sid`.
         sid: Sid,
-        /// From `EIO`. `None` if no session can have it.
+        /// From `EIO`; 3 without one, as in a handshake. `None` if no session can have it.
         revision: Option<Revision>,
         /// The kind of the request.
         ask: Ask,
@@ -138,9 +138,10 @@ impl Request {
     ///
     /// In the reference's order: the transport; with a `sid` its form; without one the method and the missing upgrade.
     /// `EIO` must be exactly `3` or `4`. (The reference takes any other value for 3, but the protocol's test suite
-    /// requires an error.)
+    /// requires an error.) A request without `EIO` counts as 3, unless [`Config::require_eio`] is set.
     pub fn parse(method: Method, query: &str, upgrade: bool, config: &Config) -> Result<Self, RequestError> {
-        let (mut transport, mut eio, mut sid, mut base64) = (None, None, None, false);
+        let missing = if config.require_eio { None } else { Some(Revision::V3) };
+        let (mut transport, mut eio, mut sid, mut base64) = (None, missing, None, false);
         for (name, value) in parameters(query) {
             match &*name {
                 "transport" => {
@@ -166,6 +167,7 @@ impl Request {
             }
         }
         let transport = transport.ok_or(RequestError::UnknownTransport)?;
+        let revision = eio.filter(|revision| config.eio3 || *revision == Revision::V4);
         if let Some(sid) = sid {
             let sid = sid.ok_or(RequestError::UnknownSid)?;
             let ask = match (upgrade, transport, method) {
@@ -174,7 +176,7 @@ impl Request {
                 (false, Transport::Polling, Method::Post) => Ask::Post,
                 _ => Ask::Nonsense,
             };
-            return Ok(Self::Session { sid, revision: eio, ask });
+            return Ok(Self::Session { sid, revision, ask });
         }
         if method != Method::Get {
             return Err(RequestError::BadHandshakeMethod);
@@ -182,8 +184,6 @@ impl Request {
         if upgrade != (transport == Transport::WebSocket) {
             return Err(RequestError::BadRequest);
         }
-        let spoken = |revision: &Revision| config.eio3 || *revision == Revision::V4;
-        let revision = eio.filter(spoken);
         Ok(Self::Handshake { revision, transport, base64: base64 && revision == Some(Revision::V3) })
     }
 }
@@ -236,7 +236,7 @@ mod tests {
         );
         assert_eq!(get("EIO=4&transport=websocket"), Err(E::BadRequest));
         let unspoken = Ok(Request::Handshake { revision: None, transport: Transport::Polling, base64: false });
-        for eio in ["", "EIO=", "EIO=abc", "EIO=03", "EIO=4.0", "EIO=2"] {
+        for eio in ["EIO", "EIO=", "EIO=abc", "EIO=03", "EIO=4.0", "EIO=2", "EIO=3&EIO="] {
             assert_eq!(get(&format!("{eio}&transport=polling")), unspoken, "{eio}");
         }
         let none = Config { polling: false, websocket: false, eio3: false, ..Config::default() };
@@ -245,6 +245,30 @@ mod tests {
         let only_new = Config { eio3: false, ..Config::default() };
         assert_eq!(Request::parse(Method::Get, "EIO=3&transport=polling", false, &only_new), unspoken);
         assert_eq!(E::UnsupportedRevision.body(), r#"{"code":5,"message":"Unsupported protocol version"}"#);
+    }
+
+    #[test]
+    fn a_request_without_eio_is_of_the_third_revision() {
+        let sid = format!("&sid={SID}");
+        let asks = |query: &str, config: &Config| match Request::parse(Method::Get, query, false, config) {
+            Ok(Request::Handshake { revision, .. } | Request::Session { revision, .. }) => revision,
+            Err(error) => panic!("{error}"),
+        };
+        for more in ["", "&t=abc", &sid] {
+            let query = format!("transport=polling{more}");
+            assert_eq!(asks(&query, &Config::default()), Some(Revision::V3), "{query}");
+            for config in [
+                Config { require_eio: true, ..Config::default() },
+                Config { eio3: false, ..Config::default() },
+                Config { eio3: false, require_eio: true, ..Config::default() },
+            ] {
+                assert_eq!(asks(&query, &config), None, "{query}");
+                let with = format!("EIO=4&{query}");
+                assert_eq!(asks(&with, &config), Some(Revision::V4), "{with}");
+            }
+        }
+        let base64 = |query| matches!(get(query), Ok(Request::Handshake { base64: true, .. }));
+        assert!(base64("transport=polling&b64=1") && base64("transport=polling&j=0"), "as other clients of it");
     }
 
     #[test]

@@ -201,6 +201,8 @@ fn config(args: &Args, is_engine: bool) -> Config {
         max_payload: args.max_payload.unwrap_or(payload),
         recovery: (args.recovery || args.kind == Kind::SioClient).then(Recovery::default),
         eio3: !args.no_eio3,
+        // The suites for servers want a refusal; clients that leave it out want to be let in.
+        require_eio: matches!(args.kind, Kind::Sio | Kind::Eio),
         upgrades: !args.no_upgrades,
         polling: args.transports.contains(&Way::Polling),
         websocket: args.transports.contains(&Way::Websocket),

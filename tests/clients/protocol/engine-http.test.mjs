@@ -8,9 +8,11 @@ import { Server } from '../support/server.mjs'
 import { decode } from '../support/wire.mjs'
 
 const flags = ['--ping-interval', '7000', '--ping-timeout', '5000', '--max-payload', '3000']
-let server
-before(async () => { server = await Server.startSuite('eio', flags) })
-after(() => server?.stop())
+let server, lenient
+before(async () => {
+  [server, lenient] = await Promise.all(['eio', 'eio-client'].map((kind) => Server.startSuite(kind, flags)))
+})
+after(() => Promise.all([server, lenient].map((one) => one?.stop())))
 
 const polling = (version, more) => ({ EIO: version, transport: 'polling', ...more })
 const json = (code, message) => JSON.stringify({ code, message })
@@ -62,6 +64,41 @@ test('EIO query: exactly 3 and exactly 4, by WebSocket', async (t) => {
     const raw = await upgrading(t, target({ EIO, transport: 'websocket' }))
     assert.equal((await raw.answer()).status, 400, EIO)
     await raw.end()
+  }
+})
+
+test('EIO query: missing, it is 3, unless the server wants it', async (t) => {
+  const { status, body } = await ask(lenient, { transport: 'polling' })
+  assert.equal(status, 200)
+  const [open, ...heard] = decode(3, body)
+  // In every later request, too; one that names it is as good.
+  const query = { transport: 'polling', sid: JSON.parse(open.slice(1)).sid }
+  const hears = async (packet) => {
+    while (!heard.includes(packet)) heard.push(...decode(3, (await ask(lenient, query)).body))
+  }
+  await hears('4hi')
+  for (const [more, packet] of [[{}, '4a'], [{ EIO: 3 }, '4b']]) {
+    assert.equal((await ask(lenient, { ...query, ...more }, { method: 'POST', body: `2:${packet}` })).body, 'ok')
+    await hears(packet)
+  }
+  const probing = await Socket.open(t, lenient, { sid: query.sid })
+  probing.send('2probe')
+  await probing.next((frame) => frame === '3probe')
+  await hears('6')
+  probing.send('5')
+  await probing.echoes('4upgraded')
+
+  const socket = await Socket.open(t, lenient, {})
+  assert.match(await socket.next(), /^0\{/)
+  assert.equal(await socket.next(), '4hi')
+  socket.send('2')
+  await socket.next((frame) => frame === '3')
+})
+
+test('EIO query: missing, it is 3, and neither empty nor odd', async (t) => {
+  for (const EIO of ['', '0', '2', '5', 'abc', '03', '4 ', ' 4', '4.0', '3,4', '34', '٤']) {
+    const answer = await ask(lenient, { EIO, transport: 'polling' })
+    assert.deepEqual([answer.status, answer.body], [400, json(5, REFUSALS[5])], EIO)
   }
 })
 

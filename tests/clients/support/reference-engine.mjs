@@ -10,7 +10,7 @@ const kinds = { eio: echo, 'eio-client': client }
 export function serve (kind, { options }) {
   const http = createServer((_request, response) => response.writeHead(404).end())
   const engine = new Server({ allowEIO3: true, ...kinds[kind].options, ...options })
-  namesExactly(engine)
+  namesExactly(engine, kind === 'eio')
   kinds[kind](engine)
   engine.attach(http, { path: '/engine.io' })
   const close = (done) => {
@@ -22,11 +22,15 @@ export function serve (kind, { options }) {
   return { http, close }
 }
 
-/** The reference takes a missing or odd EIO for 3; the contract names exactly two. Like there, it is looked at last. */
-function namesExactly (engine) {
+/**
+ * The reference takes an odd EIO for 3, as it does a missing one; the contract names exactly two, and suites for servers want
+ * it `required`. Like there, it is looked at last.
+ */
+function namesExactly (engine, required) {
   const verify = engine.verify.bind(engine)
   engine.verify = (request, upgrade, answer) => verify(request, upgrade, (code, context) => {
-    if (code !== undefined || ['3', '4'].includes(request._query.EIO)) return answer(code, context)
+    const { EIO } = request._query
+    if (code !== undefined || ['3', '4', ...(required ? [] : [undefined])].includes(EIO)) return answer(code, context)
     const { BAD_REQUEST, UNSUPPORTED_PROTOCOL_VERSION } = Server.errors
     answer(request._query.sid ? BAD_REQUEST : UNSUPPORTED_PROTOCOL_VERSION)
   })

@@ -45,15 +45,17 @@ export function serve (kind, { options, recovery, msgpack }) {
     ...defaults,
     ...options
   })
-  refuseOtherRevisions(io)
+  refuseOtherRevisions(io, kind === 'sio')
   setup(io)
   return { http, close: (done) => io.close(done), sessions: () => io.engine.clientsCount }
 }
 
-// The reference takes a missing or odd EIO for 3; the contract names exactly two.
-function refuseOtherRevisions (io) {
+// The reference takes an odd EIO for 3, as it does a missing one; the contract names exactly two, and suites for servers want
+// it `required`.
+function refuseOtherRevisions (io, required) {
+  const taken = ['3', '4', ...(required ? [] : [undefined])]
   io.engine.use((request, response, next) => {
-    if (['3', '4'].includes(request._query.EIO)) return next()
+    if (taken.includes(request._query.EIO)) return next()
     if (!response.writeHead) return next(new Error('Unsupported protocol version'))
     response.writeHead(400, { 'content-type': 'application/json' })
     response.end(JSON.stringify({ code: 5, message: 'Unsupported protocol version' }))
