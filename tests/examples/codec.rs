@@ -21,7 +21,7 @@ use bytes::Bytes;
 use sanket::{
     AckId, Admission, App, Batch, BodyKind, Config, ConnectRequest, Effects, Emit, Event, Frame, Incoming, Kind,
     Outgoing, Packet, PacketData, Protocol, RawMessage, Reason, Revision, SocketId, SocketMessage, SocketPacket,
-    Target, WsMessage, decode_binary, decode_message, decode_payload, decode_text,
+    SocketPacketError, Target, WsMessage, decode_binary, decode_message, decode_payload, decode_text,
 };
 use sanket_tests::world::World;
 use serde_json::{Value, json};
@@ -124,6 +124,7 @@ fn message_of(packet: Incoming<'_>) -> Answer {
 fn socket(SocketPacket { nsp, kind }: &SocketPacket<'_>) -> Value {
     match kind {
         Kind::Connect { auth } => json!({ "type": 0, "nsp": nsp, "data": auth }),
+        Kind::ConnectTooLong => json!({ "error": SocketPacketError::Namespace.to_string() }),
         Kind::Disconnect => json!({ "type": 1, "nsp": nsp }),
         Kind::Event { id, args, name, attachments } => {
             let name = args.get(name.clone());

@@ -67,6 +67,10 @@ impl Context<'_> {
     }
 }
 
+/// Refusals of a CONNECT for which the hub is not asked.
+const TOO_MANY_NAMESPACES: &str = r#"{"message":"Too many namespaces"}"#;
+const INVALID_NAMESPACE: &str = r#"{"message":"Invalid namespace"}"#;
+
 #[derive(Debug)]
 pub(crate) struct Client {
     session: Session,
@@ -335,8 +339,13 @@ impl Client {
             // A text message before all attachments have arrived (CVE-2026-48804).
             return Err(NotAllowed);
         }
-        if let Kind::Connect { auth } = packet.kind {
-            return self.handle_connect(&packet.nsp, &auth, attachments, cx);
+        match packet.kind {
+            Kind::Connect { auth } => return self.handle_connect(&packet.nsp, &auth, attachments, cx),
+            Kind::ConnectTooLong => {
+                self.refuse(&packet.nsp, INVALID_NAMESPACE, cx);
+                return Ok(());
+            }
+            _ => {}
         }
         // A client may send nothing to a namespace before its connect reply.
         let index = self.position(&packet.nsp).filter(|index| self.sockets[*index].accepted);
@@ -355,7 +364,7 @@ impl Client {
                 self.sockets.swap_remove(index);
                 cx.event(serial, SocketEvent::Disconnect(Reason::ClientNamespaceDisconnect));
             }
-            Kind::Connect { .. } | Kind::ConnectError => return Err(NotAllowed),
+            Kind::Connect { .. } | Kind::ConnectTooLong | Kind::ConnectError => return Err(NotAllowed),
         }
         Ok(())
     }
@@ -371,13 +380,17 @@ impl Client {
         match self.position(name) {
             Some(_) => return Err(NotAllowed),
             None if self.sockets.len() >= cx.engine.config.max_namespaces => {
-                let (protocol, payload) = (cx.engine.config.protocol, r#"{"message":"Too many namespaces"}"#);
-                let refusal = encode::connect_error(protocol, &Nsp::new(name), payload);
-                self.session.send(refusal, &mut cx.engine);
+                self.refuse(name, TOO_MANY_NAMESPACES, cx);
             }
             None => self.request_connect(Nsp::new(name), auth.into(), attachments, cx),
         }
         Ok(())
+    }
+
+    /// Refuses a CONNECT without asking the hub. `payload` is an object for clients of either revision.
+    fn refuse(&mut self, name: &str, payload: &str, cx: &mut Context<'_>) {
+        let refusal = encode::connect_error(cx.engine.config.protocol, &Nsp::new(name), payload);
+        self.session.send(refusal, &mut cx.engine);
     }
 
     fn handle_attachment(&mut self, data: &[u8], cx: &mut Context<'_>) -> Result<(), NotAllowed> {
@@ -450,7 +463,10 @@ impl Client {
 fn deliver_up(serial: u32, purpose: Purpose, event: Event, cx: &mut Context<'_>) {
     match purpose {
         Purpose::Event => cx.event(serial, SocketEvent::Event(event)),
-        Purpose::Answer(Some(id)) => cx.event(serial, SocketEvent::Ack { id, answer: event }),
+        Purpose::Answer(Some(id)) => {
+            let answer = event.without_idle_attachments();
+            cx.event(serial, SocketEvent::Ack { id, answer });
+        }
         Purpose::Answer(None) => {}
     }
 }

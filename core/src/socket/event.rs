@@ -154,6 +154,15 @@ impl Event {
         self.attachments.push(Bytes::copy_from_slice(data));
     }
 
+    /// Without the attachments that came with an acknowledgement of no arguments, as in the reference. Nothing stands for
+    /// them, and an application that sends on what it got would send them, too.
+    pub(crate) fn without_idle_attachments(mut self) -> Self {
+        if &*self.json == "[]" {
+            self.attachments.clear();
+        }
+        self
+    }
+
     /// The whole JSON array, with the name of an event.
     #[must_use]
     pub fn json(&self) -> &str {

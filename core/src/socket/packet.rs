@@ -30,6 +30,10 @@ pub enum Kind<'a> {
         /// A JSON object, or empty.
         auth: Cow<'a, str>,
     },
+    /// `0`, for a namespace whose name is longer than
+    /// [`Config::max_namespace_name`](crate::Config::max_namespace_name). The client gets the error "Invalid namespace",
+    /// as for any namespace that there is not.
+    ConnectTooLong,
     /// `1`: the client leaves the namespace.
     Disconnect,
     /// `2`, and `5` when there are attachments.
@@ -47,7 +51,7 @@ pub enum Kind<'a> {
     Ack {
         /// The id of the event that is acknowledged. Without one the packet is valid, and acknowledges nothing.
         id: Option<u64>,
-        /// A JSON array.
+        /// A JSON array. Empty if the packet has no data, as hand-written clients send it and the reference takes it.
         args: Cow<'a, str>,
         /// How many binary messages follow.
         attachments: usize,
@@ -81,7 +85,8 @@ pub enum PacketError {
     Attachments,
     /// The ack id does not fit 64 bits.
     Id,
-    /// The namespace's name is longer than [`Config::max_namespace_name`](crate::Config::max_namespace_name).
+    /// The namespace's name is longer than [`Config::max_namespace_name`](crate::Config::max_namespace_name), and the
+    /// packet is not a CONNECT.
     Namespace,
     /// The data is not JSON, or not what the type requires: an object for CONNECT, an array for events and
     /// acknowledgements.
@@ -153,12 +158,13 @@ pub fn decode<'a>(text: &'a str, config: &Config) -> Result<Packet<'a>, PacketEr
     if rest.starts_with('/') {
         (nsp, rest) = rest.split_once(',').unwrap_or((rest, ""));
     }
-    if nsp.len() > config.max_namespace_name {
+    let too_long = nsp.len() > config.max_namespace_name;
+    if too_long && kind != b'0' {
         return Err(PacketError::Namespace);
     }
     let (id, data) = leading_number(rest).ok_or(PacketError::Id)?;
     let kind = match kind {
-        b'0' => Kind::Connect { auth: check_object(data, config.max_depth)?.into() },
+        b'0' => connect(check_object(data, config.max_depth)?.into(), too_long),
         b'1' if data.is_empty() => Kind::Disconnect,
         b'1' => return Err(PacketError::Data),
         b'2' | b'5' => {
@@ -166,8 +172,9 @@ pub fn decode<'a>(text: &'a str, config: &Config) -> Result<Packet<'a>, PacketEr
             Kind::Event { id, args: data.into(), name, attachments }
         }
         b'3' | b'6' => {
-            check_array(data, config.max_depth, attachments)?;
-            Kind::Ack { id, args: data.into(), attachments }
+            let args = if data.is_empty() { "[]" } else { data };
+            check_array(args, config.max_depth, attachments)?;
+            Kind::Ack { id, args: args.into(), attachments }
         }
         b'4' => Kind::ConnectError,
         _ => return Err(PacketError::Type),
@@ -183,7 +190,8 @@ pub fn decode<'a>(text: &'a str, config: &Config) -> Result<Packet<'a>, PacketEr
 pub(crate) fn decode_msgpack(bytes: &[u8], config: &Config) -> Result<(Packet<'static>, Vec<Bytes>), PacketError> {
     let limits = msgpack::Limits { max_depth: config.max_depth, max_attachments: config.max_attachments };
     let Decoded { kind, nsp, id, data, attachments } = msgpack::decode(bytes, &limits).map_err(PacketError::from)?;
-    if nsp.len() > config.max_namespace_name {
+    let too_long = nsp.len() > config.max_namespace_name;
+    if too_long && kind != 0 {
         return Err(PacketError::Namespace);
     }
     let data = data.unwrap_or_default();
@@ -191,7 +199,7 @@ pub(crate) fn decode_msgpack(bytes: &[u8], config: &Config) -> Result<(Packet<'s
     let kind = match kind {
         0 => {
             check_object(&data, usize::MAX)?;
-            Kind::Connect { auth: data.into() }
+            connect(data.into(), too_long)
         }
         1 if data.is_empty() => Kind::Disconnect,
         1 => return Err(PacketError::Data),
@@ -199,6 +207,7 @@ pub(crate) fn decode_msgpack(bytes: &[u8], config: &Config) -> Result<(Packet<'s
             let name = check_event(&data, usize::MAX, 0)?;
             Kind::Event { id, args: data.into(), name, attachments: owed }
         }
+        // Without data it is refused, as by the reference's parser, unlike an acknowledgement as text.
         3 => {
             check_array(&data, usize::MAX, 0)?;
             Kind::Ack { id, args: data.into(), attachments: owed }
@@ -206,6 +215,11 @@ pub(crate) fn decode_msgpack(bytes: &[u8], config: &Config) -> Result<(Packet<'s
         _ => Kind::ConnectError,
     };
     Ok((Packet { nsp: nsp.into(), kind }, attachments))
+}
+
+/// A CONNECT whose data has been checked.
+fn connect(auth: Cow<'_, str>, too_long: bool) -> Kind<'_> {
+    if too_long { Kind::ConnectTooLong } else { Kind::Connect { auth } }
 }
 
 /// Splits off a number at the beginning, if there is one. `None` if it is too large.
@@ -295,6 +309,39 @@ mod tests {
             event(Some(7), r#"["a",{"_placeholder":true,"num":0}]"#, 1)
         );
         assert_eq!(kind("30[]"), Ok(Kind::Ack { id: Some(0), args: "[]".into(), attachments: 0 }));
+    }
+
+    #[test]
+    fn an_acknowledgement_without_data_has_no_arguments() {
+        for (text, nsp, id, attachments) in [
+            ("37", "/", Some(7), 0),
+            ("3", "/", None, 0),
+            ("3/x,7", "/x", Some(7), 0),
+            ("3/x,", "/x", None, 0),
+            ("3/x", "/x", None, 0),
+            ("61-7", "/", Some(7), 1),
+            ("62-/x,7", "/x", Some(7), 2),
+        ] {
+            let ack = Kind::Ack { id, args: "[]".into(), attachments };
+            assert_eq!(decode(text, &Config::default()), Ok(Packet { nsp: nsp.into(), kind: ack }), "{text}");
+        }
+        for text in ["37 ", "37null", "37{}", "67", "61-7{}"] {
+            assert!(kind(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_a_connect_may_name_a_namespace_that_is_too_long() {
+        let config = Config { max_namespace_name: 4, ..Config::default() };
+        let kind = |text| decode(text, &config).map(|packet| packet.kind);
+        assert_eq!(kind("0/abc,"), Ok(Kind::Connect { auth: "".into() }));
+        for text in ["0/abcd,", "0/abcd", "0/a?bc,{}"] {
+            assert_eq!(kind(text), Ok(Kind::ConnectTooLong), "{text}");
+        }
+        assert_eq!(kind("0/abcd,[]"), Err(PacketError::Data));
+        for text in ["1/abcd", "2/abcd,[\"a\"]", "3/abcd,1[]", "51-/abcd,[\"a\"]", "4/abcd,{}"] {
+            assert_eq!(kind(text), Err(PacketError::Namespace), "{text}");
+        }
     }
 
     #[test]

@@ -100,6 +100,23 @@ for (const version of [3, 4]) {
     }
   })
 
+  test(`EIO=${version}: an answer without data is one without arguments`, async (t) => {
+    const raw = await settled(t, version)
+    for (const prefix of ['', '/custom,']) {
+      for (const [type, ...attachments] of [['3'], ['61-', Buffer.from('unused')]]) {
+        raw.say(`2${prefix}["emit-with-ack",1]`)
+        const [, id] = /^2(?:\/custom,)?(\d+)\[/.exec(await raw.hear())
+        raw.say(`${type}${prefix}${id}`, ...attachments)
+        assert.equal(await raw.hear(), `2${prefix}["emit-with-ack"]`, type)
+      }
+    }
+    raw.say('3')
+    raw.say('3/custom')
+    raw.say('61-', Buffer.from('unused'))
+    await raw.callText('/', '["message-with-ack"]')
+    assert.deepEqual(raw.rest(), [])
+  })
+
   test(`EIO=${version}: two questions at once are told apart, in whatever order they are answered`, async (t) => {
     const raw = await settled(t, version)
     raw.say('2["emit-with-ack","a"]')

@@ -40,6 +40,36 @@ for (const version of [3, 4]) {
     assert.deepEqual([xdomain, headers.origin], [true, `http://127.0.0.1:${server.port}`])
   })
 
+  test(`EIO=${version}: a header on two lines is one header`, async (t) => {
+    const twice = {
+      'x-list': ['1', '2', '3'],
+      'x-empty': ['', 'x', ''],
+      accept: ['a/b', 'c/d'],
+      'accept-language': ['de', 'en'],
+      'x-forwarded-for': ['1.2.3.4', '5.6.7.8'],
+      cookie: ['a=b', 'c=d', 'e=f'],
+      'set-cookie': ['a=b', 'c=d']
+    }
+    const joined = {
+      'x-list': '1, 2, 3',
+      'x-empty': ', x, ',
+      accept: 'a/b, c/d',
+      'accept-language': 'de, en',
+      'x-forwarded-for': '1.2.3.4, 5.6.7.8',
+      cookie: 'a=b; c=d; e=f',
+      'set-cookie': ['a=b', 'c=d']
+    }
+    const firstCounts = [
+      'age', 'authorization', 'content-type', 'etag', 'expires', 'from', 'if-modified-since', 'if-unmodified-since',
+      'last-modified', 'location', 'max-forwards', 'proxy-authorization', 'referer', 'retry-after', 'server', 'user-agent'
+    ]
+    const raw = await Raw.open(t, server, version, {}, { ...twice, ...Object.fromEntries(firstCounts.map((name) => [name, ['first', 'second']])) })
+    await raw.join('/')
+    const [{ headers }] = await raw.call('/', 'getHandshake')
+    for (const [name, value] of Object.entries(joined)) assert.deepEqual(headers[name], value, name)
+    for (const name of firstCounts) assert.equal(headers[name], 'first', name)
+  })
+
   test(`EIO=${version}: odd keys of the query are keys like others`, async (t) => {
     const odd = { __proto__x: '1', constructor: '2', toString: '3' }
     const raw = await Raw.open(t, server, version, odd)

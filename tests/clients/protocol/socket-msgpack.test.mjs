@@ -108,6 +108,18 @@ test('keys in any order, and integers in any width', async (t) => {
   assert.deepEqual(await hear(raw), { type: 3, nsp: '/', id: 5, data: [1] })
 })
 
+test('a CONNECT to a namespace with a long name is refused, and the connection goes on', async (t) => {
+  const raw = await joined(t)
+  await hear(raw)
+  const nsp = `/${'n'.repeat(300_000)}`
+  say(raw, { type: 0, nsp })
+  assert.deepEqual(await hear(raw), { type: 4, nsp, data: { message: 'Invalid namespace' } })
+  say(raw, { type: 2, nsp: '/', id: 7, data: ['message-with-ack', 1] })
+  assert.deepEqual(await hear(raw), { type: 3, nsp: '/', id: 7, data: [1] })
+  say(raw, { type: 2, nsp, data: ['message'] })
+  await raw.ends()
+})
+
 const senseless = {
   'no type': { nsp: '/', data: ['message'] },
   'type 5': { type: 5, nsp: '/', data: ['message'] },
@@ -118,6 +130,7 @@ const senseless = {
   'a namespace that is no text': { type: 2, nsp: 1, data: ['message'] },
   'an event that is no array': { type: 2, nsp: '/', data: { 0: 'message' } },
   'an event without data': { type: 2, nsp: '/' },
+  'an ack without data': { type: 3, nsp: '/', id: 1 },
   'an ack that is no array': { type: 3, nsp: '/', id: 1, data: 'x' },
   'an id that is no integer': { type: 2, nsp: '/', id: 1.5, data: ['message'] },
   'an id that is text': { type: 2, nsp: '/', id: '1', data: ['message'] },

@@ -1,7 +1,7 @@
 //! Namespaces, ids, connect errors and rooms.
 
 use crate::{BOTH, hear, say, socket, world};
-use sanket::{Config, Reason, Revision, WsEnd};
+use sanket::{Config, RawMessage, Reason, Revision, WsEnd};
 use sanket_tests::world::{Everything, World};
 
 #[test]
@@ -72,9 +72,32 @@ fn limits_of_namespaces() {
     say(&mut world, session, ws, "41/a,");
     say(&mut world, session, ws, "40/b,");
     assert!(hear(&mut world, session, ws).iter().any(|packet| packet.starts_with("40/b,")));
-    say(&mut world, session, ws, "40/abc,");
+    say(&mut world, session, ws, "42/abc,[\"a\"]");
     hear(&mut world, session, ws);
     assert_eq!(world.end_of(session), Some(Reason::ForcedClose));
+}
+
+#[test]
+fn a_namespace_whose_name_is_longer_than_the_limit_is_an_invalid_one() {
+    for (revision, connect, wanted) in [
+        (Revision::V4, "40/abc,", r#"44/abc,{"message":"Invalid namespace"}"#),
+        (Revision::V4, "40/abc", r#"44/abc,{"message":"Invalid namespace"}"#),
+        (Revision::V3, "40/abc,", r#"44/abc,{"message":"Invalid namespace"}"#),
+        // With its query it is too long.
+        (Revision::V3, "40/a?b=c,", r#"44/a,{"message":"Invalid namespace"}"#),
+    ] {
+        let mut world = World::new(Everything::default(), Config { max_namespace_name: 3, ..Config::default() });
+        let (session, ws) = socket(&mut world, revision);
+        say(&mut world, session, ws, connect);
+        say(&mut world, session, ws, connect);
+        assert_eq!(hear(&mut world, session, ws), [wanted, wanted], "{connect}");
+        say(&mut world, session, ws, "40/ab,");
+        assert!(hear(&mut world, session, ws)[0].starts_with("40/ab"), "the connection goes on");
+        // It is not joined.
+        say(&mut world, session, ws, "41/abc,");
+        hear(&mut world, session, ws);
+        assert_eq!(world.end_of(session), Some(Reason::ForcedClose), "{connect}");
+    }
 }
 
 #[test]
@@ -118,4 +141,28 @@ fn v3_a_query_behind_the_namespace_means_nothing_but_in_connect() {
     hear(&mut world, session, ws);
     say(&mut world, session, ws, "42/a?x=2,[\"echo\",1]");
     assert_eq!(hear(&mut world, session, ws), ["42/a,[\"echo\",1]"]);
+}
+
+#[test]
+fn an_answer_without_data_is_one_without_arguments() {
+    for revision in BOTH {
+        for (answer, attachments) in [("43", 0), ("461-", 1), ("462-", 2)] {
+            let mut world = world();
+            let (session, ws) = socket(&mut world, revision);
+            say(&mut world, session, ws, "42[\"ask\"]");
+            let question = hear(&mut world, session, ws).remove(0);
+            let id = question.strip_prefix("42").and_then(|rest| rest.strip_suffix("[\"ask\",\"?\"]")).expect("it");
+            say(&mut world, session, ws, &format!("{answer}{id}"));
+            for _ in 0..attachments {
+                let data: &[u8] = if revision == Revision::V3 { &[4, 1] } else { &[1] };
+                world.send(session, ws, RawMessage::Binary(data));
+            }
+            assert_eq!(hear(&mut world, session, ws), ["42[\"answered\"]", "42[\"asked\",0]"], "{answer}");
+            // Nobody has asked for these.
+            for idle in ["43", "437"] {
+                say(&mut world, session, ws, idle);
+                assert_eq!(world.end_of(session), None, "{idle}");
+            }
+        }
+    }
 }

@@ -48,7 +48,7 @@ pub(super) fn through(protocol: Protocol, packet: &SocketPacket<'_>, attachments
                 attachments,
             );
         }
-        Kind::Disconnect | Kind::ConnectError => return None,
+        Kind::ConnectTooLong | Kind::Disconnect | Kind::ConnectError => return None,
     }
     let mut sent = Vec::new();
     assert!(!server.shard.transmit(key, ws, usize::MAX, &mut sent, now), "there is more");
