@@ -5,11 +5,12 @@
 use bytes::Bytes;
 use sanket::{
     AckId, Admission, App, BodyKind, BroadcastAckId, Config, ConnectError, ConnectRequest, Delivery, Effects, Emit,
-    Event, Input, Key, Message, NewSession, Nsp, Opening, Output, RawMessage, Reason, RequestError, RequestId,
-    Response, Revision, Server, Sid, SocketEvent, SocketId, Target, Time, WsEnd, WsMessage, decode_body,
+    Event, Handshake, Input, Key, Message, NewSession, Nsp, Opening, Output, RawMessage, Reason, RequestError,
+    RequestId, Response, Revision, Server, Sid, SocketEvent, SocketId, Target, Time, WsEnd, WsMessage, decode_body,
     decode_message,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// An application that does a little of everything. Its events: `echo` acknowledges with its arguments and emits them back, `all`
 /// emits them to all sockets, `join`, `leave` and `room` are for the room that the first argument names, `out` disconnects the
@@ -157,7 +158,12 @@ impl<A: App> World<A> {
         self.next
     }
 
-    fn open(&mut self, revision: Revision, opening: Opening) -> Result<Session, RequestError> {
+    fn open(
+        &mut self,
+        revision: Revision,
+        opening: Opening,
+        handshake: Option<Arc<Handshake>>,
+    ) -> Result<Session, RequestError> {
         // All bits differ, as if they were random; an odd factor keeps them apart.
         let bytes = |n: u64, kind: u64| {
             let number = u128::from(n) << 64 | u128::from(kind);
@@ -165,7 +171,7 @@ impl<A: App> World<A> {
         };
         let n = self.number();
         let sid = bytes(n, 1);
-        let new = NewSession { sid, public: bytes(n, 2), private: bytes(n, 3), revision, opening, handshake: None };
+        let new = NewSession { sid, public: bytes(n, 2), private: bytes(n, 3), revision, opening, handshake };
         let key = self.server.shard.open(new, self.now)?;
         Ok(Session { key, sid, revision })
     }
@@ -176,7 +182,7 @@ impl<A: App> World<A> {
     ///
     /// What the shard refuses it with.
     pub fn open_polling(&mut self, revision: Revision, base64: bool) -> Result<(Session, RequestId), RequestError> {
-        let session = self.open(revision, Opening::Polling { base64 })?;
+        let session = self.open(revision, Opening::Polling { base64 }, None)?;
         Ok((session, self.get(session)))
     }
 
@@ -186,10 +192,24 @@ impl<A: App> World<A> {
     ///
     /// What the shard refuses it with.
     pub fn open_ws(&mut self, revision: Revision) -> Result<(Session, RequestId), RequestError> {
+        self.open_ws_with(revision, None)
+    }
+
+    /// Opens a session by WebSocket, with the request that the application gets.
+    ///
+    /// # Errors
+    ///
+    /// What the shard refuses it with.
+    pub fn open_ws_with(
+        &mut self,
+        revision: Revision,
+        handshake: Option<Arc<Handshake>>,
+    ) -> Result<(Session, RequestId), RequestError> {
         let id = RequestId(self.number());
         // The line is there before the session, as in a driver.
         self.lines.insert(id, Line::default());
-        let session = self.open(revision, Opening::WebSocket(id)).inspect_err(|_| drop(self.lines.remove(&id)))?;
+        let session =
+            self.open(revision, Opening::WebSocket(id), handshake).inspect_err(|_| drop(self.lines.remove(&id)))?;
         self.pump();
         Ok((session, id))
     }

@@ -2,6 +2,9 @@
 //! because strings in browsers may contain lone surrogates.
 
 use super::config::ChatConfig;
+use crate::time::Time;
+use alloc::format;
+use alloc::string::String;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -23,10 +26,37 @@ pub(crate) enum MessageError {
     NotHere,
 }
 
-/// The error, as the sender gets it.
+/// The error, as the acknowledgement of a message.
 #[derive(Debug, Serialize)]
 pub(crate) struct ErrorReply {
     ok: bool,
+    #[serde(flatten)]
+    details: Details,
+}
+
+/// The error, as a `sys message` for a sender that has not asked for an acknowledgement: a notice in which nobody joined
+/// or left, with the members of an [`ErrorReply`], and its code as `refused`, too. So that is what tells it from others.
+#[derive(Debug, Serialize)]
+pub(crate) struct Refusal {
+    /// A sentence in the tutorial's style.
+    data: String,
+    /// The number of people in the room.
+    counts: usize,
+    joined: [(); 0],
+    left: [(); 0],
+    #[serde(rename = "joinedCount")]
+    joined_count: usize,
+    #[serde(rename = "leftCount")]
+    left_count: usize,
+    time: u64,
+    refused: &'static str,
+    #[serde(flatten)]
+    details: Details,
+}
+
+/// What programs want to know.
+#[derive(Debug, Serialize)]
+struct Details {
     code: &'static str,
     message: &'static str,
     /// For `too_long`: the limit in UTF-16 code units.
@@ -39,6 +69,10 @@ pub(crate) struct ErrorReply {
 
 impl MessageError {
     pub(crate) fn to_json(self, config: &ChatConfig) -> ErrorReply {
+        ErrorReply { ok: false, details: self.details(config) }
+    }
+
+    fn details(self, config: &ChatConfig) -> Details {
         let (code, message) = match self {
             Self::NotAnObject => ("not_an_object", "a message is an object"),
             Self::NoText => ("no_text", "a message has a text, called description"),
@@ -49,7 +83,40 @@ impl MessageError {
         };
         let limit = (self == Self::TooLong).then_some(config.max_text);
         let retry_after = if let Self::TooFast { retry_after } = self { Some(retry_after) } else { None };
-        ErrorReply { ok: false, code, message, limit, retry_after }
+        Details { code, message, limit, retry_after }
+    }
+
+    /// The sentence for people, in the tutorial's language.
+    fn sentence(self, config: &ChatConfig) -> String {
+        let reason = match self {
+            Self::NotAnObject => "格式不正确",
+            Self::NoText => "没有文字",
+            Self::Empty => "消息是空的",
+            Self::TooLong => return format!("系统消息: 消息未发送：太长了，最多 {} 个字符", config.max_text),
+            Self::TooFast { retry_after } => {
+                return format!("系统消息: 消息未发送：发得太快了，请 {} 秒后再试", retry_after.div_ceil(1_000));
+            }
+            Self::NotHere => "你不在聊天室",
+        };
+        format!("系统消息: 消息未发送：{reason}")
+    }
+}
+
+impl Refusal {
+    /// `counts` people are in the room.
+    pub(crate) fn new(error: MessageError, counts: usize, now: Time, config: &ChatConfig) -> Self {
+        let details = error.details(config);
+        Self {
+            data: error.sentence(config),
+            counts,
+            joined: [],
+            left: [],
+            joined_count: 0,
+            left_count: 0,
+            time: now.as_millis(),
+            refused: details.code,
+            details,
+        }
     }
 }
 

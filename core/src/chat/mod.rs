@@ -3,6 +3,7 @@
 //! The events are those of the socket.io tutorial from which this project started, with more fields for programs.
 
 mod config;
+mod debts;
 mod message;
 mod names;
 mod presence;
@@ -15,7 +16,8 @@ use crate::time::Time;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 pub use config::ChatConfig;
-use message::{MessageError, ValidMessage};
+use debts::{Debts, Network};
+use message::{MessageError, Refusal, ValidMessage};
 use names::Names;
 use presence::Presence;
 use serde::{Deserialize, Serialize};
@@ -31,6 +33,8 @@ pub struct Chat {
     people: BTreeMap<SocketId, Person>,
     names: Names,
     presence: Presence,
+    /// Of those who left.
+    debts: Debts,
     last_message: u64,
 }
 
@@ -38,8 +42,12 @@ pub struct Chat {
 struct Person {
     name: String,
     color: &'static str,
-    /// The time at which one more message may be sent, if the burst is used up.
+    /// Where it comes from, if that is known.
+    network: Option<Network>,
+    /// The time at which all its tokens are back.
     paid_until: Time,
+    /// When it may be told again that a message is refused.
+    quiet_until: Time,
 }
 
 /// What a person is told about itself.
@@ -73,6 +81,7 @@ impl Chat {
     pub fn new(config: ChatConfig, seed: u64) -> Self {
         Self {
             presence: Presence::new(config.tick),
+            debts: Debts::new(config.max_debts),
             config,
             people: BTreeMap::new(),
             names: Names::new(seed),
@@ -86,13 +95,22 @@ impl Chat {
         self.people.len()
     }
 
-    fn add(&mut self, socket: SocketId, name: String, color: &'static str, fx: &mut Effects<'_>) {
+    fn add(
+        &mut self,
+        socket: SocketId,
+        (name, color): (String, &'static str),
+        connect: &ConnectRequest,
+        fx: &mut Effects<'_>,
+    ) {
         let init = InitUser { name: &name, color };
         if fx.can_recover() {
             fx.set_data(socket, &init);
         }
         fx.send(Target::Socket(socket), &Emit::new("initUser").arg(&init).not_recoverable());
-        self.people.insert(socket, Person { name: name.clone(), color, paid_until: fx.now() });
+        let network = connect.handshake.as_ref().and_then(|handshake| Network::of(handshake.address()));
+        let paid_until = network.and_then(|network| self.debts.take(network)).unwrap_or_default();
+        let quiet_until = Time::default();
+        self.people.insert(socket, Person { name: name.clone(), color, network, paid_until, quiet_until });
         self.presence.joined(name);
         tell_presence(&mut self.presence, self.people.len(), fx);
     }
@@ -101,7 +119,7 @@ impl Chat {
         let ValidMessage { text } = message::read(event.first_arg(), self.config.max_text)?;
         let count = self.people.len();
         let Some(person) = self.people.get_mut(&socket) else { return Err(MessageError::NotHere) };
-        person.spend(&self.config, fx.now())?;
+        person.spend(&self.config, text.get().len(), fx.now())?;
         self.presence.speaks(&person.name);
         // Ids rise, also after a restart of the server if its clock is the time of day: pages tell messages apart by
         // their ids.
@@ -112,6 +130,16 @@ impl Chat {
         tell_presence(&mut self.presence, count, fx);
         fx.emit(Target::Namespace(&Nsp::ROOT), "message from server", &message);
         Ok(id)
+    }
+
+    /// Tells somebody who has not asked for an acknowledgement why a message is refused: a `sys message` of its own,
+    /// because the tutorial's page shows that. It must not make much of little, so there is one in a while.
+    fn tell_refusal(&mut self, socket: SocketId, error: MessageError, fx: &mut Effects<'_>) {
+        let (count, now) = (self.people.len(), fx.now());
+        let Some(person) = self.people.get_mut(&socket).filter(|person| person.quiet_until <= now) else { return };
+        person.quiet_until = now.after(self.config.refusal_interval);
+        let refusal = Refusal::new(error, count, now, &self.config);
+        fx.send(Target::Socket(socket), &Emit::new("sys message").arg(&refusal).not_recoverable());
     }
 }
 
@@ -126,9 +154,12 @@ fn tell_presence(presence: &mut Presence, count: usize, fx: &mut Effects<'_>) {
 }
 
 impl Person {
-    /// Counts a message against the limit. If there are too many, returns when one is allowed.
-    fn spend(&mut self, config: &ChatConfig, now: Time) -> Result<(), MessageError> {
-        let paid_until = self.paid_until.max(now).after(config.interval);
+    /// Pays for a text of so many bytes. If there are too few tokens, returns when there are enough.
+    fn spend(&mut self, config: &ChatConfig, bytes: usize, now: Time) -> Result<(), MessageError> {
+        // However few there are, a message can be paid for.
+        let tokens = bytes.div_ceil(config.bytes_per_token.max(1)).clamp(1, config.burst.max(1) as usize);
+        let price = config.interval.saturating_mul(u64::try_from(tokens).unwrap_or(u64::MAX));
+        let paid_until = self.paid_until.max(now).after(price);
         let allowed = now.after(config.interval.saturating_mul(u64::from(config.burst)));
         if paid_until > allowed {
             let retry_after = u64::try_from(paid_until.since(allowed).as_millis()).unwrap_or(u64::MAX);
@@ -140,9 +171,9 @@ impl Person {
 }
 
 impl App for Chat {
-    fn connect(&mut self, socket: SocketId, _connect: &ConnectRequest, fx: &mut Effects<'_>) {
-        let (name, color) = self.names.take();
-        self.add(socket, name, color, fx);
+    fn connect(&mut self, socket: SocketId, connect: &ConnectRequest, fx: &mut Effects<'_>) {
+        let who = self.names.take();
+        self.add(socket, who, connect, fx);
     }
 
     /// A person that is recovered keeps its name. If nobody has been told that it left, nobody is told that it joined.
@@ -156,7 +187,7 @@ impl App for Chat {
             self.names.take_again(name, color).map(|color| (String::from(name), color))
         });
         match taken {
-            Some((name, color)) => self.add(socket, name, color, fx),
+            Some(who) => self.add(socket, who, connect, fx),
             None => self.connect(socket, connect, fx),
         }
     }
@@ -165,18 +196,20 @@ impl App for Chat {
         if event.name() != "chat message" {
             return;
         }
-        let result = self.say(socket, event, fx);
-        if let Some(ack) = ack {
-            match result {
-                Ok(id) => fx.ack(ack, &Accepted { ok: true, id }),
-                Err(refusal) => fx.ack(ack, &refusal.to_json(&self.config)),
-            }
+        match (self.say(socket, event, fx), ack) {
+            (Ok(id), Some(ack)) => fx.ack(ack, &Accepted { ok: true, id }),
+            (Ok(_), None) => {}
+            (Err(error), Some(ack)) => fx.ack(ack, &error.to_json(&self.config)),
+            (Err(error), None) => self.tell_refusal(socket, error, fx),
         }
     }
 
     fn disconnect(&mut self, socket: SocketId, _reason: Reason, fx: &mut Effects<'_>) {
         if let Some(person) = self.people.remove(&socket) {
             self.names.give_back(&person.name);
+            if let Some(network) = person.network {
+                self.debts.keep(network, person.paid_until, fx.now());
+            }
             self.presence.left(person.name);
             tell_presence(&mut self.presence, self.people.len(), fx);
         }

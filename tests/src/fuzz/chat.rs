@@ -30,7 +30,7 @@ struct Person {
 /// People come, speak, are silent, and go.
 pub fn chat(data: &[u8]) {
     let mut script = Script::new(data);
-    let chat = ChatConfig { max_text: 16, burst: 2, interval: 100, tick: 40 };
+    let chat = ChatConfig { max_text: 16, burst: 2, interval: 100, tick: 40, ..ChatConfig::default() };
     let config = Config { max_payload: 1_000, max_queue: 20_000, max_sessions: 20, max_unjoined: 20, ..tight() };
     let mut world = World::new(Chat::new(chat, 7), config);
     let mut people: Vec<Person> = Vec::new();
@@ -109,6 +109,10 @@ impl Person {
                 );
                 self.answered += 1;
             }
+            assert!(
+                !text.contains("\"refused\":") || text.starts_with("42[\"sys message\",{\"data\":\"系统消息: "),
+                "{text}"
+            );
             assert!(!text.starts_with("42[\"message") || text.contains("\"nickName\":\""), "{text}");
         }
     }
