@@ -30,6 +30,26 @@ pub struct Recovery {
     /// Bytes of those sessions: names of rooms, and data. The oldest is dropped first. Default 64 MiB; the reference
     /// has no limit.
     pub max_persisted_bytes: usize,
+    /// Milliseconds between two recoveries of one session. A connect request that asks for it earlier waits for the rest
+    /// of them, and is handled then; if two wait for one session, the connection of the earlier one is closed, as that of a
+    /// socket that is taken over. Requests that wait have [`Recovery::max_persisted_bytes`] at most; more of them get
+    /// new sockets. Default 1,000, which clients wait on average before they reconnect; the reference has no such
+    /// limit, and sends all missed events each time.
+    pub min_replay_interval: u64,
+    /// Bytes of missed events for a second: after a recovery that sent more of them than fit
+    /// [`Recovery::min_replay_interval`], the next one of that session waits longer, up to
+    /// [`Config::connect_timeout`]. Default 2,000,000, which is 16 Mbit/s: a client with a slower connection could not have
+    /// read them by then, and the most that is sent at once (half of [`Config::max_queue`]) takes three seconds.
+    pub replay_rate: usize,
+}
+
+impl Recovery {
+    /// Milliseconds from a recovery that sent so many bytes to the next one.
+    pub(crate) fn rest(&self, bytes: usize) -> u64 {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let rate = u64::try_from(self.replay_rate.max(1)).unwrap_or(u64::MAX);
+        self.min_replay_interval.max(bytes.saturating_mul(1_000) / rate)
+    }
 }
 
 impl Default for Recovery {
@@ -39,6 +59,8 @@ impl Default for Recovery {
             max_log: 64 << 20,
             max_persisted_sessions: 100_000,
             max_persisted_bytes: 64 << 20,
+            min_replay_interval: 1_000,
+            replay_rate: 2_000_000,
         }
     }
 }

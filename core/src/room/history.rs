@@ -1,6 +1,7 @@
 //! What recovery knows of a socket: its number in the log, and when it was in which room, in numbers of events.
 
 use crate::id::Sid;
+use crate::time::Time;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -17,6 +18,8 @@ pub(crate) struct History {
     known_since: u64,
     /// Rooms that the socket has left.
     pub(crate) past: Vec<Membership>,
+    /// The session is not restored again before.
+    pub(crate) rests_until: Time,
 }
 
 /// A time in a room, in numbers of events.
@@ -47,7 +50,7 @@ impl Membership {
 impl History {
     /// The history of a socket that connects before event `next` is sent.
     pub(crate) fn new(number: u64, pid: Sid, next: u64) -> Self {
-        Self { number, pid, since: next, known_since: next, past: Vec::new() }
+        Self { number, pid, since: next, known_since: next, past: Vec::new(), rests_until: Time::default() }
     }
 
     /// The first event for which all the rooms are known that the socket was in.

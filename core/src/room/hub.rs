@@ -7,11 +7,11 @@ use super::app::{App, PreviousSocket};
 use super::effects::Effects;
 use super::entry::SocketEntry;
 use super::recipients::Recipients;
-use super::recovery::{PersistedSession, Recoverable};
+use super::recovery::{PersistedSession, Recoverable, Recovery};
 use super::state::{Decision, State};
 use crate::config::{Config, Protocol};
 use crate::engine::Reason;
-use crate::frame::Revision;
+use crate::frame::{Frame, Revision};
 use crate::id::{Sid, SocketId};
 use crate::socket::{ConnectRequest, Delivery, Event, Nsp, SocketEvent, encode};
 use crate::time::Time;
@@ -108,6 +108,11 @@ impl<A: App> Hub<A> {
                 (Some((at, id)), connect) if connect.is_none_or(|(other, _)| at <= other) => self.finish_acks(id),
                 (_, Some((_, socket))) => self.decide(socket, Admission::Refuse(ConnectError::new("Timed out"))),
                 (_, None) => break,
+            }
+        }
+        while let Some((_, socket)) = self.state.replays.next().filter(|(at, _)| *at <= self.now) {
+            if let Some(request) = self.state.replays.remove(socket) {
+                self.connect(socket, *request);
             }
         }
         if let Some(recovery) = &mut self.state.recovery {
@@ -215,14 +220,26 @@ impl<A: App> Hub<A> {
     }
 
     /// Restores the session that a request asks for, if it is known and all missed events are in the log. Otherwise the
-    /// session is removed, and the request is returned: it is for a new socket.
+    /// session is removed, and the request is returned: it is for a new socket. If the session was restored a moment
+    /// ago, the request waits.
     fn recover(&mut self, socket: SocketId, request: ConnectRequest) -> Option<ConnectRequest> {
-        let Some(recovery) = &mut self.state.recovery else { return Some(request) };
+        let Some(max_waiting) = self.state.recovery.as_ref().map(Recovery::max_waiting) else { return Some(request) };
         let Ok(wanted) = serde_json::from_str::<RecoveryRequest<'_>>(&request.auth) else { return Some(request) };
         let Some(pid) = Sid::parse(&wanted.pid).filter(|_| request.revision == Revision::V4) else {
             return Some(request);
         };
+        if let Some(at) = self.state.rests_until(pid, &request.nsp).filter(|at| *at > self.now) {
+            if self.state.replays.bytes() + request.cost() > max_waiting {
+                return Some(request);
+            }
+            if let Some(earlier) = self.state.replays.insert(socket, pid, request, at) {
+                // As if it had been restored, and were taken over now.
+                self.state.put(earlier, Delivery::Detach);
+            }
+            return None;
+        }
         let offset = wanted.offset.as_deref();
+        let Some(recovery) = &mut self.state.recovery else { return Some(request) };
         let (earlier, mut entry, missed) = match recovery.find(pid) {
             Some(Recoverable::Persisted(session)) if session.nsp == request.nsp => {
                 let Some(session) = recovery.restore(pid, socket) else { return Some(request) };
@@ -249,6 +266,10 @@ impl<A: App> Hub<A> {
         };
         if let Some(recovery) = &mut self.state.recovery {
             recovery.restore(pid, socket);
+            let rest = recovery.rest(missed.iter().map(Frame::cost).sum()).min(self.state.config.connect_timeout);
+            if let Some(history) = entry.history_mut() {
+                history.rests_until = self.now.after(rest);
+            }
         }
         entry.recovered = true;
         self.accept(socket, entry, Some(pid));
@@ -293,6 +314,7 @@ impl<A: App> Hub<A> {
 
     fn disconnect(&mut self, socket: SocketId, reason: Reason) {
         self.state.connects.remove(socket);
+        self.state.replays.remove(socket);
         self.remove(socket, reason, reason.is_recoverable());
     }
 

@@ -1,7 +1,7 @@
 //! Namespaces, rooms, sockets, and the application. Knows no transports: sockets are ids, and what happens to them is
 //! returned as deliveries.
 //!
-//! `sockets`, `rooms`, `acks`, `connects`, `recovery` and `log` are tables. `state` has all of them, `effects` changes
+//! `sockets`, `rooms`, `acks`, `connects`, `replays`, `recovery` and `log` are tables. `state` has all of them, `effects` changes
 //! them for the application, and `hub` calls the application. Imports follow this order.
 
 mod acks;
@@ -16,6 +16,7 @@ mod hub;
 mod log;
 mod recipients;
 mod recovery;
+mod replays;
 mod rooms;
 mod sockets;
 mod state;

@@ -139,6 +139,16 @@ impl Recovery {
         self.log.expire(max_age, now);
     }
 
+    /// Milliseconds from a recovery that sent so many bytes to the next one of that session.
+    pub(crate) fn rest(&self, bytes: usize) -> u64 {
+        self.limits.rest(bytes)
+    }
+
+    /// Bytes of the requests that may wait for a session.
+    pub(crate) fn max_waiting(&self) -> usize {
+        self.limits.max_persisted_bytes
+    }
+
     /// The number of persisted sessions.
     pub(crate) fn persisted(&self) -> usize {
         self.order.len()

@@ -6,7 +6,8 @@ use super::connects::PendingConnects;
 use super::entry::{Extra, SocketEntry};
 use super::log::{Member, Scope};
 use super::recipients::Recipients;
-use super::recovery::{PersistedSession, Recovery};
+use super::recovery::{PersistedSession, Recoverable, Recovery};
+use super::replays::PendingReplays;
 use super::rooms::Rooms;
 use super::sockets::Sockets;
 use super::target::Target;
@@ -14,8 +15,8 @@ use crate::config::{Config, Protocol};
 use crate::engine::Reason;
 use crate::frame::Frame;
 use crate::grace::Grace;
-use crate::id::SocketId;
-use crate::socket::Delivery;
+use crate::id::{Sid, SocketId};
+use crate::socket::{Delivery, Nsp};
 use crate::time::Time;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -29,6 +30,7 @@ pub(crate) struct State {
     pub(crate) sockets: Sockets,
     pub(crate) rooms: Rooms,
     pub(crate) connects: PendingConnects,
+    pub(crate) replays: PendingReplays,
     pub(crate) acks: PendingAcks,
     pub(crate) recovery: Option<Recovery>,
     /// A socket that has just been removed, and its number in the log. While
@@ -65,6 +67,7 @@ impl State {
             sockets: Sockets::default(),
             rooms: Rooms::default(),
             connects: PendingConnects::default(),
+            replays: PendingReplays::default(),
             acks: PendingAcks::default(),
             leaving: None,
             wake: Time::NEVER,
@@ -80,7 +83,8 @@ impl State {
         let acks = self.acks.next_deadline().map_or(Time::NEVER, |(at, _)| self.grace.judged(at));
         let connects = self.connects.next_deadline().map_or(Time::NEVER, |(at, _)| self.grace.judged(at));
         let recovery = self.recovery.as_ref().map_or(Time::NEVER, Recovery::poll_timeout);
-        self.wake.min(acks).min(connects).min(recovery)
+        let replays = self.replays.next().map_or(Time::NEVER, |(at, _)| at);
+        self.wake.min(acks).min(connects).min(recovery).min(replays)
     }
 
     /// Adds a delivery.
@@ -141,6 +145,19 @@ impl State {
         let (recovery, history) = (self.recovery.as_ref()?, entry.history()?);
         let member = Member { nsp: &entry.nsp, id: &entry.id(), rooms: &entry.rooms, history };
         recovery.log.missed(member, offset, self.config.max_queue / 2)
+    }
+
+    /// When the session of a private id can be restored in a namespace, after it was restored last. `None` if there is no
+    /// such session.
+    pub(crate) fn rests_until(&self, pid: Sid, nsp: &Nsp) -> Option<Time> {
+        let (of, history) = match self.recovery.as_ref()?.find(pid)? {
+            Recoverable::Persisted(session) => (&session.nsp, &session.history),
+            Recoverable::Connected(socket) => {
+                let entry = self.sockets.get(*socket)?;
+                (&entry.nsp, entry.history()?)
+            }
+        };
+        (of == nsp).then_some(history.rests_until)
     }
 
     /// The socket's number in the recovery log.

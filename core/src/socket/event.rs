@@ -43,7 +43,7 @@ impl SocketEvent {
     pub fn cost(&self) -> usize {
         size_of::<Self>()
             + match self {
-                Self::Connect(connect) => connect.auth.len() + attached(&connect.attachments),
+                Self::Connect(connect) => connect.cost(),
                 Self::Event(received) | Self::Ack { answer: received, .. } => received.cost(),
                 Self::Message(Message::Text(text)) => text.len(),
                 Self::Message(Message::Binary(data)) => data.len(),
@@ -78,6 +78,11 @@ impl ConnectRequest {
     #[must_use]
     pub fn id(&self) -> String {
         public_id(self.revision, &self.nsp, self.public)
+    }
+
+    /// About how many bytes of memory it holds apart from its own size and the handshake, which all namespaces share.
+    pub(crate) fn cost(&self) -> usize {
+        self.auth.len() + attached(&self.attachments)
     }
 }
 

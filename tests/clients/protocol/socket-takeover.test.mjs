@@ -52,6 +52,34 @@ test('on the wire: taken over from behind a silent connection', { skip }, async 
   assert.equal(await call('count'), 2)
 })
 
+test('a second replay of the same session within a second waits', { skip }, async (t) => {
+  const nsp = '/dynamic-3'
+  const speaker = await Raw.join(t, server, nsp)
+  const lost = await Raw.open(t, server)
+  const { sid, pid } = await lost.join(nsp)
+  await speaker.call(nsp, 'send', {}, 'news', 'before')
+  const offset = JSON.parse((await lost.hear()).slice(`2${nsp},`.length))[2]
+  for (const text of countTo(3)) await speaker.call(nsp, 'send', {}, 'news', text)
+  const replayed = (raw) => raw.rest().map((text) => JSON.parse(text.slice(`2${nsp},`.length))[1])
+  const first = await Raw.open(t, server)
+  assert.equal((await first.join(nsp, { pid, offset })).sid, sid, 'the first does not wait')
+  const began = performance.now()
+  await first.call(nsp, 'id')
+  assert.deepEqual(replayed(first), countTo(3))
+
+  // Two ask at once: the first of them makes way for the second, which has it when the second is over.
+  const [second, third] = [await Raw.open(t, server), await Raw.open(t, server)]
+  second.say(`0${nsp},${JSON.stringify({ pid, offset })}`)
+  await second.call('/', 'none').catch(() => {})
+  const answer = await third.join(nsp, { pid, offset })
+  assert.ok(performance.now() - began > 900, 'it has waited')
+  assert.equal(answer.sid, sid)
+  await third.call(nsp, 'id')
+  assert.deepEqual(replayed(third), countTo(3))
+  await deadline(second.closed, SOON_MS, 'the second to be closed')
+  assert.deepEqual(second.rest(), [])
+})
+
 test('a live session is not taken over with a wrong pid or offset', async (t) => {
   const nsp = '/dynamic-2'
   const victim = await Raw.open(t, server)

@@ -1,6 +1,6 @@
 //! Limits of recovery: on the age and number of persisted sessions, and on the age and bytes of events.
 
-use crate::{ROOT, calls, come_back, config, say, say_to, with, world};
+use crate::{ROOT, at_once, calls, come_back, config, say, say_to, with, world};
 use sanket::{Config, Emit, Nsp, Protocol, Reason, Recovery, Revision, Target};
 use sanket_tests::people::{Call, Over, Person, Recorder, pass};
 use sanket_tests::world::World;
@@ -110,8 +110,7 @@ fn an_event_larger_than_the_log_is_kept_alone() {
 
 #[test]
 fn of_too_many_the_longest_gone_is_forgotten() {
-    let mut world =
-        World::new(Recorder::default(), config(Recovery { max_persisted_sessions: 2, ..Recovery::default() }));
+    let mut world = World::new(Recorder::default(), config(Recovery { max_persisted_sessions: 2, ..at_once() }));
     let mut people: [Person; 4] = std::array::from_fn(|_| Person::here(&mut world, Over::WebSocket));
     say(&mut world, 1);
     for person in &mut people {

@@ -4,6 +4,7 @@
 
 mod claims;
 mod forgetting;
+mod rests;
 mod returns;
 mod schedules;
 mod scopes;
@@ -19,8 +20,13 @@ pub(crate) fn config(recovery: Recovery) -> Config {
     Config { recovery: Some(recovery), ..Config::default() }
 }
 
+/// Whoever comes back is not kept waiting, however soon it was here before. `rests` has the limit.
+pub(crate) fn at_once() -> Recovery {
+    Recovery { min_replay_interval: 0, replay_rate: usize::MAX, ..Recovery::default() }
+}
+
 pub(crate) fn world() -> World<Recorder> {
-    World::new(Recorder::default(), config(Recovery::default()))
+    World::new(Recorder::default(), config(at_once()))
 }
 
 pub(crate) fn with<R>(world: &mut World<Recorder>, work: impl FnOnce(&mut Effects<'_>) -> R) -> R {

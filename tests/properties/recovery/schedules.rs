@@ -2,7 +2,7 @@
 //! what was on its way, and reconnect over either transport. What each has got is compared with a model: all events for
 //! it, once and in order, if it was recovered; otherwise none from the time of its absence.
 
-use crate::{ROOT, config, with};
+use crate::{ROOT, at_once, config, with};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::subsequence;
@@ -129,6 +129,8 @@ struct Play {
     log: Vec<Said>,
     number: u64,
     window: u64,
+    /// How long somebody has to wait at most who was here a moment ago.
+    rest: u64,
     /// Nothing is lost for other reasons than time.
     ample: bool,
 }
@@ -136,12 +138,13 @@ struct Play {
 impl Play {
     fn new(config: Config, ample: bool) -> Self {
         let window = config.recovery.as_ref().map_or(0, |recovery| recovery.max_disconnection_duration);
+        let rest = config.recovery.as_ref().map_or(0, |recovery| recovery.min_replay_interval);
         let mut world = World::new(Recorder::default(), config);
         let people: Vec<_> = (0..PEOPLE)
             .map(|n| Person::here(&mut world, if n % 2 == 0 { Over::WebSocket } else { Over::Polling }))
             .collect();
         let fates = (0..PEOPLE).map(|_| Fate::default()).collect();
-        Self { world, people, fates, log: Vec::new(), number: 0, window, ample }
+        Self { world, people, fates, log: Vec::new(), number: 0, window, rest, ample }
     }
 
     fn step(&mut self, op: &Op) {
@@ -306,6 +309,10 @@ impl Play {
         let id = self.people[who].root().id.clone();
         self.people[who].come(&mut self.world, over);
         self.people[who].listen(&mut self.world);
+        if !self.people[who].root().connected {
+            self.world.advance(self.rest);
+            self.people[who].listen(&mut self.world);
+        }
         let place = self.people[who].root();
         assert!(place.connected, "CONNECT has been answered");
         assert!(place.recovered || !must, "{who} is in time and was not taken for who it was");
@@ -342,6 +349,17 @@ proptest! {
     #[test]
     fn who_comes_back_in_time_has_missed_nothing(ops in vec(ops(0..2_000), 0..150)) {
         let window = 1_000_000;
+        let mut play = Play::new(config(Recovery { max_disconnection_duration: window, ..at_once() }), true);
+        for op in &ops {
+            play.step(op);
+        }
+        play.end();
+    }
+
+    /// Whoever was here a moment ago has to wait, and has missed nothing all the same.
+    #[test]
+    fn who_comes_back_too_soon_has_missed_nothing(ops in vec(ops(0..2_000), 0..150)) {
+        let window = 1_000_000;
         let mut play = Play::new(config(Recovery { max_disconnection_duration: window, ..Recovery::default() }), true);
         for op in &ops {
             play.step(op);
@@ -352,7 +370,7 @@ proptest! {
     /// Some are too late.
     #[test]
     fn who_comes_back_too_late_begins_anew(ops in vec(ops(0..40_000), 0..150)) {
-        let mut play = Play::new(config(Recovery { max_disconnection_duration: 60_000, ..Recovery::default() }), true);
+        let mut play = Play::new(config(Recovery { max_disconnection_duration: 60_000, ..at_once() }), true);
         for op in &ops {
             play.step(op);
         }
@@ -368,7 +386,7 @@ proptest! {
         max_rooms in 1..4usize,
         max_queue in 800..5_000usize,
     ) {
-        let recovery = Some(Recovery { max_disconnection_duration: 60_000, max_log, max_persisted_sessions, ..Recovery::default() });
+        let recovery = Some(Recovery { max_disconnection_duration: 60_000, max_log, max_persisted_sessions, ..at_once() });
         let config = Config { recovery, max_rooms, max_queue, ..Config::default() };
         let mut play = Play::new(config, false);
         for op in &ops {

@@ -110,6 +110,8 @@ impl Bench {
             max_log: 5_000,
             max_persisted_sessions: 2,
             max_persisted_bytes: 1_000,
+            min_replay_interval: 100,
+            replay_rate: 1_000,
         };
         setup.config.recovery = has(b'r').then_some(recovery);
         if has(b't') {

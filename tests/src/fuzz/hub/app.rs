@@ -4,7 +4,7 @@ use super::book::{Asked, History, Person, State};
 use super::puppet::Puppet;
 use sanket::{
     AckId, Admission, App, BroadcastAckId, ConnectError, ConnectRequest, Effects, Event, Message, PreviousSocket,
-    Protocol, Reason, Revision, SocketId,
+    Protocol, Reason, Revision, SocketId, Time,
 };
 use std::collections::BTreeSet;
 
@@ -48,6 +48,7 @@ impl App for Puppet {
                 state: State::Here(who),
                 told: Vec::new(),
                 heard: Vec::new(),
+                rests_until: Time::default(),
             });
             self.histories.len() - 1
         });
@@ -58,7 +59,7 @@ impl App for Puppet {
 
     /// Whoever comes back gets what it missed, all of it and nothing else.
     fn recover(&mut self, who: SocketId, earlier: PreviousSocket, connect: &ConnectRequest, fx: &mut Effects<'_>) {
-        let claim = self.claim.unwrap_or_else(|| panic!("{who:?} did not ask for it"));
+        let claim = self.claims.remove(&who).unwrap_or_else(|| panic!("{who:?} did not ask for it"));
         let state = self.histories[claim.history].state;
         let (rooms, data) = if earlier.connected {
             assert_eq!(state, State::Here(earlier.socket));
@@ -71,6 +72,9 @@ impl App for Puppet {
         };
         let history = &mut self.histories[claim.history];
         assert_eq!(connect.nsp, history.nsp);
+        assert!(history.rests_until <= fx.now(), "{who:?} was here a moment ago");
+        let limits = self.config.recovery.as_ref().expect("recovery");
+        history.rests_until = fx.now().after(limits.min_replay_interval);
         history.state = State::Here(who);
         let from = claim.from.unwrap_or_else(|| panic!("{who:?} said nothing that makes sense"));
         let missed = history.told.iter().filter(|(position, _)| *position > from);
@@ -127,7 +131,7 @@ impl App for Puppet {
             let history = &mut self.histories[index];
             assert_eq!(history.state, State::Here(who));
             let was_leaving = self.leaving == Some(who);
-            assert!(was_leaving || self.claim.is_some_and(|claim| claim.history == index), "{who:?} left unseen");
+            assert!(was_leaving || self.claims.values().any(|claim| claim.history == index), "{who:?} left unseen");
             history.state = if was_leaving && reason.is_recoverable() { State::Gone(who) } else { State::Over };
             (history.rooms, history.data) = (person.rooms, person.data);
         } else {

@@ -33,6 +33,8 @@ pub(super) struct History {
     pub(super) told: Vec<(u64, u64)>,
     /// The offsets that came to it.
     pub(super) heard: Vec<String>,
+    /// It does not come back again before.
+    pub(super) rests_until: Time,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -51,6 +51,8 @@ struct World {
     now: Time,
     source: Source,
     statuses: BTreeMap<SocketId, Status>,
+    /// When each of them has asked to connect.
+    knocked: BTreeMap<SocketId, Time>,
     /// The offsets that were given out, each with how many kept events there were by then.
     offsets: BTreeMap<String, u64>,
 }
@@ -75,6 +77,8 @@ impl World {
             max_log: 4_000,
             max_persisted_sessions: 2,
             max_persisted_bytes: 900,
+            min_replay_interval: 100,
+            replay_rate: 1_000,
         });
         let config = Arc::new(Config {
             protocol,
@@ -92,6 +96,7 @@ impl World {
             now: Time::from_millis(1_000_000),
             source: Source::new(protocol),
             statuses: BTreeMap::new(),
+            knocked: BTreeMap::new(),
             offsets: BTreeMap::new(),
         }
     }
@@ -169,14 +174,14 @@ impl World {
         let admission = script.byte();
         let (who, connect) = self.source.request_connect(revision, nsp, &auth, flags & 64 != 0);
         self.statuses.insert(who, Status::Requested);
+        self.knocked.insert(who, self.now);
         self.hub.apply(self.now, |app, _| {
-            app.claim = claim;
+            app.claims.extend(claim.map(|claim| (who, claim)));
             app.admission = admission;
             app.known.push(who);
             app.plan.extend(script.bytes(plan));
         });
         self.hub.handle(who, SocketEvent::Connect(connect), self.now);
-        self.hub.apply(self.now, |app, _| app.claim = None);
     }
 
     fn act(&mut self, script: &mut Script<'_>, times: usize) {
@@ -209,6 +214,11 @@ impl World {
         let (app, now) = (self.hub.app(), self.now);
         assert!(app.pending_acks.values().all(|ask| ask.deadline > now), "an ask is overdue");
         assert!(app.waiting.values().all(|since| since.after(500) > now), "somebody is kept waiting");
+        let resting = self
+            .statuses
+            .iter()
+            .filter(|(who, status)| **status == Status::Requested && !app.waiting.contains_key(who));
+        assert!(resting.into_iter().all(|(who, _)| self.knocked[who].after(500) > now), "somebody rests too long");
         assert!(app.wake.is_none_or(|at| at > now), "nobody was woken");
         assert!(self.hub.poll_timeout().is_none_or(|at| at > now), "the same deadline again");
     }

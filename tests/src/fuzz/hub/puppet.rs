@@ -16,8 +16,8 @@ pub(super) struct Puppet {
     pub(super) plan: VecDeque<u8>,
     /// What it answers whoever knocks next.
     pub(super) admission: u8,
-    /// What whoever knocks now has said.
-    pub(super) claim: Option<Claim>,
+    /// What whoever knocked has said, until it is back.
+    pub(super) claims: BTreeMap<SocketId, Claim>,
     /// Every socket whose client ever asked to connect.
     pub(super) known: Vec<SocketId>,
     pub(super) people: BTreeMap<SocketId, Person>,
@@ -41,7 +41,7 @@ impl Puppet {
             config,
             plan: VecDeque::new(),
             admission: 0,
-            claim: None,
+            claims: BTreeMap::new(),
             known: Vec::new(),
             people: BTreeMap::new(),
             waiting: BTreeMap::new(),
