@@ -22,8 +22,10 @@ const TICK_MS = 100 // the room says at most once in a tick what changed
 const SAID_SINGLY = 3
 const NAMES_LISTED = 10
 const LONGEST_TEXT = 2000 // UTF-16 code units
-const BURST = 10
+const BURST = 30
 const PER_SECOND = 5
+const BYTES_PER_TOKEN = 1000 // of a text as JSON
+const REFUSALS_APART_MS = 1000
 
 const TYPES = { html: 'text/html; charset=utf-8', js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' }
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
@@ -91,27 +93,51 @@ function announce () {
 const listed = (names) =>
   names.slice(0, NAMES_LISTED).map((name) => `"${name}"`).join('、') + (names.length > NAMES_LISTED ? `等${names.length}人` : '')
 
+const owed = new Map() // Allowances of those who left, by their addresses.
+
+/** Whoever comes again owes what it owed when it left; of several with one address, the largest debt. */
+function takeAllowance (address) {
+  const [first, ...others] = (owed.get(address) ?? []).sort((a, b) => leftOf(a) - leftOf(b))
+  owed.set(address, others)
+  return first ?? { left: BURST, at: performance.now() }
+}
+
+const leftOf = ({ left, at }) => Math.min(BURST, left + (performance.now() - at) * PER_SECOND / 1000)
+
 io.on('connection', (socket) => {
   const name = `客人${randomBytes(4).toString('hex')}`
   const color = `#${randomBytes(3).toString('hex')}`
-  const allowance = { left: BURST, at: performance.now() }
+  const { address } = socket.handshake
+  const allowance = takeAllowance(address)
+  let quietUntil = 0
   people += 1
   socket.emit('initUser', { name, color })
   changed({ came: true, name })
 
   socket.on('disconnect', () => {
     people -= 1
+    owed.set(address, [...owed.get(address), allowance].filter((one) => leftOf(one) < BURST))
     changed({ came: false, name })
   })
 
   socket.on('chat message', (...args) => {
-    const answer = typeof args.at(-1) === 'function' ? args.pop() : () => {}
-    const refusal = faultIn(args[0]) ?? haste(allowance)
+    const answer = typeof args.at(-1) === 'function' ? args.pop() : tellAlone
+    const refusal = faultIn(args[0]) ?? haste(allowance, args[0].description)
     if (refusal) return answer({ ok: false, message: refusal.code, ...refusal })
     const id = randomBytes(9).toString('base64url')
     io.emit('message from server', { description: args[0].description, nickName: name, color, id, time: Date.now() })
     answer({ ok: true, id })
   })
+
+  /** Whoever has not asked for an answer is told when it was refused, but not too often. */
+  function tellAlone ({ ok, code, ...more }) {
+    const now = performance.now()
+    if (ok || now < quietUntil) return
+    quietUntil = now + REFUSALS_APART_MS
+    const nobody = { joined: [], left: [], joinedCount: 0, leftCount: 0 }
+    const data = `系统消息: 消息未发送：${code}`
+    socket.emit('sys message', { data, counts: people, ...nobody, time: Date.now(), refused: code, code, ...more })
+  }
 })
 
 function faultIn (message) {
@@ -123,12 +149,12 @@ function faultIn (message) {
   if (message.description.length > LONGEST_TEXT) return { code: 'too_long', limit: LONGEST_TEXT }
 }
 
-function haste (allowance) {
-  const now = performance.now()
-  allowance.left = Math.min(BURST, allowance.left + (now - allowance.at) * PER_SECOND / 1000)
-  allowance.at = now
-  if (allowance.left < 1) return { code: 'too_fast', retryAfter: Math.ceil((1 - allowance.left) * 1000 / PER_SECOND) }
-  allowance.left -= 1
+function haste (allowance, text) {
+  const price = Math.ceil(Buffer.byteLength(JSON.stringify(text)) / BYTES_PER_TOKEN)
+  allowance.left = leftOf(allowance)
+  allowance.at = performance.now()
+  if (allowance.left < price) return { code: 'too_fast', retryAfter: Math.ceil((price - allowance.left) * 1000 / PER_SECOND) }
+  allowance.left -= price
 }
 
 http.listen(Number(flags.port), flags.listen, () => {
