@@ -219,10 +219,10 @@ const rows = [
     when: ({ packets }, ours, theirs) => packets?.includes('4 ') && isOver(ours) && !isOver(theirs)
   },
   {
-    why: 'an event without a name and an ack without an array are senseless; the reference checks only data that there is',
-    examples: [[socket(3), send('43')], [socket(4), send('40'), send('42')]],
+    why: 'an event without a name is senseless; the reference checks only data that there is',
+    examples: [[socket(3), send('42')], [socket(4), send('40'), send('42')]],
     when: ({ packets }, ours, theirs) =>
-      packets?.some((packet) => /^4[2356](\d-)?(\/[^,]*,?)?\d*$/.test(packet)) && isOver(ours) && !isOver(theirs)
+      packets?.some((packet) => /^4[25](\d-)?(\/[^,]*,?)?\d*$/.test(packet)) && isOver(ours) && !isOver(theirs)
   },
   {
     why: 'reasons to close that the reference names otherwise: a packet of a namespace that its sender is not in, where no poll ' +

@@ -186,7 +186,10 @@ pub fn packet(data: &[u8]) {
         Kind::ConnectTooLong | Kind::Disconnect | Kind::ConnectError => return,
     };
     let attachments: Vec<Bytes> = (0..owed).map(|n| format!("{n}").into()).collect();
-    assert_eq!(through(Protocol::SocketIo, &packet, &attachments), Some((said.to_owned(), attachments.clone())));
+    // Those of an answer without arguments are dropped: nothing stands for them.
+    let idle = matches!(&packet.kind, Kind::Ack { args, .. } if args == "[]");
+    let kept = if idle { Vec::new() } else { attachments.clone() };
+    assert_eq!(through(Protocol::SocketIo, &packet, &attachments), Some((said.to_owned(), kept)));
     // What looks like a placeholder is something else in msgpack.
     if owed == 0 && !said.contains("_placeholder") && !said.contains("\\u") {
         let packed = through(Protocol::SocketIoMsgPack, &packet, &[]).expect("data");
