@@ -120,7 +120,13 @@ fn config(args: &Args) -> Config {
 }
 
 fn chat(args: &Args) -> ChatConfig {
-    ChatConfig { max_text: args.max_text, burst: args.message_burst, interval: args.message_interval, tick: args.tick }
+    ChatConfig {
+        max_text: args.max_text,
+        burst: args.message_burst,
+        interval: args.message_interval,
+        tick: args.tick,
+        ..ChatConfig::default()
+    }
 }
 
 /// Room for every session, for as many requests beside it and for those who fetch the page, as far as the system gives
