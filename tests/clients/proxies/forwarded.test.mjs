@@ -89,11 +89,11 @@ for (const name of names) {
       })
 
       test(`${name}: by ${how} a page is compared with the host that the browser asked for`, async (t) => {
-        const proxy = await through(trusting, { ...options, host: 'backend.example:8081' })
+        const proxy = await through(trusting, { ...options, losesHost: true })
         for (const [origin, host] of [
           ['http://chat.example', 'chat.example'], ['http://chat.example:8080', 'Chat.Example:8080'], ['http://chat.example', 'chat.example:80']
         ]) assert.deepEqual(await statuses(t, proxy, origin, host), [200, 101], `${origin} and ${host}`)
-        assert.deepEqual(await statuses(t, proxy, 'http://backend.example:8081', 'chat.example'), [403, 403], 'not with the other')
+        assert.deepEqual(await statuses(t, proxy, `http://127.0.0.1:${trusting.port}`, 'chat.example'), [403, 403], 'not with the other')
         assert.deepEqual(await statuses(t, proxy, 'http://evil.example', 'chat.example'), [403, 403])
         assert.match(trusting.stderr, /"http:\/\/evil\.example".*"chat\.example"/, 'which origin met which host')
       })
@@ -104,16 +104,15 @@ for (const name of names) {
       })
 
       test(`${name}: by ${how} the host that the browser asked for is answered for, or gets 421`, { skip }, async (t) => {
-        const proxy = await through(chat, { ...options, host: 'backend.example:8081' })
+        const proxy = await through(chat, { ...options, losesHost: true })
         assert.deepEqual(await statuses(t, proxy, 'http://chat.example', 'CHAT.example:80'), [200, 101])
         assert.deepEqual(await statuses(t, proxy, 'http://rebound.example', 'rebound.example'), [421, 421])
       })
     }
 
     test(`${name}: what a proxy that is not trusted says of the host does not count`, async (t) => {
-      const proxy = await through(doubting, { host: 'backend.example:8081' })
+      const proxy = await through(doubting, { losesHost: true })
       assert.deepEqual(await statuses(t, proxy, 'http://chat.example', 'chat.example'), [403, 403])
-      assert.deepEqual(await statuses(t, proxy, 'http://backend.example:8081', 'chat.example'), [200, 101])
     })
 
     test(`${name}: on loopback only loopback names are answered for, unless another is given`, { skip }, async (t) => {

@@ -24,7 +24,7 @@ export const documented = (name) => readFileSync(new URL(`../../../docs/proxies/
 /**
  * Of each proxy its programs' names, its file, and what differs. `instead` are the edits that a test makes to the file for its
  * ports; `anchor` is the line that those of a test go behind, `set` is one that adds a header; `host` is an edit for another
- * `Host`, and `forwarded` are those for `Forwarded`, which the other two would need a module for.
+ * `Host`, `lost` one for that of the proxy's choice, and `forwarded` are those for `Forwarded`, which the other two cannot say in a line.
  */
 const KINDS = {
   nginx: {
@@ -36,6 +36,7 @@ const KINDS = {
     anchor: 'proxy_pass http://sanket;',
     set: (name, value) => `proxy_set_header ${name} '${value}';`,
     host: ['proxy_set_header Host $http_host;', (host) => `proxy_set_header Host '${host}';`],
+    lost: ['Host $http_host', 'Host $proxy_host'],
     forwarded: [
       ['X-Forwarded-For $remote_addr', "X-Forwarded-For ''"], ['X-Forwarded-Proto $scheme', "X-Forwarded-Proto ''"],
       ['X-Forwarded-Host $http_host', "X-Forwarded-Host ''"],
@@ -55,6 +56,7 @@ const KINDS = {
     anchor: 'frontend web',
     set: (name, value) => `http-request set-header ${name} '${value}'`,
     host: ['default_backend sanket', (host) => `http-request set-header Host '${host}'\n    default_backend sanket`],
+    lost: ['default_backend sanket', "http-request set-header Host 'sanket'\n    default_backend sanket"],
     forwarded: [
       ['set-header X-Forwarded-For %[src]', 'del-header X-Forwarded-For'],
       ['set-header X-Forwarded-Proto https if { ssl_fc }', 'del-header X-Forwarded-Proto'],
@@ -71,6 +73,7 @@ const KINDS = {
     anchor: 'RequestHeader unset Forwarded',
     set: (name, value) => `RequestHeader set ${name} "${value}"`,
     host: ['ProxyPreserveHost On', (host) => `ProxyPreserveHost On\n    RequestHeader set Host "${host}"`],
+    lost: ['ProxyPreserveHost On', 'ProxyPreserveHost Off'],
     run (directory, site, port) {
       const main = write(directory, 'main.conf', [
         `ServerRoot ${directory}`, 'ServerName localhost', `DefaultRuntimeDir ${directory}`, `PidFile ${directory}/pid`,
@@ -89,6 +92,7 @@ const KINDS = {
     anchor: 'header_up -Forwarded',
     set: (name, value) => `header_up ${name} "${value}"`,
     host: ['header_up -Forwarded', (host) => `header_up -Forwarded\n\t\theader_up Host "${host}"`],
+    lost: ['header_up -Forwarded', 'header_up -Forwarded\n\t\theader_up Host {upstream_hostport}'],
     // It must not ask for the port of its administration, which others may have.
     head: '{\n\tadmin off\n}\n',
     run: (_directory, site) => ['run', '--config', site, '--adapter', 'caddyfile']
@@ -142,7 +146,7 @@ export class ReverseProxy {
 
   /**
    * Resolves when the proxy listens. `headers` are pairs that it adds to every request, `host` is a `Host` instead of the
-   * browser's, `forwarded` says `Forwarded` (RFC 7239) instead of `X-Forwarded-*`, `encoding` is that of its file.
+   * browser's, `losesHost` one of the proxy's own choice, as many have it by default; `forwarded` says `Forwarded` (RFC 7239) instead of `X-Forwarded-*`, `encoding` is that of its file.
    */
   static async start (name, server, options = {}) {
     for (let attempt = 1; ; attempt += 1) {
@@ -164,7 +168,7 @@ export class ReverseProxy {
     return proxy
   }
 
-  constructor (name, port, upstream, { headers = [], host, forwarded = false, encoding = 'utf8' }) {
+  constructor (name, port, upstream, { headers = [], host, losesHost = false, forwarded = false, encoding = 'utf8' }) {
     const kind = KINDS[name]
     const file = program(name)
     assert.ok(file, `${name} is not installed`)
@@ -173,6 +177,7 @@ export class ReverseProxy {
     this.directory = mkdtempSync(join(tmpdir(), `sanket-${name}-`))
     let text = kind.instead(port, upstream).reduce(replaced, documented(kind.file))
     const lines = headers.map(([header, value]) => kind.set(header, value))
+    if (losesHost) text = replaced(text, kind.lost)
     if (forwarded) text = kind.forwarded.reduce(replaced, text)
     text = replaced(text, [kind.anchor, [kind.anchor, ...lines].join('\n')])
     if (host !== undefined) text = replaced(text, [kind.host[0], kind.host[1](host)])
