@@ -51,7 +51,8 @@ for (const version of versions) {
 
   if (isFirst) {
     test(`${name}, polling: what it says beyond ASCII arrives garbled, as with the reference`, async (t) => {
-      const [speaker, witness] = [await Peer.join(t, rooms.url, version, 'polling'), await Peer.join(t, rooms.url, '4', 'websocket')]
+      const speaker = await Peer.join(t, rooms.url, version, 'polling')
+      const witness = await Peer.join(t, rooms.url, '4', 'websocket')
       witness.listen('said')
       await speaker.call('send', { rooms: [witness.socket.id] }, 'said', 'é')
       // Each byte of its UTF-8 is taken for a character. Behind it is the offset.
@@ -59,7 +60,8 @@ for (const version of versions) {
     })
 
     test(`${name}, polling: what others say beyond ASCII closes its connection, as with the reference`, async (t) => {
-      const [reader, witness] = [await Peer.join(t, rooms.url, version, 'polling'), await Peer.join(t, rooms.url, '4', 'websocket')]
+      const reader = await Peer.join(t, rooms.url, version, 'polling')
+      const witness = await Peer.join(t, rooms.url, '4', 'websocket')
       reader.listen('said')
       await witness.call('send', { rooms: [await reader.call('id')] }, 'said', 'é')
       await reader.next('disconnect')

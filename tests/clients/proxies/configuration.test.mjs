@@ -15,7 +15,9 @@ const PAYLOAD = byDefault('max-payload')
 
 /** Of each file the deadlines for polls and WebSockets, in seconds, and the most bytes of a body. */
 const SAID = {
-  'nginx.conf': { deadlines: [/proxy_read_timeout (\d+)s;/, /proxy_send_timeout (\d+)s;/], body: /client_max_body_size (\d+)m;/, unit: 1_000_000 },
+  'nginx.conf': {
+    deadlines: [/proxy_read_timeout (\d+)s;/, /proxy_send_timeout (\d+)s;/], body: /client_max_body_size (\d+)m;/, unit: 1_000_000
+  },
   'haproxy.cfg': { deadlines: [/timeout client (\d+)s/, /timeout server (\d+)s/, /timeout tunnel (\d+)s/] },
   'apache.conf': { deadlines: [/ timeout=(\d+)/, /^ *Timeout (\d+)/m], body: /LimitRequestBody (\d+)/, unit: 1 },
   Caddyfile: { deadlines: [/response_header_timeout (\d+)s/], body: /max_size (\d+)MB/, unit: 1_000_000 }

@@ -24,7 +24,8 @@ export const documented = (name) => readFileSync(new URL(`../../../docs/proxies/
 /**
  * Of each proxy its programs' names, its file, and what differs. `instead` are the edits that a test makes to the file for its
  * ports; `anchor` is the line that those of a test go behind, `set` is one that adds a header; `host` is an edit for another
- * `Host`, `lost` one for that of the proxy's choice, and `forwarded` are those for `Forwarded`, which the other two cannot say in a line.
+ * `Host`, `lost` one for that of the proxy's choice, and `forwarded` are those for `Forwarded`, which the other two cannot say in a
+ * line.
  */
 const KINDS = {
   nginx: {
@@ -43,7 +44,8 @@ const KINDS = {
       ["Forwarded '';", `Forwarded 'for=$remote_addr;host="$http_host";proto=$scheme';`]
     ],
     run (directory, site) {
-      const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${directory}/${name};`)
+      const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+      const temporary = kinds.map((kind) => `${kind}_temp_path ${directory}/${kind};`)
       const main = write(directory, 'main.conf', 'daemon off; master_process off;\nevents {}\n' +
         `http { access_log off; ${temporary.join(' ')} include ${site}; }\n`)
       return ['-p', directory, '-e', 'stderr', '-c', main, '-g', `pid ${directory}/pid;`]
@@ -88,7 +90,9 @@ const KINDS = {
   caddy: {
     programs: ['caddy'],
     file: 'Caddyfile',
-    instead: (port, upstream) => [[':80 {', `http://127.0.0.1:${port}, http://:${port} {\n\tbind 127.0.0.1`], ['127.0.0.1:8081', `127.0.0.1:${upstream}`]],
+    instead: (port, upstream) => [
+      [':80 {', `http://:${port} {\n\tbind 127.0.0.1`], ['127.0.0.1:8081', `127.0.0.1:${upstream}`]
+    ],
     anchor: 'header_up -Forwarded',
     set: (name, value) => `header_up ${name} "${value}"`,
     host: ['header_up -Forwarded', (host) => `header_up -Forwarded\n\t\theader_up Host "${host}"`],
@@ -188,7 +192,9 @@ export class ReverseProxy {
     running.add(this.child)
     this.exited = once(this.child, 'exit').finally(() => running.delete(this.child))
     this.exited.catch(() => {})
-    for (const stream of [this.child.stdout, this.child.stderr]) stream.setEncoding('utf8').on('data', (text) => { this.#output += text })
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => { this.#output += text })
+    }
   }
 
   /** What the proxy has said, for whoever has to find out why it failed. */
@@ -217,5 +223,6 @@ export class ReverseProxy {
 
 const accepts = (port) => new Promise((resolve) => {
   // Any answer will do, but it has to be one: Apache's port is open before Apache knows whether it can start.
-  get({ port, host: '127.0.0.1', agent: false }, (response) => { response.destroy(); resolve(true) }).once('error', () => resolve(false))
+  const request = get({ port, host: '127.0.0.1', agent: false }, (response) => { response.destroy(); resolve(true) })
+  request.once('error', () => resolve(false))
 })

@@ -13,7 +13,8 @@ export function request (server, query, { method = 'GET', body, headers = {}, pa
       headers = { 'content-type': 'text/plain;charset=UTF-8', ...headers }
     }
     if (body !== undefined) headers = { 'content-length': Buffer.byteLength(body), ...headers }
-    sent = http.request(`${server.url}${path}?${new URLSearchParams(query)}`, { method, headers, localAddress, agent: false }, (response) => {
+    const options = { method, headers, localAddress, agent: false }
+    sent = http.request(`${server.url}${path}?${new URLSearchParams(query)}`, options, (response) => {
       const chunks = []
       response.on('data', (chunk) => chunks.push(chunk)).on('error', reject).on('end', () => resolve(new Answer(response, chunks)))
     })
