@@ -7,8 +7,9 @@ import { fileURLToPath } from 'node:url'
 import { documented } from '../support/reverse-proxy.mjs'
 
 const FILE = process.env.SANKET_BIN ?? fileURLToPath(new URL('../../../target/release/sanket', import.meta.url))
-const help = execFileSync(FILE, ['--help'], { encoding: 'utf8' })
-const byDefault = (flag) => Number(new RegExp(`--${flag} [\\s\\S]*?\\[default: (\\d+)\\]`).exec(help)[1])
+// Lines are broken anywhere.
+const help = execFileSync(FILE, ['--help'], { encoding: 'utf8' }).replace(/\s+/g, ' ')
+const byDefault = (flag) => Number(new RegExp(`--${flag} .*?\\[default: (\\d+)\\]`).exec(help)[1])
 
 const SILENCE_S = (byDefault('ping-interval') + byDefault('ping-timeout')) / 1000
 const PAYLOAD = byDefault('max-payload')

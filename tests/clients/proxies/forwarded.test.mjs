@@ -8,7 +8,6 @@ import { missing, names, ReverseProxy, sayForwarded } from '../support/reverse-p
 import { Server } from '../support/server.mjs'
 import { Poller, request } from '../support/wire.mjs'
 
-const skip = 'the chat has no --trusted-proxy and --host yet'
 const TRUST = ['--trusted-proxy', '127.0.0.1/32']
 // Not the address that the proxy itself has.
 const CLIENT = '127.0.0.2'
@@ -61,8 +60,10 @@ for (const name of names) {
     }
 
     before(async () => {
-      [trusting, doubting] = await Promise.all([Server.startSuite('sio-client', TRUST), Server.startSuite('sio-client')])
-      if (!skip) chat = await Server.start([...TRUST, '--host', 'chat.example'])
+      [trusting, doubting, chat] = await Promise.all([
+        Server.startSuite('sio-client', TRUST), Server.startSuite('sio-client'),
+        Server.start([...TRUST, '--host', 'chat.example'])
+      ])
     })
     after(async () => {
       await Promise.all(started.map((proxy) => proxy.stop()))
@@ -111,7 +112,7 @@ for (const name of names) {
         assert.deepEqual(await statuses(t, proxy, 'http://evil.example', 'chat.example', claims), [403, 403])
       })
 
-      test(`${name}: by ${how} the host that the browser asked for is answered for, or gets 421`, { skip }, async (t) => {
+      test(`${name}: by ${how} the host that the browser asked for is answered for, or gets 421`, async (t) => {
         const proxy = await through(chat, { ...options, losesHost: true })
         assert.deepEqual(await statuses(t, proxy, 'http://chat.example', 'CHAT.example:80'), [200, 101])
         assert.deepEqual(await statuses(t, proxy, 'http://rebound.example', 'rebound.example'), [421, 421])
@@ -123,7 +124,7 @@ for (const name of names) {
       assert.deepEqual(await statuses(t, proxy, 'http://chat.example', 'chat.example'), [403, 403])
     })
 
-    test(`${name}: on loopback only loopback names are answered for, unless another is given`, { skip }, async (t) => {
+    test(`${name}: on loopback only loopback names are answered for, unless another is given`, async (t) => {
       const server = await Server.start()
       t.after(() => server.stop())
       const proxy = await through(server)
