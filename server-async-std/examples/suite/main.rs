@@ -17,7 +17,7 @@ use clap::{Parser, ValueEnum};
 use futures_lite::StreamExt as _;
 use sanket::{App, Config, Handshake, Protocol, Recovery};
 use sanket_async_std::{
-    AllowAsync as _, Cookie, Denial, HttpConfig, Options, Origin, Origins, Server, Setup, Welcome, setup,
+    AllowAsync as _, Cookie, Denial, HttpConfig, Options, Origin, Origins, Server, Setup, TrustedProxy, Welcome, setup,
 };
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -102,6 +102,10 @@ struct Args {
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<Origin>,
 
+    /// A proxy whose word on its clients counts: an address or a network; may be repeated
+    #[arg(long, value_name = "CIDR")]
+    trusted_proxy: Vec<TrustedProxy>,
+
     /// Answers to polls of so many bytes are compressed
     #[arg(long, value_name = "BYTES", default_value_t = 1_024)]
     compression_threshold: usize,
@@ -162,7 +166,11 @@ fn serve(args: &Args, app: impl App + Send + 'static, options: Options) -> std::
     } else {
         Origins::listed(args.allow_origin.clone())
     };
-    let mut options = options.origins(origins).compression(Some(args.compression_threshold)).jsonp(true);
+    let mut options = options
+        .origins(origins)
+        .trusted_proxies(args.trusted_proxy.clone())
+        .compression(Some(args.compression_threshold))
+        .jsonp(true);
     if let Some(name) = &args.cookie {
         options = options.cookie(Cookie::new(name));
     }

@@ -1,19 +1,11 @@
-// A guest of the chat: one socket.io-client of generation 2, 3 or 4 on a chosen way of transport, with everything that it
-// was told kept in order. Knows the names of the chat's events, not what a good server does with them.
+// A guest of the chat: one socket.io-client of any version that is installed, on a chosen way of transport, with everything that
+// it was told kept in order. Knows the names of the chat's events, not what a good server does with them.
 import assert from 'node:assert/strict'
-import { createRequire } from 'node:module'
+import { connect, modes } from './clients.mjs'
 import { deadline, until } from './wait.mjs'
 
-const require = createRequire(import.meta.url)
-const clients = {
-  2: require('socket.io-client-2'),
-  3: require('socket.io-client-3').io,
-  4: require('socket.io-client-4').io
-}
-const transports = { polling: ['polling'], websocket: ['websocket'], upgrade: ['polling', 'websocket'] }
-
+export { modes }
 export const generations = [2, 3, 4]
-export const modes = ['polling', 'websocket', 'upgrade']
 export const everyWay = generations.flatMap((generation) =>
   modes.map((mode) => ({ generation, mode, title: `client ${generation}, ${mode}` })))
 
@@ -29,14 +21,7 @@ export class Guest {
     this.heard = [] // [event, data], in order of arrival
     this.unread = new Map(HEARD.map((event) => [event, []]))
     this.waiting = new Set()
-    this.socket = clients[generation](url, {
-      forceNew: true,
-      reconnection: false,
-      reconnectionDelay: 20,
-      reconnectionDelayMax: 100,
-      transports: transports[mode],
-      ...options
-    })
+    this.socket = connect(generation, url, mode, { reconnectionDelay: 20, reconnectionDelayMax: 100, ...options })
     for (const event of HEARD) this.socket.on(event, (data) => this.#hear(event, data))
   }
 

@@ -1,15 +1,8 @@
-// One socket.io-client of generation 2, 3 or 4 on a chosen way of transport, with every event that it was asked to listen
-// for kept in order. Knows no server's events.
-import { createRequire } from 'node:module'
+// One socket.io-client of any version that is installed, on a chosen way of transport, with every event that it was asked to
+// listen for kept in order. Knows no server's events.
+import { connect } from './clients.mjs'
 import { deadline, until } from './wait.mjs'
 
-const require = createRequire(import.meta.url)
-const clients = {
-  2: require('socket.io-client-2'),
-  3: require('socket.io-client-3').io,
-  4: require('socket.io-client-4').io
-}
-const transports = { polling: ['polling'], websocket: ['websocket'], upgrade: ['polling', 'websocket'] }
 const PATIENCE_MS = 10_000
 
 export class Peer {
@@ -22,9 +15,7 @@ export class Peer {
   constructor (t, url, generation, mode, options = {}) {
     this.generation = generation
     this.mode = mode
-    this.socket = clients[generation](url, {
-      forceNew: true, reconnection: false, transports: transports[mode], ...options
-    })
+    this.socket = connect(generation, url, mode, options)
     t.after(() => this.close())
     this.listen('connect', 'disconnect', 'connect_error', 'error')
   }

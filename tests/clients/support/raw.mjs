@@ -9,8 +9,8 @@ const ACK_IDS_FROM = 1_000 // Apart from the small ones that tests write themsel
 
 export class Raw {
   /** A session that has heard its `0` packet. It is cut off after the test at the latest. */
-  static async open (t, server, version = 4, query = {}, headers = {}) {
-    const raw = new Raw(server, version, query, headers)
+  static async open (t, server, version = 4, query = {}, headers = {}, options = {}) {
+    const raw = new Raw(server, version, query, headers, options)
     t.after(() => raw.socket.terminate())
     raw.opened = await deadline(raw.opening, PATIENCE_MS, 'the handshake')
     return raw
@@ -29,10 +29,10 @@ export class Raw {
   #waiting = new Set()
   #calls = ACK_IDS_FROM
 
-  constructor (server, version, query, headers) {
+  constructor (server, version, query, headers, options) {
     this.version = version
     const search = new URLSearchParams({ EIO: version, transport: 'websocket', ...query })
-    this.socket = new WebSocket(`${server.url.replace('http', 'ws')}/socket.io/?${search}`, { headers, maxPayload: 0 })
+    this.socket = new WebSocket(`${server.url.replace('http', 'ws')}/socket.io/?${search}`, { headers, maxPayload: 0, ...options })
     this.socket.on('error', () => {})
     this.opening = new Promise((resolve, reject) => {
       this.socket.once('error', reject)

@@ -6,14 +6,15 @@ import { deadline } from './wait.mjs'
 const PATIENCE_MS = 5_000
 
 /** One request. The promise has `.abort()`, which drops the connection without a word. */
-export function request (server, query, { method = 'GET', body, headers = {}, path = '/socket.io/' } = {}) {
+export function request (server, query, { method = 'GET', body, headers = {}, path = '/socket.io/', localAddress } = {}) {
   let sent
   const answered = new Promise((resolve, reject) => {
     if (body !== undefined && !Object.keys(headers).some((name) => name.toLowerCase() === 'content-type')) {
       headers = { 'content-type': 'text/plain;charset=UTF-8', ...headers }
     }
     if (body !== undefined) headers = { 'content-length': Buffer.byteLength(body), ...headers }
-    sent = http.request(`${server.url}${path}?${new URLSearchParams(query)}`, { method, headers, agent: false }, (response) => {
+    const options = { method, headers, localAddress, agent: false }
+    sent = http.request(`${server.url}${path}?${new URLSearchParams(query)}`, options, (response) => {
       const chunks = []
       response.on('data', (chunk) => chunks.push(chunk)).on('error', reject).on('end', () => resolve(new Answer(response, chunks)))
     })
