@@ -151,6 +151,7 @@ impl<'a> Turn<'a> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.perform();
+        self.shared.counters.add(&self.agenda.tally);
         self.agenda.recycle();
     }
 }
