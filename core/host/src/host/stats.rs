@@ -1,5 +1,5 @@
 //! What a host counts, and the sum of it for whoever watches the server. A turn counts for itself, and adds it to the host's
-//! numbers at its end: nothing that all threads share is touched for a message.
+//! numbers twice: nothing that all threads share is touched for a message.
 
 use crate::request::Refused;
 use crate::sync::lock;
@@ -199,8 +199,9 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    /// A turn is over.
-    pub(super) fn add(&self, tally: &Tally) {
+    /// Adds what a turn has counted, which begins anew.
+    pub(super) fn add(&self, tally: &mut Tally) {
+        let tally = std::mem::take(tally);
         for (counter, n) in [
             (&self.requests, tally.requests),
             (&self.other_requests, tally.other_requests),
