@@ -167,11 +167,21 @@ impl Frame {
     }
 
     /// The attachments, without type bytes.
-    pub(crate) fn attachments(&self, revision: Revision) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn attachments(&self, revision: Revision) -> impl ExactSizeIterator<Item = &[u8]> {
         let more = self.of(revision).more.as_deref();
         let skip = usize::from(more.is_some_and(|more| more.typed));
         let attachments = more.map_or(&[][..], |more| &more.attachments);
         attachments.iter().map(move |data| data.get(skip..).unwrap_or_default())
+    }
+
+    /// Whether it may have attachments.
+    pub(crate) fn has_more(&self) -> bool {
+        self.more.is_some()
+    }
+
+    /// How many Engine.IO packets it is: each attachment is one.
+    pub(crate) fn packets(&self, revision: Revision) -> usize {
+        usize::from(!self.of(revision).text.is_empty()) + self.attachments(revision).len()
     }
 
     /// The bytes that it counts for in a queue: text and attachments, without transport overhead.

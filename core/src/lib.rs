@@ -93,6 +93,7 @@ mod room;
 mod server;
 mod shard;
 mod socket;
+mod stats;
 mod time;
 mod wheel;
 
@@ -118,5 +119,8 @@ pub use socket::{
     AckId, ConnectRequest, DecodeError, Delivery, Event, Incoming, Input, Kind, Message, Nsp, Packet as SocketPacket,
     PacketError as SocketPacketError, Packets, RawMessage, SocketEvent, SocketMessage, decode_body, decode_message,
     decode_socket_packet,
+};
+pub use stats::{
+    ByLimit, ByOutcome, ByReason, ByWay, Census, CountKey, Counts, HubStats, Limit, RecoveryOutcome, ShardStats,
 };
 pub use time::Time;

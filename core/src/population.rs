@@ -1,6 +1,7 @@
 //! The number of sessions of a server, counted for all of its shards together without a lock.
 
 use crate::config::Config;
+use crate::stats::Limit;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// The sessions of all shards that share it. [`Config::max_sessions`] and [`Config::max_unjoined`] are its limits.
@@ -23,18 +24,18 @@ impl Population {
         self.unjoined.load(Ordering::Relaxed)
     }
 
-    /// Adds an unjoined session. Returns whether the limits allow it.
-    pub(crate) fn add(&self, config: &Config) -> bool {
+    /// Adds an unjoined session, or says which limit does not allow it.
+    pub(crate) fn add(&self, config: &Config) -> Result<(), Limit> {
         if !increase(&self.unjoined, config.max_unjoined) {
-            return false;
+            return Err(Limit::MaxUnjoined);
         }
         // Shards that add the last sessions at the same moment may be refused all of them. The limits are never
         // exceeded.
-        let added = increase(&self.sessions, config.max_sessions);
-        if !added {
+        if !increase(&self.sessions, config.max_sessions) {
             self.join();
+            return Err(Limit::MaxSessions);
         }
-        added
+        Ok(())
     }
 
     /// A session is not unjoined any more.

@@ -29,7 +29,7 @@ mod server;
 
 pub use listen::{Listen, Listening};
 pub use options::AllowAsync;
-pub use sanket_host::host::{AddressLimits, InvalidRate, Rate, Setup};
+pub use sanket_host::host::{AddressLimits, InvalidRate, Rate, RefusalKind, Setup, Stats};
 pub use sanket_host::http::HttpConfig;
 pub use sanket_host::request::{
     Cookie, Denial, HostName, Hosts, InvalidHostName, InvalidNetwork, InvalidOrigin, Origin, Origins,

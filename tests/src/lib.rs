@@ -5,6 +5,7 @@
 mod bytes;
 pub mod fuzz;
 pub mod hostile;
+mod ledger;
 pub mod people;
 pub mod script;
 pub mod simulation;

@@ -2,6 +2,7 @@
 //! each request, nothing for a WebSocket after its end, events of a socket only between its connect request and its
 //! end.
 
+use crate::ledger::Ledger;
 use bytes::Bytes;
 use sanket::{
     AckId, Admission, App, BodyKind, BroadcastAckId, Config, ConnectError, ConnectRequest, Delivery, Effects, Emit,
@@ -113,7 +114,10 @@ pub struct World<A> {
     live: BTreeSet<SocketId>,
     /// Sockets that the hub did not let in, or put out: something that they did before may still be on its way.
     out: BTreeSet<SocketId>,
+    /// The sessions that were ever opened.
+    keys: Vec<Key>,
     ended: BTreeMap<Key, Reason>,
+    ledger: Ledger,
     next: u64,
 }
 
@@ -148,7 +152,9 @@ impl<A: App> World<A> {
             lines: BTreeMap::new(),
             live: BTreeSet::new(),
             out: BTreeSet::new(),
+            keys: Vec::new(),
             ended: BTreeMap::new(),
+            ledger: Ledger::default(),
             next: 1,
         }
     }
@@ -173,6 +179,7 @@ impl<A: App> World<A> {
         let sid = bytes(n, 1);
         let new = NewSession { sid, public: bytes(n, 2), private: bytes(n, 3), revision, opening, handshake };
         let key = self.server.shard.open(new, self.now)?;
+        self.keys.push(key);
         Ok(Session { key, sid, revision })
     }
 
@@ -374,6 +381,11 @@ impl<A: App> World<A> {
     }
 
     fn pump(&mut self) {
+        self.exchange();
+        self.ledger.check(&self.server, &self.keys, &self.ended);
+    }
+
+    fn exchange(&mut self) {
         loop {
             while let Some((key, output)) = self.server.shard.poll_output() {
                 self.take(key, output);

@@ -96,6 +96,11 @@ impl Outbox {
             && let Some(id) = self.poll.take()
         {
             let packets = self.queue.pop_up_to(cx.config.max_payload, polled_size);
+            cx.stats().packets_sent += match &packets[..] {
+                // Without a loop: most responses are one packet.
+                [only] => only.packets(self.revision),
+                several => several.iter().map(|packet| packet.packets(self.revision)).sum(),
+            };
             cx.respond(id, Response::Batch(self.batch(packets)));
         }
     }
@@ -104,13 +109,19 @@ impl Outbox {
     pub(crate) fn answer_poll(&mut self, packet: Outgoing, cx: &mut Context<'_>) -> bool {
         let poll = self.poll.take();
         if let Some(id) = poll {
-            cx.respond(id, Response::Batch(self.batch(alloc::vec![packet])));
+            let response = self.batch_of(packet, cx);
+            cx.respond(id, response);
         }
         poll.is_some()
     }
 
-    /// The packets of the response to a poll.
-    pub(crate) fn batch(&self, packets: Vec<Outgoing>) -> Batch {
+    /// The response to a poll with this packet alone, which counts as sent.
+    pub(crate) fn batch_of(&self, packet: Outgoing, cx: &mut Context<'_>) -> Response {
+        cx.stats().packets_sent += 1;
+        Response::Batch(self.batch(alloc::vec![packet]))
+    }
+
+    fn batch(&self, packets: Vec<Outgoing>) -> Batch {
         Batch::new(packets, self.revision, self.base64)
     }
 

@@ -2,78 +2,16 @@
 
 use super::handshake::Handshake;
 use super::payload::{Batch, BodyKind};
+use super::reason::Reason;
 use super::request::RequestError;
 use crate::config::Config;
 use crate::frame::Revision;
 use crate::id::{Key, RequestId, Sid};
+use crate::stats::ShardStats;
 use crate::time::Time;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use bytes::Bytes;
-use core::fmt;
-
-/// Why a session, or a socket of it, ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Reason {
-    /// The connection broke, or the client violated the protocol of the transport.
-    TransportError,
-    /// The client closed the connection.
-    TransportClose,
-    /// The client was silent for too long.
-    PingTimeout,
-    /// The client sent something that is not a packet.
-    ParseError,
-    /// The client did not read what was sent to it. The reference has no such reason; its queue grows.
-    SlowConsumer,
-    /// The server closed the connection because of a packet: it is malformed, or not allowed at that point.
-    ForcedClose,
-    /// The server closed the connection for another reason: the client joined no namespace in time, or was recovered
-    /// over another connection.
-    ForcedServerClose,
-    /// The whole server is closing.
-    ServerShuttingDown,
-    /// The client left the namespace.
-    ClientNamespaceDisconnect,
-    /// The server disconnected the socket from the namespace.
-    ServerNamespaceDisconnect,
-}
-
-impl Reason {
-    /// Whether the connection was lost, so that the socket can be recovered: the reference's list, and
-    /// [`Reason::SlowConsumer`].
-    #[must_use]
-    pub const fn is_recoverable(self) -> bool {
-        match self {
-            Self::TransportError
-            | Self::TransportClose
-            | Self::PingTimeout
-            | Self::SlowConsumer
-            | Self::ForcedClose
-            | Self::ForcedServerClose
-            | Self::ServerShuttingDown => true,
-            Self::ParseError | Self::ClientNamespaceDisconnect | Self::ServerNamespaceDisconnect => false,
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    /// The reference's text of a server-side disconnect reason.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TransportError => "transport error",
-            Self::TransportClose => "transport close",
-            Self::PingTimeout => "ping timeout",
-            Self::ParseError => "parse error",
-            Self::SlowConsumer => "slow consumer",
-            Self::ForcedClose => "forced close",
-            Self::ForcedServerClose => "forced server close",
-            Self::ServerShuttingDown => "server shutting down",
-            Self::ClientNamespaceDisconnect => "client namespace disconnect",
-            Self::ServerNamespaceDisconnect => "server namespace disconnect",
-        })
-    }
-}
 
 /// How a session is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,6 +103,13 @@ pub enum Output {
     Closed(Reason),
 }
 
+/// The outputs of a shard's clients, and what they have counted.
+#[derive(Debug, Default)]
+pub(crate) struct Outputs {
+    pub(crate) queue: VecDeque<(Key, Output)>,
+    pub(crate) stats: ShardStats,
+}
+
 /// What a session needs while it works. The outputs are those of the whole shard, so that a session has no queue for
 /// them.
 #[derive(Debug)]
@@ -172,15 +117,31 @@ pub(crate) struct Context<'a> {
     pub(crate) key: Key,
     pub(crate) config: &'a Config,
     pub(crate) now: Time,
-    pub(crate) outputs: &'a mut VecDeque<(Key, Output)>,
+    pub(crate) outputs: &'a mut Outputs,
 }
+
+/// The pings of all sessions fall on as many moments of an interval, so that the process wakes up at most so often,
+/// however many clients there are.
+const PING_MOMENTS: u64 = 256;
 
 impl Context<'_> {
     pub(crate) fn push(&mut self, output: Output) {
-        self.outputs.push_back((self.key, output));
+        self.outputs.queue.push_back((self.key, output));
     }
 
     pub(crate) fn respond(&mut self, id: RequestId, response: Response) {
         self.push(Output::Respond(id, response));
+    }
+
+    /// The counters of the shard.
+    pub(crate) fn stats(&mut self) -> &mut ShardStats {
+        &mut self.outputs.stats
+    }
+
+    /// The moment of a ping that is due in `millis`: then, or a little later.
+    pub(crate) fn ping_after(&self, millis: u64) -> Time {
+        let at = self.now.after(millis).as_millis();
+        let apart = (self.config.ping_interval / PING_MOMENTS).max(1);
+        Time::from_millis(at.checked_next_multiple_of(apart).unwrap_or(at))
     }
 }

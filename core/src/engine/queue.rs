@@ -44,6 +44,14 @@ impl Outgoing {
             }
     }
 
+    /// How many Engine.IO packets it is: its attachments are packets, too. Most have none.
+    pub(crate) fn packets(&self, revision: Revision) -> u64 {
+        match self {
+            Self::Frame(frame) if frame.has_more() => frame.packets(revision) as u64,
+            Self::Frame(_) | Self::Close | Self::Ping | Self::Pong | Self::Noop => 1,
+        }
+    }
+
     /// Appends its WebSocket messages.
     pub fn messages(&self, revision: Revision, into: &mut Vec<WsMessage>) {
         match self {

@@ -3,14 +3,16 @@
 
 use super::open::open_packet;
 use super::outbox::Outbox;
-use super::output::{Context, NewSession, Opening, Output, Reason, Response, WsEnd};
+use super::output::{Context, NewSession, Opening, Output, Response, WsEnd};
 use super::packet::Packet;
 use super::queue::Outgoing;
+use super::reason::Reason;
 use super::request::{RequestError, Transport};
 use super::table::{Act, Cause, State, Via, row};
 use super::timer::{Timer, TimerTable};
 use crate::frame::{Frame, Revision, WsMessage};
 use crate::id::{RequestId, Sid};
+use crate::stats::Limit;
 use crate::time::Time;
 use alloc::vec::Vec;
 
@@ -28,17 +30,6 @@ pub(crate) struct Session {
     post: Option<RequestId>,
     out: Outbox,
     timers: TimerTable,
-}
-
-/// The pings of all sessions fall on as many moments of an interval, so that the process wakes up at most so often,
-/// however many clients there are.
-const PING_MOMENTS: u64 = 256;
-
-/// The moment of a ping that is due in `millis`: then, or a little later.
-fn ping_after(millis: u64, cx: &Context<'_>) -> Time {
-    let at = cx.now.after(millis).as_millis();
-    let apart = (cx.config.ping_interval / PING_MOMENTS).max(1);
-    Time::from_millis(at.checked_next_multiple_of(apart).unwrap_or(at))
 }
 
 impl Session {
@@ -71,9 +62,10 @@ impl Session {
                 // A part of half an interval: the id's 32 bits as a fraction.
                 let early = (u128::from(cx.config.ping_interval / 2) * u128::from(sid.spread())) >> u32::BITS;
                 let early = u64::try_from(early).unwrap_or_default();
-                session.timers.set(Timer::Ping, ping_after(cx.config.ping_interval - early, cx));
+                session.timers.set(Timer::Ping, cx.ping_after(cx.config.ping_interval - early));
             }
         }
+        cx.stats().opened.add((session.transport(), revision));
         session.enqueue(Outgoing::Frame(Frame::encoded(open_packet(sid, upgrades, cx.config), &[])), cx);
         session
     }
@@ -112,6 +104,11 @@ impl Session {
         self.out.bytes()
     }
 
+    /// Whether a WebSocket is open beside polling: an upgrade that is neither done nor failed.
+    pub(crate) fn is_upgrading(&self) -> bool {
+        matches!(self.state, State::Probing | State::Probed)
+    }
+
     /// Why the session ends, if it does. It delivers no more messages then.
     pub(crate) fn end(&self) -> Option<Reason> {
         self.reason
@@ -132,6 +129,7 @@ impl Session {
     /// Handles the session's timers that are due. Returns a timer that is due and belongs to `socket`, if there is one.
     pub(crate) fn handle_timeout(&mut self, cx: &mut Context<'_>) -> Option<Timer> {
         while let Some(timer) = self.timers.expire(cx.now) {
+            timer.limit().into_iter().for_each(|limit| cx.stats().limits.add(limit));
             let cause = match timer {
                 Timer::Ping => Cause::PingDue,
                 Timer::Silence => Cause::Silent,
@@ -160,7 +158,8 @@ impl Session {
                 }
             }
             Act::AnswerLast => {
-                cx.respond(id, Response::Batch(self.out.batch(alloc::vec![Outgoing::Close])));
+                let last = self.out.batch_of(Outgoing::Close, cx);
+                cx.respond(id, last);
                 self.finish(cx);
             }
             Act::Overlap => {
@@ -189,6 +188,7 @@ impl Session {
     /// A POST is too large. It is refused, and the session goes on, as in the reference.
     pub(crate) fn handle_post_too_large(&mut self, id: RequestId, cx: &mut Context<'_>) {
         self.post.take_if(|post| *post == id);
+        cx.stats().limits.add(Limit::MaxPayload);
         cx.respond(id, Response::TooLarge);
     }
 
@@ -212,16 +212,13 @@ impl Session {
     }
 
     pub(crate) fn handle_ws_open(&mut self, id: RequestId, cx: &mut Context<'_>) {
-        if !cx.config.offers_upgrades() {
+        cx.stats().upgrades_tried += 1;
+        if cx.config.offers_upgrades() && self.step(Cause::WsOpen, cx) == Act::StartProbe {
+            self.out.set_ws(id);
+            self.timers.set(Timer::Upgrade, cx.now.after(cx.config.upgrade_timeout));
+        } else {
+            cx.stats().upgrades_failed += 1;
             cx.push(Output::WsClose(id));
-            return;
-        }
-        match self.step(Cause::WsOpen, cx) {
-            Act::StartProbe => {
-                self.out.set_ws(id);
-                self.timers.set(Timer::Upgrade, cx.now.after(cx.config.upgrade_timeout));
-            }
-            _ => cx.push(Output::WsClose(id)),
         }
     }
 
@@ -260,6 +257,7 @@ impl Session {
             Some(Packet::Upgrade) => Cause::Upgrade(via),
             Some(Packet::Open | Packet::Noop) => Cause::Other(via),
         };
+        cx.stats().packets_received += 1;
         self.postpone_silence(cx);
         self.step(cause, cx) == Act::Deliver
     }
@@ -282,7 +280,7 @@ impl Session {
             return;
         }
         self.reason = Some(reason);
-        self.timers.stop_all();
+        self.stop_timers(cx);
         self.timers.set(Timer::Linger, cx.now.after(cx.config.close_timeout));
         if matches!(was, State::Probing | State::Probed) {
             self.out.close_ws(cx);
@@ -351,6 +349,7 @@ impl Session {
             }
             Act::Noop => self.release_poll(cx),
             Act::Switch => {
+                cx.stats().upgrades_done += 1;
                 self.timers.stop(Timer::Upgrade);
                 self.timers.stop(Timer::Noop);
                 self.out.answer_poll(Outgoing::Noop, cx);
@@ -360,6 +359,7 @@ impl Session {
                 }
             }
             Act::DropProbe => {
+                cx.stats().upgrades_failed += 1;
                 self.timers.stop(Timer::Upgrade);
                 self.timers.stop(Timer::Noop);
                 self.out.close_ws(cx);
@@ -392,7 +392,7 @@ impl Session {
             }
             Revision::V4 => {
                 self.timers.stop(Timer::Silence);
-                self.timers.set(Timer::Ping, ping_after(cx.config.ping_interval, cx));
+                self.timers.set(Timer::Ping, cx.ping_after(cx.config.ping_interval));
             }
         }
     }
@@ -455,10 +455,18 @@ impl Session {
             cx.respond(id, Response::Refused(RequestError::UnknownSid));
         }
         self.out.close_ws(cx);
-        self.timers.stop_all();
+        self.stop_timers(cx);
         self.out.clear();
         // The reason has been set by `shut` or `close`, which are the only ways to this point.
-        cx.push(Output::Closed(self.reason.unwrap_or(Reason::ForcedServerClose)));
+        let reason = self.reason.unwrap_or(Reason::ForcedServerClose);
+        cx.stats().closed.add(reason);
+        cx.push(Output::Closed(reason));
+    }
+
+    /// The session ends, and with it an upgrade that is not done.
+    fn stop_timers(&mut self, cx: &mut Context<'_>) {
+        cx.stats().upgrades_failed += u64::from(self.timers.is_set(Timer::Upgrade));
+        self.timers.stop_all();
     }
 }
 
@@ -466,27 +474,27 @@ impl Session {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::engine::output::Outputs;
     use crate::id::Key;
-    use alloc::collections::VecDeque;
 
     /// A shard drops a session that has ended. If it were still called, it would be like one that does not exist.
     #[test]
     fn a_session_that_is_over_is_as_one_that_never_was() {
-        let (config, mut outputs, sid) = (Config::default(), VecDeque::new(), Sid::from_bytes([7; 16]));
+        let (config, mut outputs, sid) = (Config::default(), Outputs::default(), Sid::from_bytes([7; 16]));
         let mut cx = Context { key: Key::new(0, 0, 0), config: &config, now: Time::default(), outputs: &mut outputs };
         let (revision, opening) = (Revision::V4, Opening::Polling { base64: false });
         let new = NewSession { sid, public: sid, private: sid, revision, opening, handshake: None };
         let mut session = Session::open(&new, &mut cx);
         session.abandon(&mut cx);
         assert!(session.is_closed() && session.poll_timeout().is_none());
-        cx.outputs.clear();
+        cx.outputs.queue.clear();
         session.handle_poll(RequestId(1), &mut cx);
         session.handle_post_begins(RequestId(2), &mut cx);
         assert!(!session.handle_post(RequestId(3), &mut cx));
-        for (n, (_, output)) in (1..).zip(&outputs) {
+        for (n, (_, output)) in (1..).zip(&outputs.queue) {
             let Output::Respond(id, Response::Refused(RequestError::UnknownSid)) = output else { panic!("{output:?}") };
             assert_eq!(*id, RequestId(n));
         }
-        assert_eq!(outputs.len(), 3);
+        assert_eq!(outputs.queue.len(), 3);
     }
 }

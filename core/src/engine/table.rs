@@ -1,7 +1,7 @@
 //! The state transitions of an Engine.IO session: one table, from which both [`row`] and its documentation are made.
 //! `session` carries out the acts.
 
-use super::output::Reason;
+use super::reason::Reason;
 
 /// The state of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! The timers of a session: an enum and an array.
 
+use crate::stats::Limit;
 use crate::time::Time;
 
 /// What is due when a timer expires.
@@ -24,6 +25,17 @@ pub(crate) enum Timer {
 impl Timer {
     const ALL: [Self; 7] =
         [Self::Ping, Self::Silence, Self::Upgrade, Self::Noop, Self::Linger, Self::Connect, Self::Attachment];
+
+    /// The limit that is hit when it expires, unless the reason of the session's end says it.
+    pub(crate) fn limit(self) -> Option<Limit> {
+        match self {
+            Self::Upgrade => Some(Limit::UpgradeTimeout),
+            Self::Linger => Some(Limit::CloseTimeout),
+            Self::Connect => Some(Limit::ConnectTimeout),
+            Self::Attachment => Some(Limit::AttachmentTimeout),
+            Self::Ping | Self::Silence | Self::Noop => None,
+        }
+    }
 }
 
 /// The times at which the timers expire.

@@ -23,6 +23,10 @@ pub(crate) struct PendingAcks {
     by_socket: BTreeMap<SocketId, Vec<BroadcastAckId>>,
     deadlines: BTreeSet<(Time, BroadcastAckId)>,
     next: u64,
+    /// The acknowledgements that are waited for: the sum of all `waiting`.
+    pending: u64,
+    /// The acknowledgements that did not arrive in time, ever.
+    timed_out: u64,
 }
 
 #[derive(Debug)]
@@ -55,6 +59,7 @@ impl PendingAcks {
                 missing.push(socket);
             }
         }
+        self.pending += asked.len() as u64;
         let deadline = now.after(if asked.is_empty() { SOON } else { timeout.max(SOON) });
         self.deadlines.insert((deadline, id));
         self.broadcasts.insert(id, Broadcast { waiting: asked.iter().copied().collect(), missing, deadline });
@@ -68,6 +73,7 @@ impl PendingAcks {
         if !broadcast.waiting.remove(&socket) {
             return None;
         }
+        self.pending -= 1;
         let is_last = broadcast.waiting.is_empty();
         self.settle(id, socket);
         Some(is_last)
@@ -81,21 +87,35 @@ impl PendingAcks {
             if !broadcast.waiting.remove(&socket) {
                 return false;
             }
+            self.pending -= 1;
             broadcast.missing.push(socket);
             broadcast.waiting.is_empty()
         });
         pending
     }
 
-    /// Removes an event. Returns the sockets that have not acknowledged it.
+    /// Removes an event. Returns the sockets that have not acknowledged it: those that are still waited for are too
+    /// late.
     pub(crate) fn remove(&mut self, id: BroadcastAckId) -> Option<Vec<SocketId>> {
         let Broadcast { waiting, mut missing, deadline } = self.broadcasts.remove(&id)?;
         self.deadlines.remove(&(deadline, id));
+        self.pending -= waiting.len() as u64;
+        self.timed_out += waiting.len() as u64;
         for socket in &waiting {
             self.settle(id, *socket);
         }
         missing.extend(waiting);
         Some(missing)
+    }
+
+    /// How many acknowledgements are waited for.
+    pub(crate) fn pending(&self) -> u64 {
+        self.pending
+    }
+
+    /// How many acknowledgements did not arrive in time, ever.
+    pub(crate) fn timed_out(&self) -> u64 {
+        self.timed_out
     }
 
     /// The earliest deadline, and its event.
@@ -124,7 +144,7 @@ mod tests {
         let mut acks = PendingAcks::default();
         let now = Time::default();
         let (first, asked) = acks.insert([one, two].into_iter(), 1, 100, now);
-        assert_eq!(asked, [one, two]);
+        assert_eq!((asked, acks.pending()), (alloc::vec![one, two], 2));
         let (second, asked) = acks.insert([two, three].into_iter(), 1, 50, now);
         assert_eq!(asked, [three], "one event for each is the limit");
         let (third, asked) = acks.insert([one].into_iter(), 0, 50, now);
@@ -140,6 +160,7 @@ mod tests {
         assert_eq!(acks.remove(first), Some(alloc::vec![two]));
         assert_eq!(acks.remove(second), Some(alloc::vec![two, three]));
         assert_eq!(acks.remove(second), None);
+        assert_eq!((acks.pending(), acks.timed_out()), (0, 1), "of three, one is too late and two are gone or there");
         assert!(acks.by_socket.is_empty() && acks.broadcasts.is_empty() && acks.next_deadline().is_none());
     }
 }

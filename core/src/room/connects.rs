@@ -27,6 +27,11 @@ impl PendingConnects {
         Some(request)
     }
 
+    /// How many requests wait.
+    pub(crate) fn len(&self) -> usize {
+        self.requests.len()
+    }
+
     /// Whether a request of this socket waits.
     pub(crate) fn contains(&self, socket: SocketId) -> bool {
         self.requests.contains_key(&socket)

@@ -15,6 +15,7 @@ use crate::frame::Frame;
 use crate::id::SocketId;
 use crate::socket::encode::{self, EncodeOptions};
 use crate::socket::{AckId, Delivery, Nsp, to_json};
+use crate::stats::Limit;
 use crate::time::Time;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -82,7 +83,10 @@ impl<'a> Effects<'a> {
         let audience = self.audience(to);
         let sockets = audience.iter().flat_map(|(_, recipients)| recipients.iter().copied());
         let max = self.state.config.max_pending_acks;
+        let mut n_sockets = 0;
+        let sockets = sockets.inspect(|_| n_sockets += 1);
         let (id, asked) = self.state.acks.insert(sockets, max, timeout, self.now);
+        self.state.stats.limits.add_many(Limit::MaxPendingAcks, n_sockets - asked.len() as u64);
         if let (false, Some((nsp, _))) = (asked.is_empty(), audience) {
             let frame = self.frame(&nsp, event, Some(id.0), None, false);
             self.deliver(asked.into(), frame);
@@ -165,9 +169,11 @@ impl<'a> Effects<'a> {
             return Ok(false);
         }
         if room.len() > state.config.max_room_name {
+            state.stats.limits.add(Limit::MaxRoomName);
             return Err(JoinError::Name);
         }
         if entry.rooms.len() >= state.config.max_rooms {
+            state.stats.limits.add(Limit::MaxRooms);
             return Err(JoinError::TooMany);
         }
         let since = state.recovery.as_ref().map_or(0, |recovery| recovery.log.next());

@@ -14,6 +14,7 @@ use crate::engine::Reason;
 use crate::frame::{Frame, Revision};
 use crate::id::{Sid, SocketId};
 use crate::socket::{ConnectRequest, Delivery, Event, Nsp, SocketEvent, encode};
+use crate::stats::{HubStats, Limit, RecoveryOutcome};
 use crate::time::Time;
 use alloc::borrow::Cow;
 use alloc::sync::Arc;
@@ -68,6 +69,11 @@ impl<A: App> Hub<A> {
         self.state.recovery.as_ref().map_or((0, 0), |recovery| (recovery.persisted(), recovery.log.bytes()))
     }
 
+    /// What was counted, and what there is. Takes a few hundred nanoseconds, and some for each namespace.
+    pub fn stats(&self) -> HubStats {
+        self.state.stats()
+    }
+
     /// Handles an event of a client. Events of one client must be handed in in order.
     pub fn handle(&mut self, from: SocketId, event: SocketEvent, now: Time) {
         self.now = self.now.max(now);
@@ -76,6 +82,7 @@ impl<A: App> Hub<A> {
             SocketEvent::Event(received) => self.received(from, received),
             SocketEvent::Message(said) => {
                 if self.state.sockets.contains(from) {
+                    self.state.stats.events_received += 1;
                     let (app, mut fx) = self.parts();
                     app.message(from, &said, &mut fx);
                 }
@@ -106,7 +113,10 @@ impl<A: App> Hub<A> {
             let connect = self.state.connects.next_deadline().filter(|(at, _)| *at <= self.now);
             match (acks, connect) {
                 (Some((at, id)), connect) if connect.is_none_or(|(other, _)| at <= other) => self.finish_acks(id),
-                (_, Some((_, socket))) => self.decide(socket, Admission::Refuse(ConnectError::new("Timed out"))),
+                (_, Some((_, socket))) => {
+                    self.state.stats.limits.add(Limit::ConnectTimeout);
+                    self.decide(socket, Admission::Refuse(ConnectError::new("Timed out")));
+                }
                 (_, None) => break,
             }
         }
@@ -197,6 +207,7 @@ impl<A: App> Hub<A> {
                     pid = Some(request.private);
                 }
                 self.accept(socket, entry, pid);
+                self.state.stats.connected += 1;
                 let (app, mut fx) = self.parts();
                 return app.connect(socket, request, &mut fx);
             }
@@ -206,6 +217,7 @@ impl<A: App> Hub<A> {
                 ConnectError::new("Invalid namespace").to_json(Revision::V4)
             }
         };
+        self.state.stats.refused += 1;
         let refusal = encode::connect_error(self.state.config.protocol, &request.nsp, &payload);
         self.state.put(socket, Delivery::Refuse(refusal));
     }
@@ -223,13 +235,17 @@ impl<A: App> Hub<A> {
     /// session is removed, and the request is returned: it is for a new socket. If the session was restored a moment
     /// ago, the request waits.
     fn recover(&mut self, socket: SocketId, request: ConnectRequest) -> Option<ConnectRequest> {
-        let Some(max_waiting) = self.state.recovery.as_ref().map(Recovery::max_waiting) else { return Some(request) };
-        let Ok(wanted) = serde_json::from_str::<RecoveryRequest<'_>>(&request.auth) else { return Some(request) };
-        let Some(pid) = Sid::parse(&wanted.pid).filter(|_| request.revision == Revision::V4) else {
+        if self.state.recovery.is_none() || request.revision != Revision::V4 {
             return Some(request);
-        };
-        if let Some(at) = self.state.rests_until(pid, &request.nsp).filter(|at| *at > self.now) {
+        }
+        let Ok(wanted) = serde_json::from_str::<RecoveryRequest<'_>>(&request.auth) else { return Some(request) };
+        let pid = Sid::parse(&wanted.pid);
+        if let Some(pid) = pid
+            && let Some(at) = self.state.rests_until(pid, &request.nsp).filter(|at| *at > self.now)
+        {
+            let max_waiting = self.state.recovery.as_ref().map_or(0, Recovery::max_waiting);
             if self.state.replays.bytes() + request.cost() > max_waiting {
+                self.state.stats.recoveries.add(RecoveryOutcome::Unknown);
                 return Some(request);
             }
             if let Some(earlier) = self.state.replays.insert(socket, pid, request, at) {
@@ -238,31 +254,55 @@ impl<A: App> Hub<A> {
             }
             return None;
         }
-        let offset = wanted.offset.as_deref();
-        let Some(recovery) = &mut self.state.recovery else { return Some(request) };
+        match self.restore(socket, &request, pid, wanted.offset.as_deref()) {
+            Ok(earlier) => {
+                let connected = earlier.connected;
+                let outcome = if connected { RecoveryOutcome::TakenOver } else { RecoveryOutcome::Restored };
+                self.state.stats.recoveries.add(outcome);
+                let (app, mut fx) = self.parts();
+                app.recover(socket, earlier, &request, &mut fx);
+                None
+            }
+            Err(outcome) => {
+                self.state.stats.recoveries.add(outcome);
+                Some(request)
+            }
+        }
+    }
+
+    fn restore(
+        &mut self,
+        socket: SocketId,
+        request: &ConnectRequest,
+        pid: Option<Sid>,
+        offset: Option<&str>,
+    ) -> Result<PreviousSocket, RecoveryOutcome> {
+        const UNKNOWN: RecoveryOutcome = RecoveryOutcome::Unknown;
+        let recovery = self.state.recovery.as_mut().ok_or(UNKNOWN)?;
+        let pid = pid.ok_or(UNKNOWN)?;
         let (earlier, mut entry, missed) = match recovery.find(pid) {
             Some(Recoverable::Persisted(session)) if session.nsp == request.nsp => {
-                let Some(session) = recovery.restore(pid, socket) else { return Some(request) };
+                let session = recovery.restore(pid, socket).ok_or(UNKNOWN)?;
                 let (was, entry) = (session.socket, restored(*session));
                 let Some(missed) = self.state.missed(&entry, offset) else {
                     self.remove_session(pid);
-                    return Some(request);
+                    return Err(RecoveryOutcome::Missed);
                 };
                 (PreviousSocket { socket: was, connected: false }, entry, missed)
             }
             Some(Recoverable::Connected(was)) => {
                 let was = *was;
                 let entry = self.state.sockets.get(was).filter(|entry| entry.nsp == request.nsp);
-                let Some(missed) = entry.map(|entry| self.state.missed(entry, offset)) else { return Some(request) };
+                let missed = entry.map(|entry| self.state.missed(entry, offset)).ok_or(UNKNOWN)?;
                 self.state.put(was, Delivery::Detach);
                 let Some(missed) = missed else {
                     self.remove(was, Reason::TransportClose, false);
-                    return Some(request);
+                    return Err(RecoveryOutcome::Missed);
                 };
-                let Some(entry) = self.state.remove(was) else { return Some(request) };
+                let entry = self.state.remove(was).ok_or(UNKNOWN)?;
                 (PreviousSocket { socket: was, connected: true }, entry, missed)
             }
-            Some(Recoverable::Persisted(_)) | None => return Some(request),
+            Some(Recoverable::Persisted(_)) | None => return Err(UNKNOWN),
         };
         if let Some(recovery) = &mut self.state.recovery {
             recovery.restore(pid, socket);
@@ -276,13 +316,12 @@ impl<A: App> Hub<A> {
         for frame in missed {
             self.state.put(socket, Delivery::Emit(frame));
         }
-        let (app, mut fx) = self.parts();
-        app.recover(socket, earlier, &request, &mut fx);
-        None
+        Ok(earlier)
     }
 
     fn received(&mut self, who: SocketId, mut received: Event) {
         if self.state.sockets.contains(who) {
+            self.state.stats.events_received += 1;
             let ack = received.take_ack(who);
             let (app, mut fx) = self.parts();
             app.event(who, &received, ack, &mut fx);
@@ -292,6 +331,7 @@ impl<A: App> Hub<A> {
     /// A socket has acknowledged an event. An acknowledgement that is not waited for is ignored, as in the reference.
     fn acknowledge(&mut self, socket: SocketId, id: BroadcastAckId, answer: &Event) {
         let Some(is_last) = self.state.acks.acknowledge(id, socket) else { return };
+        self.state.stats.acks_received += 1;
         if is_last {
             self.state.decisions.push_back(Decision::AcksDone(id));
         }
@@ -326,6 +366,7 @@ impl<A: App> Hub<A> {
         let (app, mut fx) = self.parts();
         app.disconnecting(socket, reason, &mut fx);
         if let Some(entry) = self.state.remove(socket) {
+            self.state.stats.disconnected.add(reason);
             self.state.leaving = entry.history().map(|history| (socket, history.number));
             self.state.persist(socket, entry, recoverable, self.now);
             let (app, mut fx) = self.parts();

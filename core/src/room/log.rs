@@ -61,11 +61,13 @@ pub(crate) struct EventLog {
     /// The number of the first event in the log.
     first: u64,
     bytes: usize,
+    /// Events that were dropped because there were too many bytes.
+    dropped: u64,
 }
 
 impl EventLog {
     pub(crate) fn new(max_bytes: usize) -> Self {
-        Self { max_bytes, epoch: 0, salt: 0, entries: VecDeque::new(), first: 1, bytes: 0 }
+        Self { max_bytes, epoch: 0, salt: 0, entries: VecDeque::new(), first: 1, bytes: 0, dropped: 0 }
     }
 
     /// The number of the first event in the log.
@@ -81,6 +83,11 @@ impl EventLog {
     /// The bytes of all events.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// How many events were dropped because there were too many bytes.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
     }
 
     /// Sets random bits for the epoch. Only the first call has an effect.
@@ -107,6 +114,7 @@ impl EventLog {
         self.bytes += entry.cost();
         self.entries.push_back(entry);
         while self.bytes > self.max_bytes && self.entries.len() > 1 {
+            self.dropped += 1;
             self.drop_first();
         }
     }

@@ -9,6 +9,7 @@ use super::log::EventLog;
 use crate::config::Recovery as Limits;
 use crate::id::{Sid, SocketId};
 use crate::socket::Nsp;
+use crate::stats::{HubStats, Limit};
 use crate::time::Time;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -51,6 +52,8 @@ pub(crate) struct Recovery {
     last_order: u64,
     /// Bytes of all persisted sessions.
     persisted_bytes: usize,
+    /// Persisted sessions that were dropped because there were too many, or too many bytes of them.
+    dropped: (u64, u64),
 }
 
 impl Recovery {
@@ -63,6 +66,7 @@ impl Recovery {
             order: BTreeMap::new(),
             last_order: 0,
             persisted_bytes: 0,
+            dropped: (0, 0),
         }
     }
 
@@ -83,9 +87,12 @@ impl Recovery {
         self.persisted_bytes += session.cost();
         self.order.insert(session.order, (now, pid));
         self.sessions.insert(pid, Recoverable::Persisted(session));
-        while self.order.len() > self.limits.max_persisted_sessions
-            || self.persisted_bytes > self.limits.max_persisted_bytes
-        {
+        loop {
+            match () {
+                () if self.order.len() > self.limits.max_persisted_sessions => self.dropped.0 += 1,
+                () if self.persisted_bytes > self.limits.max_persisted_bytes => self.dropped.1 += 1,
+                () => return,
+            }
             let Some((_, (_, pid))) = self.order.pop_first() else { return };
             self.remove(pid);
         }
@@ -147,6 +154,16 @@ impl Recovery {
     /// Bytes of the requests that may wait for a session.
     pub(crate) fn max_waiting(&self) -> usize {
         self.limits.max_persisted_bytes
+    }
+
+    /// Adds what there is, and the limits that were hit.
+    pub(crate) fn count(&self, stats: &mut HubStats) {
+        stats.persisted_sessions = self.persisted() as u64;
+        stats.persisted_bytes = self.persisted_bytes as u64;
+        stats.log_bytes = self.log.bytes() as u64;
+        stats.limits.add_many(Limit::MaxPersistedSessions, self.dropped.0);
+        stats.limits.add_many(Limit::MaxPersistedBytes, self.dropped.1);
+        stats.limits.add_many(Limit::MaxLog, self.log.dropped());
     }
 
     /// The number of persisted sessions.

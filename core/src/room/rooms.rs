@@ -167,6 +167,11 @@ impl Rooms {
         socket
     }
 
+    /// The number of rooms in all namespaces.
+    pub(crate) fn len(&self) -> usize {
+        self.0.values().map(|namespace| namespace.rooms.len()).sum()
+    }
+
     /// The namespaces that have sockets.
     pub(crate) fn namespaces(&self) -> impl Iterator<Item = &Nsp> {
         self.0.keys()

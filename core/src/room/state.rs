@@ -17,6 +17,7 @@ use crate::frame::Frame;
 use crate::grace::Grace;
 use crate::id::{Sid, SocketId};
 use crate::socket::{Delivery, Nsp};
+use crate::stats::HubStats;
 use crate::time::Time;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -45,6 +46,8 @@ pub(crate) struct State {
     deliveries: VecDeque<(Recipients, Delivery)>,
     /// The bytes of all deliveries.
     delivery_bytes: usize,
+    /// What was counted. What the tables know is added by [`State::stats`].
+    pub(crate) stats: HubStats,
 }
 
 /// A decision that leads to another call of the application.
@@ -75,6 +78,7 @@ impl State {
             decisions: VecDeque::new(),
             deliveries: VecDeque::new(),
             delivery_bytes: 0,
+            stats: HubStats::default(),
         }
     }
 
@@ -89,8 +93,30 @@ impl State {
 
     /// Adds a delivery.
     pub(crate) fn put(&mut self, to: impl Into<Recipients>, delivery: Delivery) {
+        let to = to.into();
         self.delivery_bytes += delivery.cost();
-        self.deliveries.push_back((to.into(), delivery));
+        if let Delivery::Emit(_) = delivery {
+            self.stats.events_sent += 1;
+            self.stats.deliveries += to.len() as u64;
+        }
+        self.deliveries.push_back((to, delivery));
+    }
+
+    /// What was counted, and what there is.
+    pub(crate) fn stats(&self) -> HubStats {
+        let mut stats = HubStats {
+            sockets: self.sockets.len() as u64,
+            namespaces: self.rooms.namespaces().count() as u64,
+            rooms: self.rooms.len() as u64,
+            pending_connects: self.connects.len() as u64,
+            pending_acks: self.acks.pending(),
+            acks_timed_out: self.acks.timed_out(),
+            ..self.stats
+        };
+        if let Some(recovery) = &self.recovery {
+            recovery.count(&mut stats);
+        }
+        stats
     }
 
     /// Takes the next delivery.

@@ -14,6 +14,7 @@ use crate::engine::timer::Timer;
 use crate::engine::{Handshake, NewSession, Opening, PacketData, Reason, Response, Transport, WsEnd};
 use crate::frame::{Frame, Revision, WsMessage};
 use crate::id::{RequestId, Sid, SocketId};
+use crate::stats::{Census, Limit};
 use crate::time::Time;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -167,6 +168,15 @@ impl Client {
 
     pub(crate) fn queued(&self) -> usize {
         self.session.queued()
+    }
+
+    /// Adds it to a census.
+    pub(crate) fn count(&self, census: &mut Census) {
+        let queued = self.queued() as u64;
+        census.sessions.add((self.transport(), self.revision()));
+        census.upgrading += u64::from(self.session.is_upgrading());
+        census.queued += queued;
+        census.longest_queue = census.longest_queue.max(queued);
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<(Time, Timer)> {
@@ -380,6 +390,7 @@ impl Client {
         match self.position(name) {
             Some(_) => return Err(NotAllowed),
             None if self.sockets.len() >= cx.engine.config.max_namespaces => {
+                cx.engine.stats().limits.add(Limit::MaxNamespaces);
                 self.refuse(name, TOO_MANY_NAMESPACES, cx);
             }
             None => self.request_connect(Nsp::new(name), auth.into(), attachments, cx),

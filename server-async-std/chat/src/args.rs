@@ -6,7 +6,7 @@ use clap::{ArgAction, Parser};
 use log::LevelFilter;
 use sanket::ChatConfig;
 use sanket_async_std::{HostName, InvalidRate, Origin, Rate, TrustedProxy};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -33,6 +33,10 @@ pub(crate) struct Args {
     /// Address to listen on; may be repeated [default: 127.0.0.1 and ::1; 0.0.0.0 is every IPv4 address]
     #[arg(long, value_delimiter = ',', value_name = "ADDRESS")]
     pub(crate) listen: Vec<IpAddr>,
+
+    /// Address and port for /health, /ready and /metrics [default: on the same port, from this machine only]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) admin_listen: Option<SocketAddr>,
 
     /// Milliseconds between heartbeats
     #[arg(long, default_value_t = 25_000, value_parser = RangedU64ValueParser::<u64>::new().range(10..=3_600_000), value_name = "MS")]

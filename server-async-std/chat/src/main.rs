@@ -6,8 +6,11 @@ mod configuration;
 mod descriptors;
 mod file;
 mod logging;
+mod metrics;
 mod page;
+mod process;
 mod signals;
+mod watch;
 
 use args::Args;
 use async_std::task::{block_on, spawn};
@@ -22,6 +25,7 @@ use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::time::Duration;
+use watch::{For, Watch};
 
 /// How long clients may take to fetch what is queued for them when the server ends, and then the requests that are still
 /// under way.
@@ -66,10 +70,21 @@ async fn run(args: Args) -> io::Result<()> {
     let chat = Chat::new(chat(&args), fastrand::u64(..));
     let server = Server::start(chat, Setup { config: config(&args), http, addresses: limits, options, ..setup() })?;
     let mut app = tide::new();
+    let watch = Watch::new(&server);
+    let admin = match args.admin_listen {
+        Some(address) => Some(watch.listen(address).await?),
+        None => {
+            watch.mount(&mut app, For::ThisMachine);
+            None
+        }
+    };
     page::mount(&mut app, args.web_dir.map_or(Source::Embedded, Source::Directory));
     let mut listener = app.bind(server.listener(addresses)).await?;
     for address in server.addresses() {
         log::info!("listening on http://{address}");
+    }
+    for address in admin.iter().flat_map(Server::addresses) {
+        log::info!("/health, /ready and /metrics on http://{address}");
     }
     let accepting = spawn(async move { tide::listener::Listener::<()>::accept(&mut listener).await });
     let end = ends(&mut requests, &server).await;
@@ -77,6 +92,7 @@ async fn run(args: Args) -> io::Result<()> {
         End::Asked(signal) => log::info!("{signal}: closing"),
         End::Failed => log::error!("closing"),
     }
+    watch.set_away("closing", true);
     // A second request: whoever sends it does not want to wait.
     close(&server, drain).or(async { _ = requests.next().await }).await;
     drop(accepting);
@@ -135,7 +151,8 @@ fn http(args: &Args, listeners: usize) -> HttpConfig {
     /// A browser opens six at a time to fetch a page.
     const PAGES: usize = 1_024;
     let default = HttpConfig::default();
-    let room = Room::new(listeners, default.max_refusals, args.web_dir.is_some());
+    let aside = args.admin_listen.map_or(0, |_| watch::DESCRIPTORS);
+    let room = Room::new(listeners, aside, default.max_refusals, args.web_dir.is_some());
     let Room { connections, refusals, limit } = room;
     if connections < args.max_sessions {
         log::info!(

@@ -61,10 +61,17 @@ async fn respond<State>(request: &Request<State>, source: &Source) -> Response {
         Source::Embedded => embedded(request, path),
         Source::Directory(root) => on_disk(root, path).await,
     };
-    found.unwrap_or_else(|| {
-        let response = Response::builder(StatusCode::NotFound);
-        response.header("cache-control", "no-store").content_type("text/plain").body("Not found").build()
-    })
+    found.unwrap_or_else(nothing)
+}
+
+fn nothing() -> Response {
+    let response = Response::builder(StatusCode::NotFound);
+    response.header("cache-control", "no-store").content_type("text/plain").body("Not found").build()
+}
+
+/// The response to a request for something that is not there.
+pub(crate) fn not_found() -> Response {
+    secured(nothing())
 }
 
 fn embedded<State>(request: &Request<State>, path: &str) -> Option<Response> {

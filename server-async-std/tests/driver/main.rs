@@ -9,4 +9,5 @@ mod mounted;
 mod origins;
 mod outside;
 mod slow_reader;
+mod stats;
 mod ways;

@@ -34,6 +34,8 @@ async fn serves_both(server: &Server<Chat>, address: SocketAddr) {
     assert!(client.next().await.starts_with(r#"42["initUser",{"name":"#));
     assert!(client.next().await.contains("进入聊天室"));
     assert_eq!(server.host().sessions(), 1);
+    let stats = server.host().stats();
+    assert_eq!((stats.requests, stats.websockets, stats.census.sessions.total()), (1, 1, 1));
     assert!(server.close(Duration::from_secs(5)).await, "all sessions end");
     assert!(Client::open(address, None).await.is_err(), "a closed server takes no more");
 }

@@ -55,6 +55,7 @@ impl Held<'_> {
                     let policy = ResponsePolicy::for_refusal(origin.as_deref(), host.as_deref(), &shared.options);
                     let mut response = refusal.response();
                     policy.apply(&mut response);
+                    shared.counters.http_refused(refusal.status.as_u16());
                     log::debug!("{:?}: {} {}", peer.address, refusal.status, refusal.message);
                     self.state.connection.respond(ticket, &response, now);
                 }

@@ -4,6 +4,7 @@
 use super::foreign::Foreign;
 use super::head::Head;
 use super::state::Inner;
+use super::stats::Tally;
 use crate::http::{Response as HttpResponse, Ticket};
 use crate::request::Encoding;
 use sanket::{Handshake, Key, Reason, RequestError, RequestId, Response, Time, WsMessage};
@@ -64,6 +65,8 @@ pub(super) struct Agenda {
     pub(super) events: bool,
     /// The earliest that something was found to be due at, since it was last taken.
     due: Time,
+    /// What the turn has counted.
+    pub(super) tally: Tally,
     pub(super) memory: Memory,
 }
 
@@ -78,7 +81,7 @@ pub(super) struct Memory {
 
 impl Agenda {
     pub(super) fn new(now: Time) -> Self {
-        Self { now, events: false, due: Time::NEVER, memory: SPARE.take().unwrap_or_default() }
+        Self { now, events: false, due: Time::NEVER, tally: Tally::default(), memory: SPARE.take().unwrap_or_default() }
     }
 
     pub(super) fn push(&mut self, work: Work) {

@@ -5,6 +5,7 @@ use super::agenda::{Agenda, Waiter, Work};
 use super::exchange::{Exchange, Pending};
 use super::shared::Shared;
 use super::state::{Inner, State};
+use super::stats::RefusalKind;
 use crate::http::{Response as HttpResponse, Ticket};
 use crate::request::{Refused, ResponsePolicy};
 use sanket::{Key, RequestId, Revision};
@@ -42,6 +43,7 @@ impl Held<'_> {
     pub(super) fn refuse(&mut self, pending: Pending, refused: impl Into<Refused>) {
         let Pending { ticket, policy, url } = pending;
         let refused = refused.into();
+        self.shared.counters.refused(RefusalKind::of(&refused));
         if let Some(url) = url {
             self.agenda.push(Work::Refused(refused.error(), url));
         }

@@ -5,6 +5,7 @@
 use super::agenda::Agenda;
 use super::combining::Combining;
 use super::shards::Shards;
+use super::stats::Stats;
 use crate::sync::lock;
 use sanket::{App, Delivery, Effects, Hub, Recipients, SocketEvent, SocketId, Time};
 use std::collections::VecDeque;
@@ -36,6 +37,9 @@ pub(super) trait Pump: Send + Sync {
     /// When its next deadline is.
     fn alarm(&self) -> Time;
 
+    /// Puts the hub's numbers into `stats`. What others want of the hub meanwhile is the caller's to do, by [`Pump::pump`].
+    fn read(&self, stats: &mut Stats);
+
     /// Drops the application, and commands that wait for it.
     fn end(&self);
 }
@@ -51,6 +55,8 @@ pub(super) struct Room<A> {
 
 struct Inside<A> {
     hub: Hub<A>,
+    /// How often it was turned.
+    turns: u64,
     /// What clients of each shard did, and the application has not been told of yet.
     events: Vec<VecDeque<(SocketId, SocketEvent)>>,
     /// What is being delivered; empty between turns. The last recipient's shard takes it.
@@ -86,7 +92,7 @@ impl<A> fmt::Debug for Room<A> {
 
 impl<A: App> Room<A> {
     pub(super) fn new(hub: Hub<A>) -> Self {
-        let inside = Inside { hub, events: Vec::new(), deliveries: Vec::new() };
+        let inside = Inside { hub, turns: 0, events: Vec::new(), deliveries: Vec::new() };
         Self {
             inside: Combining::new(Some(inside)),
             commands: Mutex::new(Some(VecDeque::new())),
@@ -107,7 +113,8 @@ impl<A: App> Room<A> {
 
     /// Takes what clients did, lets the application answer, delivers. The hub's deadlines are looked at in every turn.
     fn turn(&self, inside: &mut Inside<A>, shards: &Shards, agenda: &mut Agenda) {
-        let Inside { hub, events, deliveries } = inside;
+        let Inside { hub, turns, events, deliveries } = inside;
+        *turns += 1;
         events.resize_with(shards.cells().len(), VecDeque::new);
         if events.iter().all(VecDeque::is_empty) {
             for (cell, events) in shards.cells().iter().zip(&mut *events) {
@@ -168,6 +175,15 @@ impl<A: App + Send> Pump for Room<A> {
 
     fn alarm(&self) -> Time {
         Time::from_millis(self.alarm.load(Ordering::Acquire))
+    }
+
+    fn read(&self, stats: &mut Stats) {
+        self.inside.with(|inside| {
+            if let Some(Inside { hub, turns, .. }) = inside {
+                stats.hub = Some(hub.stats());
+                stats.hub_turns = *turns;
+            }
+        });
     }
 
     fn end(&self) {

@@ -1,6 +1,7 @@
 //! The connection limiter: how many connections there are, and whether one more may come.
 
 use super::addresses::{Address, Addresses};
+use super::stats::Stats;
 use crate::http::HttpConfig;
 use crate::sync::lock;
 use sanket::Time;
@@ -21,6 +22,9 @@ struct Counts {
     http: usize,
     /// Connections that were not admitted and are being told so.
     refused: usize,
+    /// Connections that ever came, those that were not admitted for want of a place and because of their address, and those of
+    /// the latter two that could not be told so.
+    ever: (u64, u64, u64, u64),
 }
 
 /// The place of one connection. To be given back by [`Limiter::release`].
@@ -42,6 +46,7 @@ impl Limiter {
     /// A place for one more connection; one where it can be told that there is none; or nothing.
     pub(super) fn admit(&self, addresses: &Addresses, address: Option<Arc<Address>>, now: Time) -> Option<Permit> {
         let mut counts = lock(&self.counts);
+        counts.ever.0 += 1;
         let has_room = counts.total < self.config.max_connections;
         if has_room && address.as_ref().is_none_or(|address| addresses.connect(address, now)) {
             counts.total += 1;
@@ -50,6 +55,9 @@ impl Limiter {
         }
         let can_be_told = counts.refused < self.config.max_refusals;
         counts.refused += usize::from(can_be_told);
+        counts.ever.1 += u64::from(!has_room);
+        counts.ever.2 += u64::from(has_room);
+        counts.ever.3 += u64::from(!can_be_told);
         can_be_told.then_some(Permit::Refused { by_address: has_room })
     }
 
@@ -74,6 +82,13 @@ impl Limiter {
             Permit::Refused { .. } => counts.refused -= 1,
             Permit::Foreign => {}
         }
+    }
+
+    /// Puts the numbers into `stats`.
+    pub(super) fn read(&self, stats: &mut Stats) {
+        let counts = lock(&self.counts);
+        (stats.connections, stats.http_connections) = (counts.total as u64, counts.http as u64);
+        (stats.accepted, stats.refused_in_total, stats.refused_by_address, stats.dropped) = counts.ever;
     }
 
     /// How many connections there are, and how many of them speak HTTP.

@@ -73,6 +73,7 @@ impl Turn<'_> {
     /// things happened.
     pub fn receive(&mut self, line: &Line, bytes: &[u8]) {
         line.0.inner.enter(self.shared, &mut self.agenda, false, |held| {
+            held.agenda.tally.bytes_received += bytes.len() as u64;
             let now = held.agenda.now;
             if let Some(address) = &held.state.address {
                 let until = held.shared.addresses.received(address, bytes.len(), now);

@@ -18,7 +18,7 @@
 //! Each imports only those above it.
 //!
 //! ```text
-//! combining deadlines draining entropy socket wakers head bucket
+//! combining deadlines draining entropy stats socket wakers head bucket
 //!                                                           know nothing of a host
 //! addresses limiter                                         who comes from where, and how many there are
 //! exchange state foreign                                    a connection, and a request of another server, as data
@@ -60,6 +60,7 @@ mod shards;
 mod shared;
 mod socket;
 mod state;
+mod stats;
 mod turn;
 mod wakers;
 mod writing;
@@ -73,4 +74,5 @@ pub use line::Line;
 pub use server::Host;
 pub use setup::Setup;
 pub use socket::{Interest, Socket};
+pub use stats::{RefusalKind, Stats};
 pub use turn::Turn;

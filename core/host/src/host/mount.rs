@@ -6,6 +6,7 @@ use super::exchange::Opening;
 use super::foreign::Foreign;
 use super::sessions::Opened;
 use super::shared::Shared;
+use super::stats::RefusalKind;
 use super::turn::Turn;
 use crate::http::Response;
 use crate::request::{
@@ -97,6 +98,7 @@ pub(super) fn request(shared: &Arc<Shared>, head: &impl RequestHead, peer: &Peer
     }
     let mut turn = Turn::new(shared);
     let agenda = &mut turn.agenda;
+    agenda.tally.requests += 1;
     let Request { action, policy, client, url } =
         Request::read(head, peer, &shared.options, &shared.config, agenda.now);
     let refused = match action {
@@ -111,7 +113,7 @@ pub(super) fn request(shared: &Arc<Shared>, head: &impl RequestHead, peer: &Peer
         },
         Err(refused) => refused,
     };
-    Reply::Response(refuse(agenda, refused, &policy, url))
+    Reply::Response(refuse(shared, agenda, refused, &policy, url))
 }
 
 fn open(
@@ -174,6 +176,9 @@ fn render(
     response: sanket::Response,
     greeting: Option<Box<(Sid, Welcome)>>,
 ) -> Response {
+    if let Some(kind) = RefusalKind::of_response(&response) {
+        shared.counters.refused(kind);
+    }
     let (mut response, encoding) = policy.render(response, &shared.options);
     if let Some(greeting) = greeting {
         let (sid, welcome) = *greeting;
@@ -186,7 +191,14 @@ fn render(
     }
 }
 
-fn refuse(agenda: &mut Agenda, refused: Refused, policy: &ResponsePolicy, url: Option<Box<str>>) -> Response {
+fn refuse(
+    shared: &Shared,
+    agenda: &mut Agenda,
+    refused: Refused,
+    policy: &ResponsePolicy,
+    url: Option<Box<str>>,
+) -> Response {
+    shared.counters.refused(RefusalKind::of(&refused));
     if let Some(url) = url {
         agenda.push(Work::Refused(refused.error(), url));
     }
@@ -212,7 +224,7 @@ impl Wait {
         let (opening, client, url) = *allowing;
         match self.try_open(agenda, answer, opening, &client) {
             Ok(waited) => waited,
-            Err(refused) => Some(Waited::Response(refuse(agenda, refused, &self.policy, url))),
+            Err(refused) => Some(Waited::Response(refuse(&self.shared, agenda, refused, &self.policy, url))),
         }
     }
 

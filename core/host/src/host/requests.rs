@@ -52,10 +52,12 @@ impl Held<'_> {
         match begun {
             Begun::Response(response, ticket) => self.state.connection.respond(ticket, &response, self.agenda.now),
             Begun::Application(head, ticket) => {
+                self.agenda.tally.other_requests += 1;
                 self.state.exchange = Exchange::Application { ticket, wakers: Wakers::default() };
                 self.agenda.push(Work::Request(self.line.clone(), ticket, head));
             }
             Begun::Server(request, ticket) => {
+                self.agenda.tally.requests += 1;
                 let Request { action, policy, client, url } = *request;
                 // A proxy's connection is everybody's.
                 if client != self.line.peer {

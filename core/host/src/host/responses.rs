@@ -3,6 +3,7 @@
 use super::agenda::Work;
 use super::exchange::Exchange;
 use super::held::Held;
+use super::stats::RefusalKind;
 use crate::http::Ticket;
 use crate::request::{LONG, ResponsePolicy, Welcome, compress, greet};
 use sanket::{RequestId, Response, Sid};
@@ -29,6 +30,9 @@ impl Held<'_> {
         greeting: Option<Box<(Sid, Welcome)>>,
         response: Response,
     ) {
+        if let Some(kind) = RefusalKind::of_response(&response) {
+            self.shared.counters.refused(kind);
+        }
         let options = &self.shared.options;
         let (mut response, encoding) = policy.render(response, options);
         if let Some(greeting) = greeting {

@@ -8,6 +8,7 @@ use super::mount::{self, Reply};
 use super::setup::Setup;
 use super::shared::Shared;
 use super::socket::Socket;
+use super::stats::Stats;
 use super::turn::Turn;
 use crate::http::{Connection, Refusal};
 use crate::request::{Peer, RequestHead};
@@ -156,6 +157,21 @@ impl<A> Host<A> {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.shared.sessions.shards.waiters()
+    }
+
+    /// What there is, and what was counted. For every 15 seconds or so: it looks at each client, a few nanoseconds each, and holds
+    /// no lock for longer than a part of a millisecond. Numbers are not of one moment. Not to be called while a turn is kept.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let shared = &self.shared;
+        let mut stats = Stats { websockets: shared.websockets() as u64, ..Stats::default() };
+        shared.counters.read(&mut stats);
+        shared.limiter.read(&mut stats);
+        shared.sessions.shards.read(&mut stats);
+        shared.hub.read(&mut stats);
+        // Whoever wanted something of the hub meanwhile has left it to this thread.
+        self.turn().agenda.events = true;
+        stats
     }
 
     /// Whether the application has panicked. Then all sessions are closed; there is nothing to be done but to end.

@@ -3,12 +3,16 @@
 
 use super::addresses::Place;
 use super::agenda::{Agenda, Waiter, Work};
+use super::stats::Stats;
 use crate::sync::lock;
 use rustc_hash::FxHashMap;
 use sanket::{Key, Output, RequestId, Shard, Sid, SocketEvent, SocketId, Time};
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Clients that are looked at while a shard's lock is held once, for its numbers.
+const CENSUS: usize = 4_096;
 
 /// All shards of a host.
 #[derive(Debug)]
@@ -39,12 +43,14 @@ struct Inside {
     places: FxHashMap<Key, Place>,
     /// Connections that are not read from, because the hub is behind with what this shard's clients said.
     paused: Vec<Waiter>,
+    /// How often one was.
+    pauses: u64,
 }
 
 impl Cell {
     fn new(shard: Shard) -> Self {
         let (waiters, places) = (FxHashMap::default(), FxHashMap::default());
-        let inside = Inside { shard, waiters, places, paused: Vec::new() };
+        let inside = Inside { shard, waiters, places, paused: Vec::new(), pauses: 0 };
         Self { inside: Mutex::new(inside), eventful: AtomicBool::new(false), alarm: AtomicU64::new(u64::MAX) }
     }
 
@@ -89,6 +95,7 @@ impl Access<'_> {
     pub(super) fn pause(&mut self, waiter: impl FnOnce() -> Waiter) -> bool {
         let pauses = self.inside.shard.is_backlogged();
         if pauses {
+            self.inside.pauses += 1;
             self.inside.paused.push(waiter());
         }
         pauses
@@ -133,6 +140,26 @@ impl Shards {
     /// Whether there are events for the hub.
     pub(super) fn have_events(&self) -> bool {
         self.cells.iter().any(Cell::has_events)
+    }
+
+    /// Adds the shards' numbers to `stats`. Each lock is held for a part of a millisecond at a time, however many clients there are.
+    pub(super) fn read(&self, stats: &mut Stats) {
+        for cell in &self.cells {
+            let mut next = Some(0);
+            while let Some(place) = next {
+                let inside = lock(&cell.inside);
+                if place == 0 {
+                    stats.shards += inside.shard.stats();
+                    stats.backlog += inside.shard.backlog() as u64;
+                    stats.pauses += inside.pauses;
+                    stats.waiting += inside.waiters.len() as u64;
+                }
+                let (census, rest) = inside.shard.census(place, CENSUS);
+                drop(inside);
+                stats.census += census;
+                next = rest;
+            }
+        }
     }
 
     /// How many requests and WebSockets there are.

@@ -12,6 +12,7 @@ use super::sessions::Sessions;
 use super::setup::Setup;
 use super::shards::Shards;
 use super::state::Inner;
+use super::stats::Counters;
 use crate::http::{HttpConfig, Ticket};
 use crate::request::{Peer, RequestOptions};
 use crate::sync::lock;
@@ -51,6 +52,7 @@ pub(super) struct Shared {
     pub(super) population: Arc<Population>,
     pub(super) limiter: Limiter,
     pub(super) addresses: Arc<Addresses>,
+    pub(super) counters: Counters,
     /// Connections by their place, for a word to all of them.
     pub(super) lines: Mutex<Slab<Weak<Inner>>>,
     pub(super) deadlines: Deadlines<Inner>,
@@ -90,6 +92,7 @@ impl Shared {
             population,
             limiter: Limiter::new(http.clone()),
             addresses,
+            counters: Counters::default(),
             http,
             lines: Mutex::default(),
             deadlines: Deadlines::new(),

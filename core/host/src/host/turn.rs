@@ -61,6 +61,8 @@ impl<'a> Turn<'a> {
     /// What clients did comes first, so that what is said because of it goes out with the rest; but then it goes out, before
     /// there is more.
     fn perform(&mut self) {
+        // Before anybody can see what follows from it.
+        self.shared.counters.add(&mut self.agenda.tally);
         self.tell_due();
         if self.agenda.is_empty() || self.leave() {
             return;
@@ -151,6 +153,7 @@ impl<'a> Turn<'a> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.perform();
+        self.shared.counters.add(&mut self.agenda.tally);
         self.agenda.recycle();
     }
 }

@@ -46,6 +46,7 @@ impl Held<'_> {
             };
             match written {
                 Ok(n) => {
+                    self.agenda.tally.bytes_sent += if state.is_broken { 0 } else { n as u64 };
                     state.is_blocked = n < bytes.len() && n == 0;
                     state.connection.transmitted(n, self.agenda.now);
                     wrote = true;

@@ -398,12 +398,27 @@ impl Bench {
             let text = String::from_utf8_lossy(&client.sent).to_ascii_lowercase();
             text.contains("expect") || text.contains("/e") && text.contains("content-length")
         });
+        self.check_stats();
         self.host.end();
         // A server that ends serves requests that have come, and not those that come a byte later.
         Seen { written, hash, depends: self.held || self.ends || expects }
     }
 
     /// Each request was answered once and in order.
+    /// When nobody is left, all who came have gone, and every byte that was written was counted.
+    fn check_stats(&self) {
+        let (stats, mut taken) = (self.host.stats(), 0);
+        self.clients.iter().for_each(|client| taken += client.wire.taken(|taken| taken.len() as u64));
+        assert_eq!(stats.bytes_sent, taken, "bytes sent");
+        assert_eq!((stats.connections, stats.http_connections, stats.websockets, stats.waiting), (0, 0, 0, 0));
+        assert_eq!((stats.backlog, stats.census), (0, sanket::Census::default()));
+        let shards = stats.shards;
+        assert_eq!(shards.opened.total(), shards.closed.total(), "sessions opened and closed");
+        assert_eq!(shards.upgrades_tried, shards.upgrades_done + shards.upgrades_failed, "upgrades");
+        let hub = stats.hub.expect("the application has not failed");
+        assert_eq!((hub.sockets, hub.rooms, hub.namespaces, hub.pending_acks), (0, 0, 0, 0));
+    }
+
     fn check_client(&self, client: &Client, is_silent: bool) -> Written {
         let asked = requests::read_all(&client.sent[..client.received]);
         let is_head = |index: usize| asked.get(index).is_some_and(|asked| asked.method == "HEAD");

@@ -55,6 +55,8 @@ struct World {
     knocked: BTreeMap<SocketId, Time>,
     /// The offsets that were given out, each with how many kept events there were by then.
     offsets: BTreeMap<String, u64>,
+    /// How many recipients events have had.
+    delivered: u64,
 }
 
 /// A socket, as its shard sees it.
@@ -98,6 +100,7 @@ impl World {
             statuses: BTreeMap::new(),
             knocked: BTreeMap::new(),
             offsets: BTreeMap::new(),
+            delivered: 0,
         }
     }
 
@@ -248,6 +251,7 @@ impl World {
                 }
             }
             Delivery::Emit(frame) => {
+                self.delivered += 1;
                 let bytes = bytes_of(frame);
                 let tag = find(&bytes, &[b"#"]).and_then(|tag| tag.parse().ok()).expect("a tag");
                 let offset = offset_in(&bytes);
@@ -282,6 +286,18 @@ impl World {
             let rooms: BTreeSet<&str> = here.flat_map(|person| &person.rooms).map(|room| &**room).collect();
             assert_eq!(self.hub.rooms(&nsp), rooms.into_iter().collect::<Vec<_>>());
         }
+        let stats = self.hub.stats();
+        let spaces: BTreeSet<&str> = app.people.values().map(|person| person.nsp.as_str()).collect();
+        let rooms: BTreeSet<(&str, &String)> = app
+            .people
+            .values()
+            .flat_map(|person| person.rooms.iter().map(|room| (person.nsp.as_str(), room)))
+            .collect();
+        let pending_acks: usize = app.pending_acks.values().map(|ask| ask.waiting.len()).sum();
+        assert_eq!(stats.sockets, app.people.len() as u64);
+        assert_eq!((stats.namespaces, stats.rooms), (spaces.len() as u64, rooms.len() as u64));
+        assert_eq!(stats.pending_acks, pending_acks as u64);
+        assert_eq!(stats.deliveries, self.delivered);
         let (absent, bytes) = self.hub.kept();
         assert!(absent <= 2 && bytes <= 4_000, "{absent} people and {bytes} bytes are kept");
     }
