@@ -15,7 +15,6 @@ const VERSIONS = ['1.7', '2', '3', '4']
 const seen = (text, encoding) => Buffer.from(text, encoding).toString('latin1')
 const ENCODINGS = ['utf8', 'latin1']
 const POLL = '/socket.io/?EIO=4&transport=polling'
-const todo = 'a missing EIO is not taken for 3 yet'
 const SOCKET = '/socket.io/?EIO=4&transport=websocket'
 
 /** The status that a request gets whose head is written by hand, `headers` included, byte by byte. */
@@ -52,7 +51,7 @@ for (const name of names) {
       await Promise.all([chat, sio, handshakes].map((server) => server?.stop()))
     })
 
-    test(`${name}: no EIO in the URL means 3, by polling`, { todo }, async (t) => {
+    test(`${name}: no EIO in the URL means 3, by polling`, async (t) => {
       const bytes = await Bytes.connect(t, proxy)
       bytes.write(head(proxy, '/socket.io/?transport=polling', [['Connection', 'close']]))
       const { status, body } = await bytes.answer()
@@ -60,7 +59,7 @@ for (const name of names) {
       assert.match(body, /\d+:0\{"sid"/, 'a payload of EIO=3')
     })
 
-    test(`${name}: no EIO in the URL means 3, by WebSocket`, { todo }, async (t) => {
+    test(`${name}: no EIO in the URL means 3, by WebSocket`, async (t) => {
       const raw = await Raw.open(t, proxy, 3, { EIO: undefined })
       assert.equal(await raw.take((text) => text.startsWith('0'), 'CONNECT'), '0', 'which EIO=4 would have to ask for')
     })

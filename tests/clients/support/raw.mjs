@@ -31,7 +31,8 @@ export class Raw {
 
   constructor (server, version, query, headers, options) {
     this.version = version
-    const search = new URLSearchParams({ EIO: version, transport: 'websocket', ...query })
+    const parameters = Object.entries({ EIO: version, transport: 'websocket', ...query })
+    const search = new URLSearchParams(parameters.filter(([, value]) => value !== undefined))
     this.socket = new WebSocket(`${server.url.replace('http', 'ws')}/socket.io/?${search}`, { headers, maxPayload: 0, ...options })
     this.socket.on('error', () => {})
     this.opening = new Promise((resolve, reject) => {

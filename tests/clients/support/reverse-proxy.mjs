@@ -178,13 +178,13 @@ export class ReverseProxy {
     assert.ok(file, `${name} is not installed`)
     this.name = name
     this.port = port
-    this.directory = mkdtempSync(join(tmpdir(), `sanket-${name}-`))
     let text = kind.instead(port, upstream).reduce(replaced, documented(kind.file))
     const lines = headers.map(([header, value]) => kind.set(header, value))
     if (losesHost) text = replaced(text, kind.lost)
     if (forwarded) text = kind.forwarded.reduce(replaced, text)
     text = replaced(text, [kind.anchor, [kind.anchor, ...lines].join('\n')])
     if (host !== undefined) text = replaced(text, [kind.host[0], kind.host[1](host)])
+    this.directory = mkdtempSync(join(tmpdir(), `sanket-${name}-`))
     const site = write(this.directory, kind.file, Buffer.from((kind.head ?? '') + text, encoding))
     this.#output = ''
     const env = { ...process.env, HOME: this.directory, XDG_DATA_HOME: this.directory, XDG_CONFIG_HOME: this.directory }
