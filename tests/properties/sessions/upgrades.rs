@@ -119,3 +119,17 @@ fn a_client_that_polls_on_after_its_probe_is_not_answered_as_fast_as_it_can() {
     let now = world.now.as_millis() - 1_000_000;
     assert!((1_900..2_100).contains(&now), "20 noops in {now} ms");
 }
+
+/// The world compares: those that are done, failed and under way are those that were tried.
+#[test]
+fn an_upgrade_whose_session_ends_has_failed() {
+    let mut world = World::new(Everything::default(), Config::default());
+    let (session, poll) = world.open_polling(Revision::V4, false).expect("there is room");
+    assert!(world.answer(poll).is_some());
+    let poll = world.get(session);
+    world.upgrade(session);
+    assert_eq!(world.server.shard.census(0, 1).0.upgrading, 1);
+    world.lose_request(session, poll);
+    let stats = world.server.shard.stats();
+    assert_eq!((stats.upgrades_tried, stats.upgrades_done, stats.upgrades_failed), (1, 0, 1));
+}

@@ -105,8 +105,13 @@ fn a_session_and_its_upgrade_are_counted() {
 
 #[test]
 fn refusals_and_limits_are_counted_by_kind() {
-    let limits = ["--max-payload=1000", "--max-sessions=4", "--max-unjoined-per-ip=4", "--max-connections-per-ip=2"];
-    let program = Program::start(&limits);
+    let program = Program::start(&[
+        "--max-payload=1000",
+        "--max-sessions=4",
+        "--max-sessions-per-ip=4",
+        "--max-unjoined-per-ip=4",
+        "--max-connections-per-ip=2",
+    ]);
     let start = program.metrics();
     let status = |path: &str| program.get(path).status;
     assert_eq!(status("/socket.io/?EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAAAAAAAA"), 400);
