@@ -123,6 +123,18 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = ChatConfig::default().interval, value_parser = RangedU64ValueParser::<u64>::new().range(1..=3_600_000), value_name = "MS")]
     pub(crate) message_interval: u64,
 
+    /// Bytes of a chat message's JSON text that count as one message
+    #[arg(long, default_value_t = ChatConfig::default().bytes_per_token, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1 << 30), value_name = "BYTES")]
+    pub(crate) message_bytes: usize,
+
+    /// People who left whose used-up messages are remembered for whoever comes from their address next
+    #[arg(long, default_value_t = ChatConfig::default().max_debts, value_parser = RangedU64ValueParser::<usize>::new().range(0..=1 << 28), value_name = "COUNT")]
+    pub(crate) max_debts: usize,
+
+    /// Milliseconds between two notices that tell a person why its messages are refused
+    #[arg(long, default_value_t = ChatConfig::default().refusal_interval, value_parser = RangedU64ValueParser::<u64>::new().range(1..=3_600_000), value_name = "MS")]
+    pub(crate) refusal_interval: u64,
+
     /// Milliseconds for which notices of who comes and goes are collected
     #[arg(long, default_value_t = ChatConfig::default().tick, value_parser = RangedU64ValueParser::<u64>::new().range(1..=3_600_000), value_name = "MS")]
     pub(crate) tick: u64,

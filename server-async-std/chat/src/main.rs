@@ -140,8 +140,10 @@ fn chat(args: &Args) -> ChatConfig {
         max_text: args.max_text,
         burst: args.message_burst,
         interval: args.message_interval,
+        bytes_per_token: args.message_bytes,
+        max_debts: args.max_debts,
+        refusal_interval: args.refusal_interval,
         tick: args.tick,
-        ..ChatConfig::default()
     }
 }
 

@@ -193,8 +193,14 @@ fn limits(out: &mut Writer<'_>, stats: &Stats) -> fmt::Result {
     let mine = [
         ("max_backlog", stats.pauses),
         ("max_connections", stats.refused_in_total),
-        ("max_connections_per_ip", stats.refused_by_address),
         ("max_refusals", stats.dropped),
+        ("max_connections_per_ip", stats.addresses.connections),
+        ("connect_rate", stats.addresses.connects),
+        ("max_sessions_per_ip", stats.addresses.sessions),
+        ("max_unjoined_per_ip", stats.addresses.unjoined),
+        ("handshake_rate", stats.addresses.handshakes),
+        ("join_rate", stats.addresses.joins),
+        ("byte_rate", stats.addresses.bytes),
     ];
     let all = limits.iter().map(|(limit, n)| (limit.name(), n)).chain(mine);
     out.counters("sanket_limit_hits", "Times that a limit was hit", all.map(|(limit, n)| (vec![("limit", limit)], n)))

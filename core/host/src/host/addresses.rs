@@ -6,7 +6,7 @@ use crate::sync::lock;
 use sanket::{Key, Time};
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Milliseconds between two searches for addresses that nobody needs to know of any more.
@@ -60,11 +60,61 @@ impl Default for AddressLimits {
     }
 }
 
+/// How often a limit of [`AddressLimits`] was hit, by the name of its field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AddressHits {
+    /// Connections that were refused, since there were too many.
+    pub connections: u64,
+    /// Connections that were refused, since they came too fast.
+    pub connects: u64,
+    /// Handshakes that were refused, since there were too many sessions.
+    pub sessions: u64,
+    /// Sessions that were to make way for new ones if they had joined nothing.
+    pub unjoined: u64,
+    /// Handshakes that were refused, since they came too fast.
+    pub handshakes: u64,
+    /// How often a connection was not read from because of CONNECT packets.
+    pub joins: u64,
+    /// How often a connection was not read from because of bytes.
+    pub bytes: u64,
+}
+
+/// The same, counted. Relaxed: no other memory depends on it.
+#[derive(Debug, Default)]
+struct Hits([AtomicU64; 7]);
+
+#[derive(Clone, Copy)]
+enum Hit {
+    Connections,
+    Connects,
+    Sessions,
+    Unjoined,
+    Handshakes,
+    Joins,
+    Bytes,
+}
+
+impl Hits {
+    /// Counts a hit, unless it `is_within` the limit. Returns whether it is.
+    fn check(&self, hit: Hit, is_within: bool) -> bool {
+        if !is_within {
+            self.0[hit as usize].fetch_add(1, Ordering::Relaxed);
+        }
+        is_within
+    }
+
+    fn get(&self, hit: Hit) -> u64 {
+        self.0[hit as usize].load(Ordering::Relaxed)
+    }
+}
+
 /// All addresses that somebody is from, or was from a short time ago.
 #[derive(Debug)]
 pub(super) struct Addresses {
     limits: AddressLimits,
     table: Mutex<Table>,
+    hits: Hits,
 }
 
 #[derive(Debug, Default)]
@@ -107,7 +157,7 @@ pub(super) struct TooMany;
 
 impl Addresses {
     pub(super) fn new(limits: AddressLimits) -> Self {
-        Self { limits, table: Mutex::default() }
+        Self { limits, table: Mutex::default(), hits: Hits::default() }
     }
 
     /// The address, which is known from now on.
@@ -129,19 +179,17 @@ impl Addresses {
 
     /// One more connection. Returns whether it may be.
     pub(super) fn connect(&self, address: &Address, now: Time) -> bool {
-        self.limits.connects.is_none_or(|rate| address.connects.take(rate, now))
-            && increase(&address.connections, self.limits.connections)
+        let in_time = self.limits.connects.is_none_or(|rate| address.connects.take(rate, now));
+        self.hits.check(Hit::Connects, in_time)
+            && self.hits.check(Hit::Connections, increase(&address.connections, self.limits.connections))
     }
 
     /// One more session is to be opened. [`Addresses::opened`] or [`Address::not_opened`] is to follow.
     pub(super) fn open(&self, address: &Address, now: Time) -> Result<(), TooMany> {
-        if self.limits.handshakes.is_none_or(|rate| address.handshakes.take(rate, now))
-            && increase(&address.sessions, self.limits.sessions)
-        {
-            Ok(())
-        } else {
-            Err(TooMany)
-        }
+        let in_time = self.limits.handshakes.is_none_or(|rate| address.handshakes.take(rate, now));
+        let is_within = self.hits.check(Hit::Handshakes, in_time)
+            && self.hits.check(Hit::Sessions, increase(&address.sessions, self.limits.sessions));
+        is_within.then_some(()).ok_or(TooMany)
     }
 
     /// It was. Returns its place, and a session that is to end if it has joined no namespace.
@@ -152,18 +200,36 @@ impl Addresses {
         opened.sessions.insert(number, key);
         let is_over = opened.sessions.len() > self.limits.unjoined.max(1);
         let oldest = if is_over { opened.sessions.pop_first().map(|(_, key)| key) } else { None };
+        self.hits.check(Hit::Unjoined, oldest.is_none());
         (Place { address: address.clone(), number }, oldest)
     }
 
     /// CONNECT packets were received. Returns until when their connection is not to be read from.
     pub(super) fn joins(&self, address: &Address, count: impl FnOnce() -> usize, now: Time) -> Option<Time> {
         let rate = self.limits.joins?;
-        spend(&address.joins, rate, count(), now)
+        let until = spend(&address.joins, rate, count(), now);
+        self.hits.check(Hit::Joins, until.is_none());
+        until
     }
 
     /// Bytes were received. Returns until when their connection is not to be read from.
     pub(super) fn received(&self, address: &Address, bytes: usize, now: Time) -> Option<Time> {
-        spend(&address.bytes, self.limits.bytes?, bytes, now)
+        let until = spend(&address.bytes, self.limits.bytes?, bytes, now);
+        self.hits.check(Hit::Bytes, until.is_none());
+        until
+    }
+
+    /// How often each limit was hit.
+    pub(super) fn hits(&self) -> AddressHits {
+        AddressHits {
+            connections: self.hits.get(Hit::Connections),
+            connects: self.hits.get(Hit::Connects),
+            sessions: self.hits.get(Hit::Sessions),
+            unjoined: self.hits.get(Hit::Unjoined),
+            handshakes: self.hits.get(Hit::Handshakes),
+            joins: self.hits.get(Hit::Joins),
+            bytes: self.hits.get(Hit::Bytes),
+        }
     }
 }
 

@@ -22,9 +22,9 @@ struct Counts {
     http: usize,
     /// Connections that were not admitted and are being told so.
     refused: usize,
-    /// Connections that ever came, those that were not admitted for want of a place and because of their address, and those of
-    /// the latter two that could not be told so.
-    ever: (u64, u64, u64, u64),
+    /// Connections that ever came, those of them for which there was no place, and those that were refused and could not be told
+    /// so.
+    ever: (u64, u64, u64),
 }
 
 /// The place of one connection. To be given back by [`Limiter::release`].
@@ -56,8 +56,7 @@ impl Limiter {
         let can_be_told = counts.refused < self.config.max_refusals;
         counts.refused += usize::from(can_be_told);
         counts.ever.1 += u64::from(!has_room);
-        counts.ever.2 += u64::from(has_room);
-        counts.ever.3 += u64::from(!can_be_told);
+        counts.ever.2 += u64::from(!can_be_told);
         can_be_told.then_some(Permit::Refused { by_address: has_room })
     }
 
@@ -88,7 +87,7 @@ impl Limiter {
     pub(super) fn read(&self, stats: &mut Stats) {
         let counts = lock(&self.counts);
         (stats.connections, stats.http_connections) = (counts.total as u64, counts.http as u64);
-        (stats.accepted, stats.refused_in_total, stats.refused_by_address, stats.dropped) = counts.ever;
+        (stats.accepted, stats.refused_in_total, stats.dropped) = counts.ever;
     }
 
     /// How many connections there are, and how many of them speak HTTP.

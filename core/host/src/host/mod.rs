@@ -65,7 +65,7 @@ mod turn;
 mod wakers;
 mod writing;
 
-pub use addresses::AddressLimits;
+pub use addresses::{AddressHits, AddressLimits};
 pub use bucket::{InvalidRate, Rate};
 pub use driver::{Driver, Job};
 pub use entropy::Fill;

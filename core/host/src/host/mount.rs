@@ -94,6 +94,7 @@ pub struct Messages {
 /// Reads the head of a request. That the path is the server's has been seen to.
 pub(super) fn request(shared: &Arc<Shared>, head: &impl RequestHead, peer: &Peer) -> Reply {
     if let Some(response) = shared.options.misdirected(head, peer) {
+        shared.counters.http_refused(response.status.as_u16());
         return Reply::Response(response);
     }
     let mut turn = Turn::new(shared);

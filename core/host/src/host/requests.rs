@@ -28,6 +28,7 @@ impl Begun {
     /// Reads a head.
     pub(super) fn read(shared: &Shared, peer: &Peer, now: Time, head: &http::Head<'_>, ticket: Ticket) -> Self {
         if let Some(response) = shared.options.misdirected(head, peer) {
+            shared.counters.http_refused(response.status.as_u16());
             return Self::Response(Box::new(response), ticket);
         }
         #[cfg(feature = "client-files")]

@@ -167,6 +167,7 @@ impl<A> Host<A> {
         let mut stats = Stats { websockets: shared.websockets() as u64, ..Stats::default() };
         shared.counters.read(&mut stats);
         shared.limiter.read(&mut stats);
+        stats.addresses = shared.addresses.hits();
         shared.sessions.shards.read(&mut stats);
         shared.hub.read(&mut stats);
         // Whoever wanted something of the hub meanwhile has left it to this thread.

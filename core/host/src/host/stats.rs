@@ -1,6 +1,7 @@
 //! What a host counts, and the sum of it for whoever watches the server. A turn counts for itself, and adds it to the host's
 //! numbers twice: nothing that all threads share is touched for a message.
 
+use super::addresses::AddressHits;
 use crate::request::Refused;
 use crate::sync::lock;
 use sanket::{Census, HubStats, RequestError, Response, ShardStats};
@@ -38,10 +39,8 @@ pub struct Stats {
     pub accepted: u64,
     /// Connections that were refused because of [`HttpConfig::max_connections`](crate::http::HttpConfig::max_connections).
     pub refused_in_total: u64,
-    /// Connections that were refused because of
-    /// [`AddressLimits::connections`](super::AddressLimits::connections) or
-    /// [`AddressLimits::connects`](super::AddressLimits::connects).
-    pub refused_by_address: u64,
+    /// How often limits by address were hit.
+    pub addresses: AddressHits,
     /// Of the refused connections, those that were closed without a word because of
     /// [`HttpConfig::max_refusals`](crate::http::HttpConfig::max_refusals).
     pub dropped: u64,

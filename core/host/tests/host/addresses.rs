@@ -82,6 +82,7 @@ fn a_flood_of_handshakes_keeps_nobody_out() {
         assert_eq!(attacker.get(POLLING, "").0, 200);
     }
     assert_eq!(bench.host.sessions(), 11, "the last ten, and who has joined");
+    assert_eq!(bench.host.stats().addresses.unjoined, 61, "of whom one had joined");
     // The same address gets in, and so does another one.
     for from in ["192.0.2.1", "192.0.2.2"] {
         let (status, body) = bench.handshake(from);
@@ -137,6 +138,28 @@ fn bytes_of_an_address_have_a_rate() {
         .collect();
     assert_eq!(waits.last(), Some(&false), "all of it was read in the end: {waits:?}");
     assert_eq!(bench.host.sessions(), 2);
+}
+
+/// Whoever watches the server sees who meets which limit.
+#[test]
+fn each_limit_is_counted_when_it_is_hit() {
+    let limits = AddressLimits { connections: 5, sessions: 2, ..AddressLimits::default() };
+    let rates = AddressLimits { connects: rate(6, 1), handshakes: rate(4, 1), joins: rate(1, 1), ..limits };
+    let bench = bench(AddressLimits { bytes: rate(2_000, 1_000), ..rates });
+    let hits = || bench.host.stats().addresses;
+    assert_eq!(hits(), Default::default());
+    let mut clients: Vec<_> = (0..7).map(|_| bench.connect("192.0.2.1")).collect();
+    assert_eq!((hits().connections, hits().connects), (1, 1));
+    let mut open = || clients[0].get(POLLING, "").0;
+    assert_eq!([open(), open(), open(), open(), open()], [200, 200, 429, 429, 429]);
+    assert_eq!((hits().sessions, hits().handshakes), (2, 1));
+    let mut other = websocket(&bench, "192.0.2.2");
+    other.send(frame("40/a,"));
+    other.send(frame("40/b,"));
+    assert_eq!((hits().joins, hits().bytes), (1, 0));
+    bench.pass(1_000);
+    other.send(frame(&format!("42[\"{}\"]", "x".repeat(4_000))));
+    assert!(hits().bytes > 0);
 }
 
 /// Whoever shares an address with a flooder is heard in time: every connection is read from every 5 s.
