@@ -2,7 +2,7 @@
 //! nothing of costs.
 
 use crate::fault::{Fault, Result};
-use std::fs::read_to_string;
+use std::fs::{read_dir, read_to_string};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -66,11 +66,35 @@ impl Process {
     ///
     /// As [`Process::cpu`].
     pub fn resident(self) -> Result<u64> {
+        self.status("VmRSS:")
+    }
+
+    /// Threads.
+    ///
+    /// # Errors
+    ///
+    /// As [`Process::cpu`].
+    pub fn threads(self) -> Result<u64> {
+        self.status("Threads:")
+    }
+
+    /// Descriptors that are open. Of a process of the same user.
+    ///
+    /// # Errors
+    ///
+    /// As [`Process::cpu`].
+    pub fn descriptors(self) -> Result<u64> {
+        let path = format!("/proc/{}/fd", self.0);
+        Ok(read_dir(&path).map_err(|error| Fault::from(error).at(&path))?.count() as u64)
+    }
+
+    /// A number of `/proc/PID/status`.
+    fn status(self, field: &str) -> Result<u64> {
         let path = format!("/proc/{}/status", self.0);
         let status = read_to_string(&path).map_err(|error| Fault::from(error).at(&path))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
         line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse().ok())
-            .ok_or_else(|| Fault::new(format!("{path} says nothing of resident memory")))
+            .ok_or_else(|| Fault::new(format!("{path} says nothing of {field}")))
     }
 }
 
@@ -88,5 +112,7 @@ mod tests {
             assert!(Instant::now() < until, "twenty seconds of work cost nothing ({sum})");
         }
         assert!(Process::own().resident().unwrap() > 100);
+        assert!(Process::own().threads().unwrap() > 0);
+        assert!(Process::own().descriptors().unwrap() > 2);
     }
 }

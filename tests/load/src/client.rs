@@ -9,7 +9,7 @@ use crate::packet::{Handshake, Revision, each_packet, payload};
 use crate::ws::{self, Frame};
 use mio::{Registry, Token};
 use std::mem::take;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// How a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -35,6 +35,8 @@ pub struct Settings {
     pub revision: Revision,
     /// How they speak it.
     pub transport: Transport,
+    /// The address they connect from, one of loopback's, if it matters.
+    pub from: Option<IpAddr>,
 }
 
 /// Which of its connections it is.
@@ -277,6 +279,9 @@ impl Client {
     ) -> Result<usize> {
         if role != Role::Ws {
             let Some(answer) = http::read(data)? else { return Ok(0) };
+            if answer.encoding.is_some() {
+                return Err(Fault::new("an answer is encoded, which nobody asked for"));
+            }
             let body = answer.body(data);
             // The last poll and the word that closes the session may overtake each other.
             if answer.status != 200 && !self.closing {
@@ -284,7 +289,7 @@ impl Client {
                 return Err(Fault::new(format!("an answer of {} ({role:?}): {body}", answer.status)));
             }
             if role == Role::Post {
-                self.posted(env)?;
+                self.posted(env, sink)?;
             } else {
                 self.polled(body, env, sink)?;
             }
@@ -326,7 +331,7 @@ impl Client {
             (b"3", Revision::V3) | (b"6", _) => Ok(()),
             (b"3probe", _) if self.upgrade == Upgrade::Probing => {
                 self.upgrade = Upgrade::Pausing;
-                if self.asked == Asked::Nothing { self.upgraded(sink) } else { Ok(()) }
+                self.pause(sink)
             }
             ([b'0', json @ ..], revision) if self.handshake.is_none() => {
                 self.handshake = Some(Handshake::read(json)?);
@@ -346,6 +351,11 @@ impl Client {
         sink(Event::Ready)
     }
 
+    /// Ends the upgrade when neither a poll nor a POST is under way: what they carry must not come after the `5`.
+    fn pause(&mut self, sink: &mut impl FnMut(Event<'_>) -> Result<()>) -> Result<()> {
+        if self.asked == Asked::Nothing && !self.posting { self.upgraded(sink) } else { Ok(()) }
+    }
+
     fn upgraded(&mut self, sink: &mut impl FnMut(Event<'_>) -> Result<()>) -> Result<()> {
         self.upgrade = Upgrade::Done;
         self.frame(&[b"5"]);
@@ -362,20 +372,21 @@ impl Client {
         }
         match (asked, env.settings.revision) {
             (Asked::Handshake, Revision::V4) => self.ask(Asked::Greeting, env),
-            _ if self.upgrade == Upgrade::Pausing => self.upgraded(sink),
+            _ if self.upgrade == Upgrade::Pausing => self.pause(sink),
             _ if self.upgrade == Upgrade::Done || self.closing => Ok(()),
             _ => self.ask(Asked::Poll, env),
         }
     }
 
-    fn posted(&mut self, env: Env<'_>) -> Result<()> {
+    fn posted(&mut self, env: Env<'_>, sink: &mut impl FnMut(Event<'_>) -> Result<()>) -> Result<()> {
         self.posting = false;
         if self.closing && self.unsent.is_empty() {
             self.links = [None, None, None];
             self.closed = true;
             return Ok(());
         }
-        self.post(env)
+        self.post(env)?;
+        if self.upgrade == Upgrade::Pausing { self.pause(sink) } else { Ok(()) }
     }
 
     fn on_websocket(&self) -> bool {
@@ -407,7 +418,8 @@ impl Client {
     fn connection(&mut self, role: Role, env: Env<'_>) -> Result<&mut Link> {
         let place = &mut self.links[role as usize];
         if place.is_none() {
-            *place = Some(Link::open(env.settings.address, env.registry, Self::token(self.index, role))?);
+            *place =
+                Some(Link::open(env.settings.address, env.settings.from, env.registry, Self::token(self.index, role))?);
         }
         place.as_mut().ok_or_else(|| Fault::new("no connection"))
     }

@@ -33,6 +33,8 @@ pub struct Answer {
     pub status: u16,
     /// What `Sec-WebSocket-Accept` says.
     pub accept: Option<String>,
+    /// How the body is encoded, if it is: `Content-Encoding`.
+    pub encoding: Option<String>,
     /// Where the body is, unless it came in chunks.
     body: Range<usize>,
     /// The body that came in chunks.
@@ -60,7 +62,7 @@ pub fn read(data: &[u8]) -> Result<Option<Answer>> {
     let parsed = response.parse(data).map_err(|error| Fault::new(format!("no answer of HTTP: {error}")))?;
     let Status::Complete(start) = parsed else { return Ok(None) };
     let status = response.code.unwrap_or_default();
-    let (mut length, mut chunked, mut accept) = (None, false, None);
+    let (mut length, mut chunked, mut accept, mut encoding) = (None, false, None, None);
     for header in response.headers.iter() {
         let value = || String::from_utf8_lossy(header.value).trim().to_owned();
         if header.name.eq_ignore_ascii_case("content-length") {
@@ -70,12 +72,19 @@ pub fn read(data: &[u8]) -> Result<Option<Answer>> {
         } else if header.name.eq_ignore_ascii_case("sec-websocket-accept") {
             accept = Some(value());
         } else if header.name.eq_ignore_ascii_case("content-encoding") {
-            return Err(Fault::new("an answer is encoded, which nobody asked for"));
+            encoding = Some(value());
         }
     }
     if chunked {
         let whole = unchunk(data, start)?;
-        return Ok(whole.map(|(joined, length)| Answer { status, accept, body: 0..0, joined: Some(joined), length }));
+        return Ok(whole.map(|(joined, length)| Answer {
+            status,
+            accept,
+            encoding,
+            body: 0..0,
+            joined: Some(joined),
+            length,
+        }));
     }
     let length = match length {
         Some(length) => length,
@@ -83,7 +92,7 @@ pub fn read(data: &[u8]) -> Result<Option<Answer>> {
         None => return Err(Fault::new(format!("an answer ({status}) without a length"))),
     };
     let end = start.saturating_add(length);
-    Ok((end <= data.len()).then_some(Answer { status, accept, body: start..end, joined: None, length: end }))
+    Ok((end <= data.len()).then_some(Answer { status, accept, encoding, body: start..end, joined: None, length: end }))
 }
 
 /// The body that begins at `at`, and where it ends; trailers there are none.

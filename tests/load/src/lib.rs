@@ -6,6 +6,8 @@
 //! something is missing, comes twice, or comes out of order. What it cost is the server's own account of its processor time
 //! ([`account`]).
 //!
+//! A [`soak`] is another matter: the chat program itself, under clients that behave in all ways, for a long time.
+//!
 //! # What the server has to do
 //!
 //! In `/`, whoever connects gets everything that is said to everybody:
@@ -27,5 +29,6 @@ pub mod link;
 pub mod packet;
 pub mod report;
 pub mod scenario;
+pub mod soak;
 pub mod world;
 pub mod ws;

@@ -32,13 +32,13 @@ pub enum Found {
 }
 
 impl Link {
-    /// Begins to connect.
+    /// Begins to connect, from an address of its own if there is one.
     ///
     /// # Errors
     ///
     /// If the system has no descriptors, no ports, or nobody listens.
-    pub fn open(to: SocketAddr, registry: &Registry, token: Token) -> Result<Self> {
-        let mut stream = connect(to)?;
+    pub fn open(to: SocketAddr, from: Option<IpAddr>, registry: &Registry, token: Token) -> Result<Self> {
+        let mut stream = connect(to, from)?;
         stream.set_nodelay(true)?;
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
         Ok(Self { stream, inbox: Vec::new(), outbox: Vec::new() })
@@ -87,21 +87,27 @@ impl Link {
     }
 }
 
-fn connect(to: SocketAddr) -> Result<TcpStream> {
+fn connect(to: SocketAddr, from: Option<IpAddr>) -> Result<TcpStream> {
+    if let Some(from) = from {
+        return connect_from(from, to);
+    }
     match TcpStream::connect(to) {
         Err(error) if error.kind() == ErrorKind::AddrNotAvailable && to.ip() == Ipv4Addr::LOCALHOST => {
-            let from = IpAddr::from([127, 0, 0, fastrand::u8(2..SOURCES)]);
-            let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
-            socket.set_nonblocking(true)?;
-            socket.bind(&SocketAddr::new(from, 0).into())?;
-            match socket.connect(&to.into()) {
-                Ok(()) => {}
-                // EINPROGRESS has no name of its own among the kinds that are stable.
-                Err(error) if error.kind() == ErrorKind::WouldBlock || error.raw_os_error() == Some(115) => {}
-                Err(error) => return Err(error.into()),
-            }
-            Ok(TcpStream::from_std(socket.into()))
+            connect_from(IpAddr::from([127, 0, 0, fastrand::u8(2..SOURCES)]), to)
         }
         other => Ok(other?),
     }
+}
+
+fn connect_from(from: IpAddr, to: SocketAddr) -> Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SocketAddr::new(from, 0).into())?;
+    match socket.connect(&to.into()) {
+        Ok(()) => {}
+        // EINPROGRESS has no name of its own among the kinds that are stable.
+        Err(error) if error.kind() == ErrorKind::WouldBlock || error.raw_os_error() == Some(115) => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(TcpStream::from_std(socket.into()))
 }

@@ -109,7 +109,7 @@ fn setting(args: &Args, mut plan: Plan) -> Result<Setting> {
     let transport = args.transport.unwrap_or(plan.transport);
     Ok(Setting {
         plan,
-        settings: Settings { address, host, path, revision, transport },
+        settings: Settings { address, host, path, revision, transport, from: None },
         server: args.pid.map(Process),
         measured: seconds(args.seconds)?,
         warm_up: seconds(args.warm_up)?,

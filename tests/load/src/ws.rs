@@ -24,6 +24,11 @@ pub fn text(out: &mut Vec<u8>, parts: &[&[u8]]) {
     frame(out, OpCode::Data(Data::Text), parts);
 }
 
+/// Appends one whole masked message of bytes.
+pub fn binary(out: &mut Vec<u8>, payload: &[u8]) {
+    frame(out, OpCode::Data(Data::Binary), &[payload]);
+}
+
 /// Appends a Close frame: a page that is left says 1001, a client that has enough 1000.
 pub fn close(out: &mut Vec<u8>) {
     frame(out, OpCode::Control(Control::Close), &[&1000_u16.to_be_bytes()]);

@@ -87,7 +87,7 @@ fn setting(
     let (host, path) = (address.to_string(), "/socket.io/".to_owned());
     Ok(Setting {
         plan,
-        settings: Settings { address, host, path, revision, transport },
+        settings: Settings { address, host, path, revision, transport, from: None },
         server: Some(Process(running.pid())),
         measured,
         warm_up,
