@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// How long a wait lasts before it is looked whether the soak is over.
 const SLICE: Duration = Duration::from_millis(200);
+/// Bytes of the segments of a connection that reads slowly.
+const SEGMENT: u32 = 536;
 /// How long the server may take for what it is expected to do at once.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -112,6 +114,9 @@ impl<'a> Wire<'a> {
         let socket = Socket::new(Domain::for_address(place.address), Type::STREAM, Some(Protocol::TCP))?;
         if let Some(bytes) = buffer {
             socket.set_recv_buffer_size(bytes)?;
+            // What the system takes of the server for one connection is a multiple of the segments' size, of megabytes on
+            // loopback: it would be minutes until the server has anything in its own queue.
+            socket.set_tcp_mss(SEGMENT)?;
         }
         socket.bind(&SocketAddr::new(from, 0).into())?;
         socket.connect_timeout(&place.address.into(), PATIENCE)?;

@@ -5,7 +5,7 @@ use super::visit::gone;
 use crate::client::Transport;
 use crate::http;
 use crate::soak::server::MAX_PAYLOAD;
-use crate::soak::session::frame;
+use crate::soak::session::{Manner, frame};
 use crate::soak::wire::{Cut, PATIENCE, Step, Wire};
 use std::time::Duration;
 
@@ -125,7 +125,7 @@ pub(super) fn too_much(life: &mut Life<'_>) -> Step<()> {
             wire.closed_within(PATIENCE)
         }
         _ => {
-            let manner = life.manner_on(Transport::Polling);
+            let manner = Manner { jsonp: false, ..life.manner_on(Transport::Polling) };
             let session = life.join(manner)?;
             let request = session.post_request(b"");
             let request =
