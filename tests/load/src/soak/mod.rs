@@ -34,6 +34,8 @@ const SAMPLE: f64 = 1.0;
 const TELL: f64 = 10.0;
 /// Seconds that the server keeps lost sessions and what they missed, at most, and some more: memory can not be level before.
 const KEPT: f64 = 120.0 + 30.0;
+/// Seconds after which no session is left whose client has gone without a word: twice as long as the heartbeats take.
+const SILENT: f64 = 2.0 * (server::PING_INTERVAL + server::PING_TIMEOUT) as f64 / 1_000.0;
 /// Seconds that a connection may take to be given back that nobody has closed at the other end: none is, so this is much.
 const GIVEN_BACK: f64 = 45.0;
 /// What memory may be when all have gone: so many times what it was before anybody came, and KiB. A loose bound that holds today:
@@ -168,8 +170,8 @@ impl Soak {
 
     /// What has not been given back when all have gone.
     fn given_back(&self, chat: &Chat, start: &Sample, report: &mut Report) -> Result<()> {
-        // As long as lost sessions are kept; a short soak does not wait for memory.
-        let quiet = KEPT.min(self.time.as_secs_f64() / 4.0);
+        // As long as lost sessions are kept. A short soak does not wait for memory, but until heartbeats have ended all sessions.
+        let quiet = (self.time.as_secs_f64() / 4.0).clamp(SILENT, KEPT);
         let began = Instant::now();
         let end = loop {
             let seconds = began.elapsed().as_secs_f64();
