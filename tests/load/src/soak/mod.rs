@@ -14,6 +14,7 @@ pub mod witness;
 
 use crate::client::Transport;
 use crate::fault::{Fault, Result};
+use crate::http;
 use crate::packet::Revision;
 use churn::Churn;
 use series::{Sample, judge};
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-use wire::{Cut, Place};
+use wire::{Cut, Place, Step, Wire};
 use witness::Witnesses;
 
 /// Seconds between two samples.
@@ -44,6 +45,17 @@ const LEFT: (f64, f64) = (2.0, 32.0 * 1_024.0);
 /// What is aimed at instead.
 const AIMED_AT: (f64, f64) = (1.5, 10.0 * 1_024.0);
 
+/// What `/metrics` has to say 0 of when all have gone.
+const COUNTED: [&str; 8] = [
+    "sanket_sessions",
+    "sanket_websockets",
+    "sanket_waiting",
+    "sanket_sockets",
+    "sanket_rooms",
+    "sanket_upgrades_under_way",
+    "sanket_queue_bytes",
+    "sanket_acks_pending",
+];
 /// How long is looked for what the server has when nobody is there.
 const SETTLING: Duration = Duration::from_secs(2);
 /// How often is looked for what is waited for.
@@ -113,6 +125,7 @@ impl Soak {
         }
         self.judged(report)?;
         self.given_back(chat, &start, report)?;
+        report.findings.extend(counted(&self::place(chat)).map_err(told)?);
         // Whoever comes now is told how many people the server takes for present.
         match alone(&self::place(chat))? {
             1 => {}
@@ -233,8 +246,34 @@ fn alone(place: &Place) -> Result<u64> {
         }
         wire::fault("nobody said how many there are")
     };
-    counted().map_err(|cut| match cut {
+    counted().map_err(told)
+}
+
+/// What the server itself counts when all have gone, and should not.
+fn counted(place: &Place) -> Step<Vec<String>> {
+    let mut wire = Wire::open(place, IpAddr::V4(Ipv4Addr::LOCALHOST), None)?;
+    wire.send(&http::get(&place.host, "/metrics"))?;
+    let answer = wire.answer_soon()?;
+    let metrics = String::from_utf8_lossy(&answer.body);
+    let mut findings = Vec::new();
+    for name in COUNTED {
+        // Behind the name come labels or the value. What is counted by label is 0 in each.
+        let of_it = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
+        let values = metrics.lines().filter(of_it).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+        let values: Vec<f64> = values.collect();
+        println!("{name}: {}", values.iter().sum::<f64>());
+        match values.as_slice() {
+            [] => findings.push(format!("/metrics says nothing of {name}")),
+            values if values.iter().any(|value| *value > 0.0) => findings.push(format!("{name}: {values:?} are left")),
+            _ => {}
+        }
+    }
+    Ok(findings)
+}
+
+fn told(cut: Cut) -> Fault {
+    match cut {
         Cut::Fault(fault) => fault,
         other => Fault::new(format!("{other:?}")),
-    })
+    }
 }
