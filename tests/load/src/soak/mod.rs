@@ -1,8 +1,9 @@
 //! A soak: the chat program for a long time under clients of all kinds that come and go in all ways, while its memory,
-//! descriptors and threads are to stay flat, and well-behaved clients are to notice nothing.
+//! descriptors and threads are to stay flat, and well-behaved clients are to notice nothing. Linux only: elsewhere there is no `/proc`.
 //!
 //! It has four phases: a client that comes and goes, so that what the server has once is there; the churn; a quiet time, in which
-//! everything that was kept for somebody must be given back; and one client more, that must find the room empty.
+//! everything that was kept for somebody must be given back, by what the server counts itself, too; and one client more, that
+//! must find the room empty.
 
 pub mod churn;
 pub mod life;
@@ -37,10 +38,10 @@ const TELL: f64 = 10.0;
 const KEPT: f64 = 120.0 + 30.0;
 /// Seconds after which no session is left whose client has gone without a word: twice as long as the heartbeats take.
 const SILENT: f64 = 2.0 * (server::PING_INTERVAL + server::PING_TIMEOUT) as f64 / 1_000.0;
-/// Seconds that a connection may take to be given back that nobody has closed at the other end: none is, so this is much.
+/// Seconds that the server may take to give back all connections: all are closed at the other end, so this is much.
 const GIVEN_BACK: f64 = 45.0;
 /// What memory may be when all have gone: so many times what it was before anybody came, and KiB. A loose bound that holds today:
-/// the allocator keeps pages, and the log of missed events is kept until somebody comes who could have missed them.
+/// the allocator keeps pages of the time when there was most to keep.
 const LEFT: (f64, f64) = (2.0, 32.0 * 1_024.0);
 /// What is aimed at instead.
 const AIMED_AT: (f64, f64) = (1.5, 10.0 * 1_024.0);
@@ -161,21 +162,29 @@ impl Soak {
         place.over.store(true, Ordering::Relaxed);
         churn.end();
         report.findings.extend(witnesses.end());
-        report.findings.extend(churn.tally.findings());
+        report.findings.extend(churn.tally.findings(held && self.is_long()));
         println!("{}{births} lives, {:.0} a second", churn.tally.table(), births as f64 / churned);
         println!("{}", witnesses.seen());
         Ok(held)
     }
 
+    /// Seconds after which memory has to be level.
+    fn warm_up(&self) -> f64 {
+        KEPT.max(self.time.as_secs_f64() / 6.0)
+    }
+
+    /// Whether there is time enough to see whether anything is flat, and for clients of every kind.
+    fn is_long(&self) -> bool {
+        self.time.as_secs_f64() >= 2.0 * self.warm_up()
+    }
+
     /// What is not flat. A short soak has no time to be flat: then only its end counts.
     fn judged(&self, report: &mut Report) -> Result<()> {
-        let seconds = self.time.as_secs_f64();
-        let warm_up = KEPT.max(seconds / 6.0);
-        if seconds < 2.0 * warm_up {
+        if !self.is_long() {
             println!("too short to say whether it is flat: only the end counts");
             return Ok(());
         }
-        let verdict = judge(&report.samples, warm_up)?;
+        let verdict = judge(&report.samples, self.warm_up())?;
         verdict.lines.iter().for_each(|line| println!("{line}"));
         report.findings.extend(verdict.findings);
         Ok(())
