@@ -11,7 +11,7 @@ use std::time::Duration;
 /// -p sanket-chat` first.
 #[derive(Debug, Parser)]
 struct Args {
-    /// How long, in minutes. Below five, only what is left at the end counts, not whether it was flat meanwhile.
+    /// How long, in minutes. Below eight, only what is left at the end counts, not whether it was flat meanwhile.
     #[arg(long, default_value_t = 60.0)]
     minutes: f64,
     /// How many clients there are at any time.

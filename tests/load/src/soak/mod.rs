@@ -34,7 +34,10 @@ use witness::Witnesses;
 const SAMPLE: f64 = 1.0;
 /// Seconds between two lines that tell how far it is.
 const TELL: f64 = 10.0;
-/// Seconds that the server keeps lost sessions and what they missed, at most, and some more: memory can not be level before.
+/// Seconds of warm-up, at least: memory rises until the server begins to forget lost sessions and what they missed, as fast as new
+/// ones come, and the pages that the allocator keeps take as long again to become as many as they will be.
+const LEVEL: f64 = 2.0 * 120.0;
+/// Seconds that the server keeps lost sessions and what they missed, at most, and some more.
 const KEPT: f64 = 120.0 + 30.0;
 /// Seconds after which no session is left whose client has gone without a word: twice as long as the heartbeats take.
 const SILENT: f64 = 2.0 * (server::PING_INTERVAL + server::PING_TIMEOUT) as f64 / 1_000.0;
@@ -170,7 +173,7 @@ impl Soak {
 
     /// Seconds after which memory has to be level.
     fn warm_up(&self) -> f64 {
-        KEPT.max(self.time.as_secs_f64() / 6.0)
+        LEVEL.max(self.time.as_secs_f64() / 6.0)
     }
 
     /// Whether there is time enough to see whether anything is flat, and for clients of every kind.
