@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Runs the chat program under clients that come and go in all ways, and says whether it stays as it was: `cargo build --release
+/// Runs the chat program under clients that come and go in all ways, and says whether it stays as it was: `cargo build
+/// --release
 /// -p sanket-chat` first.
 #[derive(Debug, Parser)]
 struct Args {

@@ -1,5 +1,5 @@
-//! A steady population of clients that come and go: so many at a time, each a thread that lives one life after another. Counts
-//! what came of them.
+//! A steady population of clients that come and go: so many at a time, each a thread that lives one life after another.
+//! Counts what came of them.
 
 use super::life::{KINDS, Life, Lost, choose};
 use super::wire::{Cut, Place};
@@ -47,7 +47,8 @@ pub struct Churn {
 }
 
 impl Churn {
-    /// Brings in so many clients. The life of each birth is told by the seed and its number; when it is lived, by the machine.
+    /// Brings in so many clients. The life of each birth is told by the seed and its number; when it is lived, by the
+    /// machine.
     ///
     /// # Errors
     ///
@@ -119,7 +120,8 @@ impl Tally {
         table
     }
 
-    /// The kinds of which too many have failed; and, where there was time for all of them, those that nobody has lived to the end.
+    /// The kinds of which too many have failed; and, where there was time for all of them, those that nobody has lived
+    /// to the end.
     #[must_use]
     pub fn findings(&self, all: bool) -> Vec<String> {
         let found = |(kind, count): (&super::life::Kind, &Count)| {

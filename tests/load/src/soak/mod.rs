@@ -1,9 +1,10 @@
 //! A soak: the chat program for a long time under clients of all kinds that come and go in all ways, while its memory,
-//! descriptors and threads are to stay flat, and well-behaved clients are to notice nothing. Linux only: elsewhere there is no `/proc`.
+//! descriptors and threads are to stay flat, and well-behaved clients are to notice nothing. Linux only: elsewhere
+//! there is no `/proc`.
 //!
-//! It has four phases: a client that comes and goes, so that what the server has once is there; the churn; a quiet time, in which
-//! everything that was kept for somebody must be given back, by what the server counts itself, too; and one client more, that
-//! must find the room empty.
+//! It has four phases: a client that comes and goes, so that what the server has once is there; the churn; a quiet
+//! time, in which everything that was kept for somebody must be given back, by what the server counts itself, too; and
+//! one client more, that must find the room empty.
 
 pub mod churn;
 pub mod life;
@@ -34,8 +35,8 @@ use witness::Witnesses;
 const SAMPLE: f64 = 1.0;
 /// Seconds between two lines that tell how far it is.
 const TELL: f64 = 10.0;
-/// Seconds of warm-up, at least: memory rises until the server begins to forget lost sessions and what they missed, as fast as new
-/// ones come, and the pages that the allocator keeps take as long again to become as many as they will be.
+/// Seconds of warm-up, at least: memory rises until the server begins to forget lost sessions and what they missed, as
+/// fast as new ones come, and the pages that the allocator keeps take as long again to become as many as they will be.
 const LEVEL: f64 = 2.0 * 120.0;
 /// Seconds that the server keeps lost sessions and what they missed, at most, and some more.
 const KEPT: f64 = 120.0 + 30.0;
@@ -43,8 +44,8 @@ const KEPT: f64 = 120.0 + 30.0;
 const SILENT: f64 = 2.0 * (server::PING_INTERVAL + server::PING_TIMEOUT) as f64 / 1_000.0;
 /// Seconds that the server may take to give back all connections: all are closed at the other end, so this is much.
 const GIVEN_BACK: f64 = 45.0;
-/// What memory may be when all have gone: so many times what it was before anybody came, and KiB. A loose bound that holds today:
-/// the allocator keeps pages of the time when there was most to keep.
+/// What memory may be when all have gone: so many times what it was before anybody came, and KiB. A loose bound that
+/// holds today: the allocator keeps pages of the time when there was most to keep.
 const LEFT: (f64, f64) = (2.0, 32.0 * 1_024.0);
 /// What is aimed at instead.
 const AIMED_AT: (f64, f64) = (1.5, 10.0 * 1_024.0);
@@ -195,7 +196,8 @@ impl Soak {
 
     /// What has not been given back when all have gone.
     fn given_back(&self, chat: &Chat, start: &Sample, report: &mut Report) -> Result<()> {
-        // As long as lost sessions are kept. A short soak does not wait for memory, but until heartbeats have ended all sessions.
+        // As long as lost sessions are kept. A short soak does not wait for memory, but until heartbeats have ended all
+        // sessions.
         let quiet = (self.time.as_secs_f64() / 4.0).clamp(SILENT, KEPT);
         let began = Instant::now();
         let end = loop {
@@ -220,8 +222,8 @@ impl Soak {
     }
 }
 
-/// What the server has when nobody is there. The connections of whoever was there before are given back soon, but not at once:
-/// the fewest descriptors of a while count.
+/// What the server has when nobody is there. The connections of whoever was there before are given back soon, but not
+/// at once: the fewest descriptors of a while count.
 fn settled(chat: &Chat) -> Result<Sample> {
     let until = Instant::now() + SETTLING;
     let mut fewest = Sample::of(chat.process(), 0.0)?;

@@ -1,17 +1,17 @@
-//! What the server's process had of memory, descriptors and threads at each second, and whether that is flat. Knows neither the
-//! server nor its clients.
+//! What the server's process had of memory, descriptors and threads at each second, and whether that is flat. Knows
+//! neither the server nor its clients.
 
 use crate::account::Process;
 use crate::fault::{Fault, Result};
 use std::fmt;
 
-/// By how much memory may grow from the beginning to the end of what is judged: a share, and KiB. The program's memory moves by
-/// that much with the number of clients that happen to be slow at the moment.
+/// By how much memory may grow from the beginning to the end of what is judged: a share, and KiB. The program's memory
+/// moves by that much with the number of clients that happen to be slow at the moment.
 const MEMORY: (f64, f64) = (0.05, 5.0 * 1_024.0);
 /// By how much descriptors may grow: a share, and a count. There are as many as clients have connections at the moment.
 const DESCRIPTORS: (f64, f64) = (0.05, 20.0);
-/// Parts whose highest values are compared: the first and the last one. A leak that a few large blocks hide from the line shows
-/// there.
+/// Parts whose highest values are compared: the first and the last one. A leak that a few large blocks hide from the
+/// line shows there.
 const PARTS: usize = 5;
 /// Samples below which nothing can be said.
 const FEWEST: usize = 60;
@@ -91,7 +91,10 @@ impl Verdict {
         let part = series.len().div_ceil(PARTS);
         let highest = |values: &[(f64, f64)]| values.iter().map(|(_, value)| *value).fold(0.0, f64::max);
         let (first, last) = (highest(&series[..part]), highest(&series[series.len() - part..]));
-        self.lines.push(format!("{what}: {mean:.0} on average, the line rises by {rise:.0}, at most {first:.0} in the first part and {last:.0} in the last"));
+        self.lines.push(format!(
+            "{what}: {mean:.0} on average, the line rises by {rise:.0}, \
+             at most {first:.0} in the first part and {last:.0} in the last"
+        ));
         let may = mean * share + constant;
         if rise > may {
             self.findings.push(format!("{what}: the line rises by {rise:.0}, more than {may:.0}"));
@@ -103,7 +106,8 @@ impl Verdict {
     }
 }
 
-/// The mean of a series, and by how much the line rises that is fitted to it by least squares, from its first to its last point.
+/// The mean of a series, and by how much the line rises that is fitted to it by least squares, from its first to its
+/// last point.
 fn line(series: &[(f64, f64)]) -> (f64, f64) {
     let count = series.len() as f64;
     let mean = |of: fn(&(f64, f64)) -> f64| series.iter().map(of).sum::<f64>() / count;

@@ -1,4 +1,5 @@
-//! A session of a client that comes and goes: what a whole client does, in blocking steps, and open to be broken at each of them.
+//! A session of a client that comes and goes: what a whole client does, in blocking steps, and open to be broken at
+//! each of them.
 
 use super::wire::{Answer, Cut, Place, Step, Wire, fault};
 use crate::client::Transport;

@@ -1,5 +1,5 @@
-//! One blocking connection of a client that comes and goes, with all the ways in which it can be mistreated. Knows HTTP and
-//! WebSocket, but not what is said over them.
+//! One blocking connection of a client that comes and goes, with all the ways in which it can be mistreated. Knows HTTP
+//! and WebSocket, but not what is said over them.
 
 use crate::fault::Fault;
 use crate::http;
@@ -114,8 +114,8 @@ impl<'a> Wire<'a> {
         let socket = Socket::new(Domain::for_address(place.address), Type::STREAM, Some(Protocol::TCP))?;
         if let Some(bytes) = buffer {
             socket.set_recv_buffer_size(bytes)?;
-            // What the system takes of the server for one connection is a multiple of the segments' size, of megabytes on
-            // loopback: it would be minutes until the server has anything in its own queue.
+            // What the system takes of the server for one connection is a multiple of the segments' size, of megabytes
+            // on loopback: it would be minutes until the server has anything in its own queue.
             socket.set_tcp_mss(SEGMENT)?;
         }
         socket.bind(&SocketAddr::new(from, 0).into())?;

@@ -1,5 +1,6 @@
-//! Well-behaved clients of each revision and transport, there all the time: none may be disconnected, miss what another says, get
-//! it twice or out of order, or wait long for an ack. Whatever else happens to the server is to be no business of theirs.
+//! Well-behaved clients of each revision and transport, there all the time: none may be disconnected, miss what another
+//! says, get it twice or out of order, or wait long for an ack. Whatever else happens to the server is to be no
+//! business of theirs.
 
 use crate::client::{Settings, Transport};
 use crate::fault::{Fault, Result};
@@ -112,7 +113,8 @@ impl Witnesses {
         let deliveries = self.company.deliveries.load(Ordering::Relaxed);
         let [ack, message] = [0, 1].map(|at| self.company.longest[at].load(Ordering::Relaxed) / 1_000);
         format!(
-            "{ALL} witnesses: {sent} messages, {deliveries} deliveries; longest wait for an ack {ack} ms, for a message {message} ms"
+            "{ALL} witnesses: {sent} messages, {deliveries} deliveries; \
+             longest wait for an ack {ack} ms, for a message {message} ms"
         )
     }
 

@@ -1,5 +1,5 @@
-//! What clients that come and go do, one life each. A life fails if it did not get as far as it is about: a server that refuses
-//! everybody would be flat, too.
+//! What clients that come and go do, one life each. A life fails if it did not get as far as it is about: a server that
+//! refuses everybody would be flat, too.
 
 mod comeback;
 mod garbage;

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 /// The longest visit, in milliseconds.
 const LONGEST: u64 = 4_000;
-/// When a session that says nothing must have ended: as late as a heartbeat is due, as late as it may be answered, and some time
-/// for a machine that has other work.
+/// When a session that says nothing must have ended: as late as a heartbeat is due, as late as it may be answered, and
+/// some time for a machine that has other work.
 const SILENCE: Duration = Duration::from_millis(PING_INTERVAL + PING_TIMEOUT + 10_000);
 /// Letters of the longest message that somebody sends: of three bytes each.
 const LETTERS: usize = 1_000;
