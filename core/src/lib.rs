@@ -88,6 +88,7 @@ mod farewell;
 mod frame;
 mod grace;
 mod id;
+mod network;
 mod population;
 mod room;
 mod server;
@@ -108,6 +109,7 @@ pub use engine::{
 pub use frame::{Frame, Revision, WsMessage};
 pub use grace::Grace;
 pub use id::{Key, RequestId, Sid, SocketId};
+pub use network::Network;
 pub use population::Population;
 pub use room::{
     Admission, App, BroadcastAckId, BroadcastOptions, ConnectError, Effects, Emit, Hub, JoinError, PreviousSocket,

@@ -198,11 +198,13 @@ pub enum RecoveryOutcome {
     Unknown,
     /// The session is known, but what it missed is not, or is too much for one client: the client got a new socket.
     Missed,
+    /// So many requests wait for their sessions that there is no room for one more: the client got a new socket.
+    Refused,
 }
 
 impl RecoveryOutcome {
     /// All outcomes, in the order in which they are declared.
-    pub const ALL: [Self; 4] = [Self::Restored, Self::TakenOver, Self::Unknown, Self::Missed];
+    pub const ALL: [Self; 5] = [Self::Restored, Self::TakenOver, Self::Unknown, Self::Missed, Self::Refused];
 
     /// The outcome as one word.
     #[must_use]
@@ -212,6 +214,7 @@ impl RecoveryOutcome {
             Self::TakenOver => "taken_over",
             Self::Unknown => "unknown",
             Self::Missed => "missed",
+            Self::Refused => "refused",
         }
     }
 }

@@ -405,8 +405,10 @@ impl<A> Thread<A> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if is_about_one_connection(&error) => {}
                 Err(error) => {
+                    let now = self.clock.now();
+                    let before = self.reactor.failed_at.swap(now.as_millis(), Ordering::Relaxed);
                     // Said once, however often it is tried.
-                    if self.reactor.failed_at.swap(self.clock.now().as_millis(), Ordering::Relaxed) == 0 {
+                    if before == 0 || Time::from_millis(before).after(CALM) <= now {
                         log::warn!("cannot accept connections, trying again: {error}");
                     }
                     self.accepts_at = Some(Instant::now() + PAUSE);

@@ -196,7 +196,7 @@ impl<A> Server<A> {
     /// not come back all at once. Returns as [`Server::close`] does, `patience` after the last was closed at the latest.
     pub async fn drain(&self, over: Duration, patience: Duration) -> bool {
         self.host.drain_sessions(u64::try_from(over.as_millis()).unwrap_or(u64::MAX));
-        self.until(over + patience, || self.host.sessions() == 0 && self.host.websockets() == 0).await
+        self.until(over.saturating_add(patience), || self.host.sessions() == 0 && self.host.websockets() == 0).await
     }
 
     /// Stops listening, and closes connections when their requests are answered, at the latest after
@@ -212,9 +212,9 @@ impl<A> Server<A> {
     }
 
     async fn until(&self, patience: Duration, is_done: impl Fn() -> bool) -> bool {
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now().checked_add(patience);
         while !is_done() {
-            if Instant::now() >= deadline {
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return false;
             }
             sleep(LOOK).await;

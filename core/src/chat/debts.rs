@@ -1,31 +1,9 @@
 //! What people who left still owe for their messages, by their addresses: whoever comes again at once does not begin
 //! anew.
 
+use crate::network::Network;
 use crate::time::Time;
 use alloc::collections::BTreeSet;
-use core::net::IpAddr;
-
-/// The addresses that count as one client: an IPv4 address, or an IPv6 network of 64 bits, all of which one client
-/// usually has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Network {
-    V4([u8; 4]),
-    V6([u16; 4]),
-}
-
-impl Network {
-    /// `None` if it is no IP address.
-    pub(crate) fn of(address: &str) -> Option<Self> {
-        // An IPv4 address in IPv6 is an IPv4 address.
-        Some(match address.parse::<IpAddr>().ok()?.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address.octets()),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                Self::V6([a, b, c, d])
-            }
-        })
-    }
-}
 
 /// A debt is the time until which somebody has sent all that the limit allows.
 #[derive(Debug)]
@@ -78,19 +56,7 @@ mod tests {
     }
 
     fn network(address: &str) -> Network {
-        Network::of(address).expect("an address")
-    }
-
-    #[test]
-    fn an_ipv6_network_is_one_client_and_a_mapped_address_is_the_ipv4_one() {
-        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff:ffff:ffff:ffff"));
-        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
-        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
-        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
-        assert_ne!(network("::1"), network("127.0.0.1"));
-        for nothing in ["", "unix", "192.0.2.1:80", "192.0.2", "[::1]"] {
-            assert_eq!(Network::of(nothing), None, "{nothing}");
-        }
+        Network::parse(address).expect("an address")
     }
 
     #[test]

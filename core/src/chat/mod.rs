@@ -10,13 +10,14 @@ mod presence;
 
 use crate::engine::Reason;
 use crate::id::SocketId;
+use crate::network::Network;
 use crate::room::{App, Effects, Emit, PreviousSocket, Target};
 use crate::socket::{AckId, ConnectRequest, Event, Nsp};
 use crate::time::Time;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 pub use config::ChatConfig;
-use debts::{Debts, Network};
+use debts::Debts;
 use message::{MessageError, Refusal, ValidMessage};
 use names::Names;
 use presence::Presence;
@@ -107,7 +108,7 @@ impl Chat {
             fx.set_data(socket, &init);
         }
         fx.send(Target::Socket(socket), &Emit::new("initUser").arg(&init).not_recoverable());
-        let network = connect.handshake.as_ref().and_then(|handshake| Network::of(handshake.address()));
+        let network = connect.handshake.as_ref().and_then(|handshake| Network::parse(handshake.address()));
         let paid_until = network.and_then(|network| self.debts.take(network)).unwrap_or_default();
         let quiet_until = Time::default();
         self.people.insert(socket, Person { name: name.clone(), color, network, paid_until, quiet_until });
@@ -133,7 +134,8 @@ impl Chat {
     }
 
     /// Tells somebody who has not asked for an acknowledgement why a message is refused: a `sys message` of its own,
-    /// because the tutorial's page shows that. It must not make much of little, so there is one in a while.
+    /// because the tutorial's page shows that. There is one at most each [`ChatConfig::refusal_interval`], so that a client that
+    /// sends much is not answered with as much.
     fn tell_refusal(&mut self, socket: SocketId, error: MessageError, fx: &mut Effects<'_>) {
         let (count, now) = (self.people.len(), fx.now());
         let Some(person) = self.people.get_mut(&socket).filter(|person| person.quiet_until <= now) else { return };

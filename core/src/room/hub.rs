@@ -245,7 +245,7 @@ impl<A: App> Hub<A> {
         {
             let max_waiting = self.state.recovery.as_ref().map_or(0, Recovery::max_waiting);
             if self.state.replays.bytes() + request.cost() > max_waiting {
-                self.state.stats.recoveries.add(RecoveryOutcome::Unknown);
+                self.state.stats.recoveries.add(RecoveryOutcome::Refused);
                 return Some(request);
             }
             if let Some(earlier) = self.state.replays.insert(socket, pid, request, at) {

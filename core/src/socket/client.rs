@@ -70,6 +70,7 @@ impl Context<'_> {
 
 /// Refusals of a CONNECT for which the hub is not asked.
 const TOO_MANY_NAMESPACES: &str = r#"{"message":"Too many namespaces"}"#;
+const TAKEN_OVER: &str = r#"{"message":"Recovered by another connection"}"#;
 const INVALID_NAMESPACE: &str = r#"{"message":"Invalid namespace"}"#;
 
 #[derive(Debug)]
@@ -271,9 +272,12 @@ impl Client {
                 }
             }
             (Delivery::Detach, Some(index)) => {
-                self.sockets.swap_remove(index);
+                let socket = self.sockets.swap_remove(index);
                 if self.sockets.is_empty() {
                     self.session.abandon(&mut cx.engine);
+                } else if !socket.accepted {
+                    // It waits for an answer to its CONNECT.
+                    self.refuse(socket.nsp.as_str(), TAKEN_OVER, cx);
                 }
             }
         }

@@ -3,45 +3,49 @@
 
 use super::bucket::{Bucket, Rate};
 use crate::sync::lock;
-use sanket::{Key, Time};
+use sanket::{Key, Network, Time};
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Milliseconds between two searches for addresses that nobody needs to know of any more.
 const SWEEP: u64 = 1_000;
-/// Milliseconds that a connection is not read from at most, so that heartbeats are heard in time.
-const LONGEST_WAIT: u64 = 5_000;
+/// Bytes after which a connection waits for the whole debt of its address; after fewer, for a part of it. About what one read
+/// brings.
+const SHARE: u64 = 16 << 10;
 
-/// What one address may have and do: for IPv6 one /64, which is what one host gets. Behind a proxy that is
+/// What one address may have and do: an IPv4 address, or for IPv6 one /64 ([`Network`]). Behind a proxy that is
 /// [trusted](crate::request::RequestOptions::trusted_proxies), addresses are those of its clients, and its own connections are not
-/// counted. The reference has no such limits; nginx has `limit_conn` and `limit_req`, which are off by default.
+/// counted. On a mounted server, connections, CONNECT packets and bytes are the other server's to limit. The reference has no such
+/// limits; nginx has `limit_conn` and `limit_req`, which are off by default.
 ///
 /// Rates are `None` by default: what is normal, only the operator knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressLimits {
-    /// Connections at the same time, WebSockets included. Default 1,024: several hundred browser tabs behind one NAT are within it.
-    /// Beyond it: 429, close.
+    /// Connections at the same time, WebSockets included; of the clients of a trusted proxy, WebSockets only. Default 1,024: several
+    /// hundred browser tabs behind one NAT are within it. Beyond it: 429, close.
     pub connections: usize,
-    /// New connections. Beyond it: 429, close.
+    /// New connections. Beyond it: 429, close. Connections of a trusted proxy are not counted.
     pub connects: Option<Rate>,
     /// Sessions at the same time. Default 50,000: half of [`Config::max_sessions`](sanket::Config::max_sessions). A handshake beyond
     /// it gets a response 429.
     pub sessions: usize,
-    /// Of the sessions that the address opened last, how many may be without a namespace. One more handshake ends the oldest of
-    /// them, if it has still joined none. Default 10,000: a fifth of [`Config::max_unjoined`](sanket::Config::max_unjoined), so that
-    /// a flood of handshakes keeps nobody out, not even others behind the same address.
+    /// Of the sessions that the address opened last, how many may be unjoined, as
+    /// [`Config::max_unjoined`](sanket::Config::max_unjoined) counts. One more handshake ends the oldest of them, if it still is.
+    /// Default 10,000: a fifth of `max_unjoined`, so that a flood of handshakes keeps nobody out, not even others behind the same
+    /// address.
     pub unjoined: usize,
     /// Handshakes. One beyond it gets a response 429.
     pub handshakes: Option<Rate>,
-    /// CONNECT packets. A connection that sends more is not read from until they are within the rate. On a mounted server: no limit.
+    /// CONNECT packets. Beyond it, connections that have sent some are not read from until the rate allows, and new ones neither.
     pub joins: Option<Rate>,
-    /// Bytes received. A connection that sends more is not read from until they are within the rate, for 5 s at most at a time, so
-    /// that heartbeats are heard. On a mounted server: no limit.
+    /// Bytes received; behind a trusted proxy those of POST bodies and WebSockets. Beyond it, connections are read from less often:
+    /// each waits for a part of the address's debt, the larger the more it has sent, so that heartbeats of others are heard in
+    /// time; new ones wait for all of it. A debt is a minute at most.
     pub bytes: Option<Rate>,
-    /// Addresses that are known at the same time, of some 200 bytes each. Default 65,536. Those that come when so many are in use
-    /// are limited as if they were one.
+    /// Addresses that are known at the same time, of some 200 bytes each, and some 30 for each of its last `unjoined` sessions.
+    /// Default 65,536. Those that come when so many are in use are limited as if they were one.
     pub max_addresses: usize,
 }
 
@@ -70,7 +74,7 @@ pub struct AddressHits {
     pub connects: u64,
     /// Handshakes that were refused, since there were too many sessions.
     pub sessions: u64,
-    /// Sessions that were to make way for new ones if they had joined nothing.
+    /// Unjoined sessions that were ended for new ones.
     pub unjoined: u64,
     /// Handshakes that were refused, since they came too fast.
     pub handshakes: u64,
@@ -119,7 +123,7 @@ pub(super) struct Addresses {
 
 #[derive(Debug, Default)]
 struct Table {
-    known: HashMap<IpAddr, Arc<Address>>,
+    known: HashMap<Network, Arc<Address>>,
     /// Those for which there is no room.
     others: Arc<Address>,
     swept: Time,
@@ -162,7 +166,7 @@ impl Addresses {
 
     /// The address, which is known from now on.
     pub(super) fn find(&self, address: IpAddr, now: Time) -> Arc<Address> {
-        let address = counted_as(address);
+        let address = Network::from(address);
         let mut table = lock(&self.table);
         if let Some(known) = table.known.get(&address) {
             return known.clone();
@@ -180,11 +184,15 @@ impl Addresses {
     /// One more connection. Returns whether it may be.
     pub(super) fn connect(&self, address: &Address, now: Time) -> bool {
         let in_time = self.limits.connects.is_none_or(|rate| address.connects.take(rate, now));
-        self.hits.check(Hit::Connects, in_time)
-            && self.hits.check(Hit::Connections, increase(&address.connections, self.limits.connections))
+        self.hits.check(Hit::Connects, in_time) && self.occupy(address)
     }
 
-    /// One more session is to be opened. [`Addresses::opened`] or [`Address::not_opened`] is to follow.
+    /// One more connection, however fast they come. Returns whether it may be.
+    pub(super) fn occupy(&self, address: &Address) -> bool {
+        self.hits.check(Hit::Connections, increase(&address.connections, self.limits.connections))
+    }
+
+    /// One more session is to be opened. [`Addresses::opened`] or [`Address::session_over`] is to follow.
     pub(super) fn open(&self, address: &Address, now: Time) -> Result<(), TooMany> {
         let in_time = self.limits.handshakes.is_none_or(|rate| address.handshakes.take(rate, now));
         let is_within = self.hits.check(Hit::Handshakes, in_time)
@@ -200,21 +208,41 @@ impl Addresses {
         opened.sessions.insert(number, key);
         let is_over = opened.sessions.len() > self.limits.unjoined.max(1);
         let oldest = if is_over { opened.sessions.pop_first().map(|(_, key)| key) } else { None };
-        self.hits.check(Hit::Unjoined, oldest.is_none());
         (Place { address: address.clone(), number }, oldest)
+    }
+
+    /// An unjoined session has made way for a new one.
+    pub(super) fn made_way(&self) {
+        self.hits.check(Hit::Unjoined, false);
+    }
+
+    /// Until when a new connection is not to be read from, since others of its address have sent too much.
+    pub(super) fn debt(&self, address: &Address, now: Time) -> Option<Time> {
+        let debt = |rate: Option<Rate>, bucket: &Bucket| rate.map_or(0, |rate| bucket.debt(rate, now));
+        until(debt(self.limits.bytes, &address.bytes).max(debt(self.limits.joins, &address.joins)), now)
     }
 
     /// CONNECT packets were received. Returns until when their connection is not to be read from.
     pub(super) fn joins(&self, address: &Address, count: impl FnOnce() -> usize, now: Time) -> Option<Time> {
         let rate = self.limits.joins?;
-        let until = spend(&address.joins, rate, count(), now);
+        let count = count();
+        if count == 0 {
+            return None;
+        }
+        address.joins.spend(rate, count as u64, now);
+        let until = until(address.joins.debt(rate, now), now);
         self.hits.check(Hit::Joins, until.is_none());
         until
     }
 
     /// Bytes were received. Returns until when their connection is not to be read from.
     pub(super) fn received(&self, address: &Address, bytes: usize, now: Time) -> Option<Time> {
-        let until = spend(&address.bytes, self.limits.bytes?, bytes, now);
+        let rate = self.limits.bytes?;
+        address.bytes.spend(rate, bytes as u64, now);
+        // Whoever has sent little waits little: each connection gets as many bytes through in the time of a debt.
+        let part = (bytes as u64).min(SHARE);
+        let wait = u128::from(address.bytes.debt(rate, now)) * u128::from(part) / u128::from(SHARE);
+        let until = until(u64::try_from(wait).unwrap_or(u64::MAX), now);
         self.hits.check(Hit::Bytes, until.is_none());
         until
     }
@@ -233,14 +261,15 @@ impl Addresses {
     }
 }
 
-fn spend(bucket: &Bucket, rate: Rate, amount: usize, now: Time) -> Option<Time> {
-    let paid_at = bucket.spend(rate, amount as u64, now)?;
-    Some(paid_at.min(now.after(LONGEST_WAIT)))
+/// When so many nanoseconds have passed, unless it is at once.
+fn until(nanos: u64, now: Time) -> Option<Time> {
+    const NANOS: u64 = 1_000_000;
+    (nanos > 0).then(|| now.after(nanos.div_ceil(NANOS)))
 }
 
 impl Address {
-    /// The session could not be opened after all.
-    pub(super) fn not_opened(&self) {
+    /// A session has ended, or could not be opened after all.
+    pub(super) fn session_over(&self) {
         self.sessions.fetch_sub(1, Ordering::Relaxed);
     }
 
@@ -258,21 +287,13 @@ impl Place {
     /// The session has ended.
     pub(super) fn leave(self) {
         lock(&self.address.opened).sessions.remove(&self.number);
-        self.address.not_opened();
+        self.address.session_over();
     }
 }
 
 /// Adds one to a count that is less than `max`. Relaxed: no other memory depends on it.
 fn increase(count: &AtomicUsize, max: usize) -> bool {
     count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < max).then_some(n + 1)).is_ok()
-}
-
-/// The unit in which an address is counted: an IPv4 address, or an IPv6 /64, of which a host has all.
-fn counted_as(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
-        v4 => v4,
-    }
 }
 
 #[cfg(test)]
@@ -297,15 +318,6 @@ mod tests {
             shard.open(new, at(0)).expect("there is room")
         });
         keys.next_back().expect("one at least")
-    }
-
-    #[test]
-    fn addresses_of_one_host_are_counted_together() {
-        let counted = |ip: &str| counted_as(ip.parse().unwrap());
-        assert_eq!(counted("2001:db8::1"), counted("2001:db8::ffff:1"));
-        assert_ne!(counted("2001:db8::1"), counted("2001:db8:0:1::1"));
-        assert_eq!(counted("::ffff:192.0.2.1"), counted("192.0.2.1"));
-        assert_ne!(counted("192.0.2.1"), counted("192.0.2.2"));
     }
 
     #[test]
@@ -334,17 +346,24 @@ mod tests {
     }
 
     #[test]
-    fn joins_and_bytes_are_waited_for_but_not_for_long() {
+    fn joins_and_bytes_are_waited_for_by_whoever_sent_them() {
         let rate = Some(Rate { burst: 10, per_second: 10 });
         let addresses = Addresses::new(AddressLimits { joins: rate, bytes: rate, ..AddressLimits::default() });
         let one = addresses.find(address(1), at(0));
         assert_eq!(addresses.joins(&one, || 10, at(0)), None);
         assert_eq!(addresses.joins(&one, || 1, at(0)), Some(at(100)));
-        assert_eq!(addresses.received(&one, 20, at(0)), Some(at(1_000)));
-        assert_eq!(addresses.received(&one, 1_000_000, at(0)), Some(at(LONGEST_WAIT)));
+        assert_eq!(addresses.joins(&one, || 0, at(0)), None);
+        let two = addresses.find(address(2), at(0));
+        // A full share waits for the whole debt, a part of one for a part of it.
+        assert_eq!(addresses.received(&two, 16 << 10, at(0)), Some(at(60_000)));
+        assert_eq!(addresses.received(&two, 4 << 10, at(0)), Some(at(15_000)));
+        assert_eq!(addresses.received(&two, 8, at(0)), Some(at(30)));
+        assert_eq!(addresses.debt(&two, at(0)), Some(at(60_000)));
+        assert_eq!((addresses.debt(&one, at(0)), addresses.debt(&one, at(100))), (Some(at(100)), None));
         let unlimited = Addresses::new(AddressLimits::default());
         assert_eq!(unlimited.received(&one, usize::MAX, at(0)), None);
         assert_eq!(unlimited.joins(&one, || unreachable!("nobody counts"), at(0)), None);
+        assert_eq!(unlimited.debt(&one, at(0)), None);
     }
 
     #[test]
@@ -359,6 +378,6 @@ mod tests {
         // The first two have paid, and nobody is from there.
         assert!(open(4, 1_000) && open(5, 1_000));
         assert_eq!(lock(&addresses.table).known.len(), 2);
-        assert!(lock(&addresses.table).known.contains_key(&address(4)));
+        assert!(lock(&addresses.table).known.contains_key(&Network::from(address(4))));
     }
 }

@@ -89,9 +89,9 @@ impl Held<'_> {
         });
         let mut decoded: SmallVec<[_; FEW]> =
             raw.map(|message| decode_message(revision, message, &shared.config)).collect();
-        if let Some(address) = &self.state.address {
+        if let Some(client) = &self.state.client {
             let packets = || decoded.iter().filter(|packet| packet.as_ref().is_ok_and(is_join)).count();
-            let until = shared.addresses.joins(address, packets, self.agenda.now);
+            let until = shared.addresses.joins(&client.address, packets, self.agenda.now);
             self.state.throttle(until);
         }
         let waiter = || Waiter::Line(self.line.clone());
@@ -108,5 +108,5 @@ pub(super) fn is_join(packet: &Incoming<'_>) -> bool {
     else {
         return false;
     };
-    matches!(packet.kind, Kind::Connect { .. })
+    matches!(packet.kind, Kind::Connect { .. } | Kind::ConnectTooLong)
 }

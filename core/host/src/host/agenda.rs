@@ -43,8 +43,10 @@ pub(super) enum Work {
     Resume(Waiter),
     /// A session has ended.
     Closed(Key, Reason),
-    /// A session is to end if it has joined no namespace.
+    /// A session is to end if it is unjoined.
     MakeWay(Key),
+    /// The application has panicked, and clients have been told.
+    Failed,
     /// The application around the server is asked.
     Request(Arc<Inner>, Ticket, Box<Head>),
     /// Whoever decides whether a client is let in is asked, for a request of a connection.

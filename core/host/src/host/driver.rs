@@ -26,7 +26,8 @@ pub trait Driver: Send + Sync + 'static {
         request.not_found();
     }
 
-    /// The application has panicked: all sessions are being closed, and there is nothing to be done but to end, as after a signal.
+    /// The application has panicked: all sessions are closed, and clients are told as far as their sockets take it at once; there is
+    /// nothing to be done but to end, as after a signal.
     /// [`Host::has_failed`](super::Host::has_failed) says so, too. The default ends the process with status 101, as a panic of the
     /// main thread does: a server that lets nobody in must not look alive.
     fn failed(&self) {

@@ -56,7 +56,9 @@ impl Inner {
         self.enter(shared, agenda, true, |held| {
             held.state.look = None;
             let now = held.agenda.now;
-            held.state.throttled_until.take_if(|until| *until <= now);
+            if held.state.throttled_until.take_if(|until| *until <= now).is_some() {
+                held.resume_post();
+            }
             held.state.connection.handle_timeout(held.agenda.now);
             held.handle_exchange_timeout();
         });

@@ -69,6 +69,8 @@ pub(super) struct Posting {
     pub(super) body: Vec<u8>,
     /// The body is complete.
     pub(super) is_whole: bool,
+    /// Its bytes and its CONNECT packets are counted for its client's address.
+    pub(super) is_counted: bool,
 }
 
 impl Exchange {

@@ -22,9 +22,18 @@ struct Counts {
     http: usize,
     /// Connections that were not admitted and are being told so.
     refused: usize,
-    /// Connections that ever came, those of them for which there was no place, and those that were refused and could not be told
-    /// so.
-    ever: (u64, u64, u64),
+    ever: Ever,
+}
+
+/// What only grows.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ever {
+    /// Connections that came.
+    accepted: u64,
+    /// Of these, those for which there was no place, whatever their address.
+    refused_in_total: u64,
+    /// Those that were refused and could not be told so.
+    dropped: u64,
 }
 
 /// The place of one connection. To be given back by [`Limiter::release`].
@@ -46,7 +55,7 @@ impl Limiter {
     /// A place for one more connection; one where it can be told that there is none; or nothing.
     pub(super) fn admit(&self, addresses: &Addresses, address: Option<Arc<Address>>, now: Time) -> Option<Permit> {
         let mut counts = lock(&self.counts);
-        counts.ever.0 += 1;
+        counts.ever.accepted += 1;
         let has_room = counts.total < self.config.max_connections;
         if has_room && address.as_ref().is_none_or(|address| addresses.connect(address, now)) {
             counts.total += 1;
@@ -55,8 +64,8 @@ impl Limiter {
         }
         let can_be_told = counts.refused < self.config.max_refusals;
         counts.refused += usize::from(can_be_told);
-        counts.ever.1 += u64::from(!has_room);
-        counts.ever.2 += u64::from(!can_be_told);
+        counts.ever.refused_in_total += u64::from(!has_room);
+        counts.ever.dropped += u64::from(!can_be_told);
         can_be_told.then_some(Permit::Refused { by_address: has_room })
     }
 
@@ -87,7 +96,8 @@ impl Limiter {
     pub(super) fn read(&self, stats: &mut Stats) {
         let counts = lock(&self.counts);
         (stats.connections, stats.http_connections) = (counts.total as u64, counts.http as u64);
-        (stats.accepted, stats.refused_in_total, stats.dropped) = counts.ever;
+        let Ever { accepted, refused_in_total, dropped } = counts.ever;
+        (stats.accepted, stats.refused_in_total, stats.dropped) = (accepted, refused_in_total, dropped);
     }
 
     /// How many connections there are, and how many of them speak HTTP.

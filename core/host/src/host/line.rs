@@ -1,5 +1,6 @@
 //! A connection as its driver has it: what it tells a turn of the connection, what to wait for, and the end.
 
+use super::exchange::Exchange;
 use super::limiter::Permit;
 use super::shared::Shared;
 use super::socket::{Interest, Socket};
@@ -23,14 +24,20 @@ impl Line {
         permit: Permit,
         connection: Connection,
     ) -> Self {
+        let is_proxied = shared.options.is_trusted(peer.address);
         let mut lines = lock(&shared.lines);
         let entry = lines.vacant_entry();
-        let inner = Arc::new(Inner::new(entry.key(), socket, peer, permit, connection));
+        let inner = Arc::new(Inner::new(entry.key(), socket, peer, (permit, is_proxied), connection));
         entry.insert(Arc::downgrade(&inner));
         drop(lines);
         let line = Self(Handle::new(shared, inner));
         // From now on the host looks at it.
-        line.0.enter(|_| ());
+        line.0.enter(|held| {
+            // Whoever has sent too much gets nothing through by coming again.
+            let (shared, now) = (held.shared, held.agenda.now);
+            let until = held.state.client.as_ref().and_then(|client| shared.addresses.debt(&client.address, now));
+            held.state.throttle(until);
+        });
         line
     }
 
@@ -75,8 +82,9 @@ impl Turn<'_> {
         line.0.inner.enter(self.shared, &mut self.agenda, false, |held| {
             held.agenda.tally.bytes_received += bytes.len() as u64;
             let now = held.agenda.now;
-            if let Some(address) = &held.state.address {
-                let until = held.shared.addresses.received(address, bytes.len(), now);
+            let is_of_one = !held.state.is_proxied || matches!(held.state.exchange, Exchange::WebSocket { .. });
+            if is_of_one && let Some(client) = &held.state.client {
+                let until = held.shared.addresses.received(&client.address, bytes.len(), now);
                 held.state.throttle(until);
             }
             held.state.connection.receive(bytes, now);

@@ -8,10 +8,11 @@
 //! connection ──> shard a connection tells its client's shard what came, and takes what is to be sent
 //! ```
 //!
-//! A shard's lock is the last but for that of an address; nobody takes another one while holding either. The hub's and a
-//! connection's are never held together, and nothing of the driver's or the application around the server is called under any, but
-//! for [`Socket`]'s two methods. The hub and each connection are behind a lock that makes nobody wait for work that its holder does
-//! as well.
+//! A shard's lock is the last of these; nobody takes another one of them while holding it. The hub's and a connection's are never
+//! held together, and nothing of the driver's or the application around the server is called under any, but for [`Socket`]'s two
+//! methods. The hub and each connection are behind a lock that makes nobody wait for work that its holder does as well. Counters,
+//! deadlines, the table of addresses and the sessions of one address have locks of their own, which may be taken under any of these
+//! for a few instructions; under those, none is taken.
 //!
 //! # The files
 //!

@@ -5,8 +5,10 @@ use super::agenda::Work;
 use super::exchange::{Allowing, Exchange, Opening, Pending, Posting, Waiting};
 use super::head::Head;
 use super::held::Held;
+use super::limiter::Permit;
 use super::sessions::Opened;
 use super::shared::Shared;
+use super::state::Client;
 use super::wakers::Wakers;
 use crate::http::{self, Ticket};
 use crate::request::{
@@ -60,9 +62,8 @@ impl Held<'_> {
             Begun::Server(request, ticket) => {
                 self.agenda.tally.requests += 1;
                 let Request { action, policy, client, url } = *request;
-                // A proxy's connection is everybody's.
-                if client != self.line.peer {
-                    self.state.address = self.shared.address(&client, self.agenda.now);
+                if self.state.is_proxied {
+                    self.state.client = self.client(&client);
                 }
                 let pending = Pending { ticket, policy, url };
                 match action {
@@ -92,6 +93,27 @@ impl Held<'_> {
         }
     }
 
+    /// Who is counted for a request that came by a trusted proxy. That of the request before needs not be looked for.
+    fn client(&mut self, client: &Peer) -> Option<Client> {
+        let before = self.state.client.take().filter(|before| Some(before.ip) == client.address);
+        let found = || {
+            let (ip, address) = client.address.zip(self.shared.address(client, self.agenda.now))?;
+            Some(Client { ip, address })
+        };
+        before.or_else(found)
+    }
+
+    /// A WebSocket of a trusted proxy's client takes a place among the connections of that client's address. Returns whether there is
+    /// one. If the WebSocket is refused after all, the connection ends, and gives the place back.
+    fn takes_place(&mut self) -> bool {
+        let Some(client) = self.state.client.as_ref().filter(|_| self.state.is_proxied) else { return true };
+        let has_place = self.shared.addresses.occupy(&client.address);
+        if has_place && let Permit::Admitted { address, .. } = &mut self.state.permit {
+            *address = Some(client.address.clone());
+        }
+        has_place
+    }
+
     /// Has a poll wait for its packets.
     fn poll(&mut self, pending: Pending, sid: Sid, revision: Option<Revision>) {
         let waiter = self.waiter();
@@ -111,7 +133,7 @@ impl Held<'_> {
             Ok((key, id, revision)) => {
                 let Pending { ticket, policy, .. } = pending;
                 let waiting = Waiting { ticket, key, id, policy, greeting: None };
-                let posting = Posting { waiting, revision, kind, body: Vec::new(), is_whole: false };
+                let posting = Posting { waiting, revision, kind, body: Vec::new(), is_whole: false, is_counted: false };
                 self.state.exchange = Exchange::Posting(Box::new(posting));
                 self.collect();
             }
@@ -129,6 +151,9 @@ impl Held<'_> {
             Ok(accept) => accept,
             Err(status) => return self.refuse(pending, Refused::NotWebSocket(status)),
         };
+        if !self.takes_place() {
+            return self.refuse(pending, Refused::TooManyFromAddress);
+        }
         if self.switch(pending.ticket, &pending.policy, switching_protocols(accept)) {
             let waiter = self.waiter();
             let id = self.shared.sessions.upgrade(self.agenda, waiter, key);
@@ -172,7 +197,7 @@ impl Held<'_> {
         };
         match transport {
             OpenTransport::Polling { base64 } => {
-                let (waiter, address) = (self.waiter(), self.state.address.as_ref());
+                let (waiter, address) = (self.waiter(), self.state.client.as_ref().map(|client| &client.address));
                 match self.shared.sessions.open_polling(self.agenda, waiter, revision, base64, handshake, address) {
                     Ok(Opened { sid, key, id }) => {
                         let Pending { ticket, policy, .. } = pending;
@@ -199,8 +224,11 @@ impl Held<'_> {
             Ok(accept) => accept,
             Err(status) => return self.refuse(pending, Refused::NotWebSocket(status)),
         };
-        let waiter = self.waiter();
-        match sessions.open_websocket(self.agenda, waiter, revision, handshake, self.state.address.as_ref()) {
+        if !self.takes_place() {
+            return self.refuse(pending, Refused::TooManyFromAddress);
+        }
+        let (waiter, address) = (self.waiter(), self.state.client.as_ref().map(|client| &client.address));
+        match sessions.open_websocket(self.agenda, waiter, revision, handshake, address) {
             Ok(Opened { sid, key, id }) => {
                 let mut response = switching_protocols(accept);
                 greet(&mut response, &self.shared.options, sid, welcome);

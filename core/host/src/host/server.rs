@@ -76,7 +76,7 @@ impl<A> Host<A> {
             Permit::Refused { by_address: true } => {
                 Some(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many connections from this address"))
             }
-            Permit::Admitted { .. } | Permit::Foreign if !shared.draining.load(Ordering::Acquire) => None,
+            Permit::Admitted { .. } | Permit::Foreign if !shared.closes_connections.load(Ordering::Acquire) => None,
             _ => Some(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many connections")),
         };
         let connection = match refusal {
@@ -117,7 +117,7 @@ impl<A> Host<A> {
                 line.handle_timeout(shared, agenda);
             }
         }
-        if let Some(share) = shared.sessions_drain.take_step(now) {
+        if let Some(share) = shared.session_drain.take_step(now) {
             shared.sessions.shards.close_share(share, agenda);
         }
         if shared.take_cut(now) {
@@ -194,26 +194,28 @@ impl<A> Host<A> {
         shared.winding_down.store(true, Ordering::Release);
         let mut turn = self.turn();
         let agenda = &mut turn.agenda;
-        shared.sessions_drain.begin(over, agenda.now);
-        if let Some(share) = shared.sessions_drain.take_step(agenda.now) {
+        shared.session_drain.begin(over, agenda.now);
+        if let Some(share) = shared.session_drain.take_step(agenda.now) {
             shared.sessions.shards.close_share(share, agenda);
         }
-        agenda.due(shared.sessions_drain.next());
+        agenda.due(shared.session_drain.next());
     }
 
     /// Whether new clients are welcome: sessions are not being closed, nor connections, and the application has not panicked.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         let shared = &self.shared;
-        !(shared.sessions.shards.is_closing() || shared.draining.load(Ordering::Acquire) || shared.has_failed())
+        !(shared.sessions.shards.is_closing()
+            || shared.closes_connections.load(Ordering::Acquire)
+            || shared.has_failed())
     }
 
     /// Closes connections that are idle, and the others when their requests are answered, at the latest after
-    /// [`HttpConfig::drain_deadline`](crate::http::HttpConfig::drain_deadline). WebSockets are left alone: they end with their sessions. New connections are told that
-    /// there is no room.
+    /// [`HttpConfig::drain_deadline`](crate::http::HttpConfig::drain_deadline). WebSockets are left alone: they end with their
+    /// sessions. New connections are told that there is no room.
     pub fn drain(&self) {
         let shared = &self.shared;
-        shared.draining.store(true, Ordering::Release);
+        shared.closes_connections.store(true, Ordering::Release);
         let mut turn = self.turn();
         let agenda = &mut turn.agenda;
         let cut_at = agenda.now.after(shared.http.drain_deadline);
@@ -239,7 +241,7 @@ impl<A> Host<A> {
         if self.sessions() > 0 || self.websockets() > 0 {
             return false;
         }
-        if !self.shared.draining.load(Ordering::Acquire) {
+        if !self.shared.closes_connections.load(Ordering::Acquire) {
             self.drain();
         }
         self.http_connections() == 0

@@ -80,7 +80,7 @@ impl Sessions {
         }
         let (sid, polls) = (new.sid, matches!(new.opening, Opening::Polling { .. }));
         if let Some(address) = address {
-            self.addresses.open(address, agenda.now).map_err(|TooMany| Refused::TooMany)?;
+            self.addresses.open(address, agenda.now).map_err(|TooMany| Refused::TooManyFromAddress)?;
         }
         let mut unjoined = None;
         let opened = self.shards.with(self.shards.cell_of(sid), agenda, |access| {
@@ -98,7 +98,7 @@ impl Sessions {
             Ok(Opened { sid, key, id })
         });
         if let (Err(_), Some(address)) = (&opened, address) {
-            address.not_opened();
+            address.session_over();
         }
         if let Some(key) = unjoined {
             agenda.push(Work::MakeWay(key));
@@ -106,12 +106,15 @@ impl Sessions {
         opened.map_err(|error: RequestError| error.into())
     }
 
-    /// Ends a session that has joined no namespace.
+    /// Ends a session if it is unjoined: it makes way for a new one of its address.
     pub(super) fn end_unjoined(&self, agenda: &mut Agenda, key: Key) {
-        self.shards.with(self.shards.cell(key), agenda, |access| {
+        let made_way = self.shards.with(self.shards.cell(key), agenda, |access| {
             let now = access.now;
-            access.shard().end_unjoined(key, now);
+            access.shard().end_unjoined(key, now)
         });
+        if made_way {
+            self.addresses.made_way();
+        }
     }
 
     /// Has a poll wait for packets. A session that its client closed a moment ago has a last response to one more.

@@ -2,9 +2,9 @@
 //! sleeps until.
 
 use super::addresses::{Address, Addresses};
-use super::agenda::Agenda;
+use super::agenda::{Agenda, Work};
 use super::deadlines::Deadlines;
-use super::draining::Draining;
+use super::draining::SessionDrain;
 use super::head::Head;
 use super::hub::Pump;
 use super::limiter::Limiter;
@@ -65,9 +65,9 @@ pub(super) struct Shared {
     /// Sessions are closed, and no more are opened.
     pub(super) winding_down: AtomicBool,
     /// How far they are closed, if that is spread over time.
-    pub(super) sessions_drain: Draining,
-    /// New connections are not taken.
-    pub(super) draining: AtomicBool,
+    pub(super) session_drain: SessionDrain,
+    /// Connections are closed, and new ones are not taken.
+    pub(super) closes_connections: AtomicBool,
     /// When connections that speak HTTP are cut, in milliseconds.
     pub(super) cut_at: AtomicU64,
     /// The application has panicked.
@@ -100,8 +100,8 @@ impl Shared {
             alarm: AtomicU64::new(u64::MAX),
             left_over: AtomicBool::new(false),
             winding_down: AtomicBool::new(false),
-            sessions_drain: Draining::new(),
-            draining: AtomicBool::new(false),
+            session_drain: SessionDrain::default(),
+            closes_connections: AtomicBool::new(false),
             cut_at: AtomicU64::new(u64::MAX),
             failed: AtomicBool::new(false),
         }
@@ -152,7 +152,8 @@ impl Shared {
         self.failed.store(true, Ordering::Release);
         self.sessions.shards.close_sessions(agenda);
         self.sessions.shards.resume_all(agenda);
-        self.runtime.failed();
+        // After the clients, who are told first.
+        agenda.push(Work::Failed);
     }
 
     /// Something is due at `at`. No lock is held.
@@ -188,7 +189,7 @@ impl Shared {
         self.alarm.swap(u64::MAX, Ordering::SeqCst);
         let left_over = self.left_over.load(Ordering::SeqCst).then(Time::default);
         let cut_at = Time::from_millis(self.cut_at.load(Ordering::SeqCst));
-        let times = [self.sessions.shards.alarm(), cut_at, self.hub.alarm(), self.sessions_drain.next()];
+        let times = [self.sessions.shards.alarm(), cut_at, self.hub.alarm(), self.session_drain.next()];
         let next = times.into_iter().chain(left_over).chain(self.deadlines.next()).min().unwrap_or(Time::NEVER);
         self.alarm.fetch_min(next.as_millis(), Ordering::SeqCst);
         (next != Time::NEVER).then_some(next)

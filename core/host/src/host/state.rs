@@ -12,6 +12,7 @@ use crate::http::{Connection, Ticket};
 use crate::request::Peer;
 use sanket::Time;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
@@ -34,8 +35,10 @@ pub(super) struct State {
     pub(super) connection: Connection,
     pub(super) exchange: Exchange,
     pub(super) permit: Permit,
-    /// Whose the bytes are that are received. Of a proxy: its client's, whose request came last.
-    pub(super) address: Option<Arc<Address>>,
+    /// Whose the current request is, or the WebSocket: the connection's own address, or that of the client of a trusted proxy.
+    pub(super) client: Option<Client>,
+    /// It is a trusted proxy's: its requests are of many clients.
+    pub(super) is_proxied: bool,
     /// When the host looks at it next.
     pub(super) look: Option<Look>,
     /// The shard has more to send than the socket took.
@@ -50,23 +53,33 @@ pub(super) struct State {
     pub(super) is_broken: bool,
 }
 
+/// Who is counted for what a connection brings.
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    pub(super) ip: IpAddr,
+    pub(super) address: Arc<Address>,
+}
+
 impl Inner {
     pub(super) fn new(
         place: usize,
         socket: Arc<dyn Socket>,
         peer: Peer,
-        permit: Permit,
+        (permit, is_proxied): (Permit, bool),
         connection: Connection,
     ) -> Self {
-        let address = match &permit {
-            Permit::Admitted { address, .. } => address.clone(),
+        let client = match &permit {
+            Permit::Admitted { address, .. } => {
+                peer.address.zip(address.clone()).map(|(ip, address)| Client { ip, address })
+            }
             Permit::Refused { .. } | Permit::Foreign => None,
         };
         let state = State {
             connection,
             exchange: Exchange::Idle,
             permit,
-            address,
+            client,
+            is_proxied,
             look: None,
             is_ready: false,
             is_paused: false,

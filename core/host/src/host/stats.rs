@@ -82,7 +82,7 @@ pub enum RefusalKind {
     Denied,
     /// [`Refused::Closing`].
     Closing,
-    /// [`Refused::TooMany`].
+    /// [`Refused::TooManyFromAddress`].
     TooMany,
     /// [`Refused::NotWebSocket`].
     NotWebSocket,
@@ -147,7 +147,7 @@ impl RefusalKind {
             Refused::Denied(_) => Self::Denied,
             Refused::Origin => Self::Origin,
             Refused::Closing => Self::Closing,
-            Refused::TooMany => Self::TooMany,
+            Refused::TooManyFromAddress => Self::TooMany,
             Refused::NotWebSocket(_) => Self::NotWebSocket,
         }
     }

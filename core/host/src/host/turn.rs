@@ -128,6 +128,7 @@ impl<'a> Turn<'a> {
             }
             Work::Closed(key, reason) => log::debug!("{key:?} closed: {reason}"),
             Work::MakeWay(key) => shared.sessions.end_unjoined(agenda, key),
+            Work::Failed => shared.runtime.failed(),
             Work::Request(line, ticket, head) => shared.runtime.request(shared, line, ticket, head),
             Work::Allow(line, ticket, handshake) => {
                 let handle = Handle::new(shared.clone(), line);

@@ -2,7 +2,7 @@
 //! can send these fields.
 
 use super::head::{Peer, RequestHead};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -28,8 +28,9 @@ impl FromStr for TrustedProxy {
     type Err = InvalidNetwork;
 
     fn from_str(text: &str) -> Result<Self, InvalidNetwork> {
-        let address = || text.parse().map(|address: IpAddr| IpNet::from(address.to_canonical()));
-        text.parse().or_else(|_| address()).map(Self).map_err(|_| InvalidNetwork)
+        let address = || text.parse::<IpAddr>().map(IpNet::from);
+        let network = text.parse().or_else(|_| address()).map_err(|_: std::net::AddrParseError| InvalidNetwork)?;
+        Ok(Self(canonical(network)))
     }
 }
 
@@ -43,6 +44,16 @@ impl fmt::Display for TrustedProxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// A network of IPv4 addresses that is written as one of mapped ones is what it stands for, since addresses are compared as what
+/// they stand for.
+fn canonical(network: IpNet) -> IpNet {
+    const MAPPED: u8 = 96;
+    let IpNet::V6(v6) = network else { return network };
+    let length = v6.prefix_len().checked_sub(MAPPED);
+    let v4 = v6.addr().to_ipv4_mapped().zip(length).and_then(|(address, length)| Ipv4Net::new(address, length).ok());
+    v4.map_or(network, IpNet::from)
 }
 
 /// How the client reached the server, or the first trusted proxy.
@@ -89,8 +100,9 @@ impl<'a> Client<'a> {
                 client.is_told(Some(&element.host), Some(&element.proto));
             }
         }
-        let first = |name| head.list(name).map(|list| list.split(',').next().unwrap_or_default().trim().to_owned());
-        client.is_told(first("x-forwarded-host").as_deref(), first("x-forwarded-proto").as_deref());
+        // Of several values, the trusted proxy has added the last: those in front of it, the client may have made up.
+        let last = |name| head.list(name).map(|list| list.rsplit(',').next().unwrap_or_default().trim().to_owned());
+        client.is_told(last("x-forwarded-host").as_deref(), last("x-forwarded-proto").as_deref());
         client
     }
 
@@ -222,7 +234,10 @@ mod tests {
         for bad in ["", "localhost", "10.0.0.0/33", "10.0.0/8", "*"] {
             assert_eq!(bad.parse::<TrustedProxy>(), Err(InvalidNetwork), "{bad}");
         }
-        assert!(is_trusted(&proxies(&["127.0.0.1"]), Some("::ffff:127.0.0.1".parse().expect("an address"))));
+        let mapped = Some("::ffff:127.0.0.1".parse().expect("an address"));
+        for network in ["127.0.0.1", "127.0.0.0/8", "::ffff:127.0.0.1", "::ffff:127.0.0.0/104"] {
+            assert!(is_trusted(&proxies(&[network]), mapped), "{network}");
+        }
     }
 
     #[test]
@@ -299,10 +314,10 @@ mod tests {
     }
 
     #[test]
-    fn what_the_client_asked_for_is_what_the_first_proxy_was_asked_for() {
+    fn of_several_hosts_the_one_counts_that_the_trusted_proxy_has_added() {
         let head = Head::get("/")
-            .field("x-forwarded-host", "chat.example, inner.example")
-            .field("x-forwarded-proto", "wss,http");
+            .field("x-forwarded-host", "evil.example, chat.example")
+            .field("x-forwarded-proto", "http,wss");
         let client = client(head, "10.9.9.9", &["10.0.0.0/8"]);
         assert_eq!((client.host.as_deref(), client.scheme), (Some("chat.example"), Some(Scheme::Https)));
     }

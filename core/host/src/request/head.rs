@@ -74,6 +74,11 @@ pub(super) fn latin1(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// Whether a request upgrades to WebSocket.
+pub(super) fn is_upgrade(head: &impl RequestHead) -> bool {
+    head.values("upgrade").last().is_some_and(|value| value.eq_ignore_ascii_case(b"websocket"))
+}
+
 /// As much of a header as is worth logging.
 pub(super) fn shown(value: Option<&str>) -> &str {
     const MAX: usize = 200;

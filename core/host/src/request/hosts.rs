@@ -40,6 +40,8 @@ impl FromStr for HostName {
     type Err = InvalidHostName;
 
     fn from_str(text: &str) -> Result<Self, InvalidHostName> {
+        // A name with a dot at the end is the same, spelled out.
+        let text = text.strip_suffix('.').unwrap_or(text);
         let is_name =
             |name: &str| authority(name).is_some_and(|(host, port)| port.is_none() && host.len() == name.len());
         if let Ok(IpAddr::V6(v6)) = text.parse() {
@@ -95,7 +97,6 @@ impl Hosts {
     pub(super) fn allow(&self, host: Option<&str>) -> bool {
         let (Some(names), Some(host)) = (&self.0, host) else { return true };
         authority(host).is_some_and(|(host, _)| {
-            // A name with a dot at the end is the same, spelled out.
             let host = host.strip_suffix('.').unwrap_or(host);
             names.iter().any(|name| name.matches(host))
         })
@@ -152,6 +153,8 @@ mod tests {
             assert!(!hosts.allow(Some(bad)), "{bad}");
         }
         assert!(hosts.allow(None));
+        let spelled_out = listed(&["chat.example.", "*.example.org."]);
+        assert!(["chat.example", "chat.example.", "a.example.org"].iter().all(|host| spelled_out.allow(Some(host))));
         assert!(Hosts::any().allow(Some("evil.example")) && Hosts::any().allow(Some("")));
     }
 

@@ -1,18 +1,18 @@
 //! JSONP: polls as scripts, for browsers without CORS. Any page can have a script of any host, and no browser says `Origin` with it,
 //! so what else it says has to do.
 
-use super::head::RequestHead;
+use super::head::{RequestHead, is_upgrade};
 use sanket::jsonp;
 use std::borrow::Cow;
 
 /// Whether a request is one of JSONP. One that upgrades is not, whatever its query says.
 pub(super) fn is_script(head: &impl RequestHead) -> bool {
-    script(head.query()).is_some() && head.values("upgrade").next().is_none()
+    script(head.query()).is_some() && !is_upgrade(head)
 }
 
 /// The origin of the page that a request of JSONP is from. `Origin` comes with POSTs. A script is of the origin that `Referer` says; if
 /// that says none, but `Sec-Fetch-Site` says that the page is another's, it is of an unknown one: `null`. Browsers send
-/// `Sec-Fetch-Site` to servers on `https` and on loopback only.
+/// `Sec-Fetch-Site` to servers on `https` and on loopback only, and a page can forbid `Referer`.
 pub(super) fn origin_of_script(head: &impl RequestHead) -> Option<Cow<'_, str>> {
     const UNKNOWN: Cow<'_, str> = Cow::Borrowed("null");
     if let Some(origin) = head.header("origin") {
@@ -73,5 +73,6 @@ mod tests {
         }
         assert!(is_script(&Head::get("/?j=0")) && !is_script(&Head::get("/?a=j")));
         assert!(!is_script(&Head::get("/?j=0").field("upgrade", "websocket")));
+        assert!(is_script(&Head::get("/?j=0").field("upgrade", "h2c")));
     }
 }

@@ -136,8 +136,8 @@ impl RequestOptions {
 
     /// Proxies whose `X-Forwarded-For`, `-Host` and `-Proto`, or `Forwarded` (RFC 7239) where there is no `X-Forwarded-For`, are
     /// believed: for the address of the client in the handshake and in limits, for the host that its page and
-    /// [`RequestOptions::hosts`] are compared with, and for [`Handshake::is_secure`]. A proxy has to remove or overwrite those of
-    /// these fields that it does not set. Default: none.
+    /// [`RequestOptions::hosts`] are compared with, and for [`Handshake::is_secure`]. Of several values of `X-Forwarded-Host` or
+    /// `-Proto` the last counts. A proxy has to remove those of these fields that it neither overwrites nor appends to. Default: none.
     #[must_use]
     pub fn trusted_proxies(mut self, proxies: Vec<TrustedProxy>) -> Self {
         self.trusted_proxies = proxies;
@@ -145,9 +145,10 @@ impl RequestOptions {
     }
 
     /// Whether polls may be scripts (JSONP), for browsers without CORS such as Internet Explorer 9. Otherwise they get a response 400
-    /// with code 0. Default `false`; the reference always allows it. Any page can have a script of any host without saying where it
-    /// is from: those that a browser marks as another site's (`Sec-Fetch-Site`), or that come with a `Referer` of another host, are
-    /// held to [`RequestOptions::origins`], but browsers that mark nothing exist.
+    /// with code 0. Default `false`; the reference always allows it. A script of a page that the browser marks as another site's
+    /// (`Sec-Fetch-Site`), or that comes with a `Referer` of another host, is held to [`RequestOptions::origins`]. **That is no
+    /// protection on plain `http`** beyond loopback: browsers mark nothing there, and a page can forbid `Referer`, so that any page
+    /// can open sessions and read what they get.
     #[must_use]
     pub fn jsonp(mut self, allows: bool) -> Self {
         self.jsonp = allows;

@@ -1,7 +1,7 @@
 //! How the response to a request has to look, whatever it says: CORS, caching, JSONP, compression.
 
 use super::encoding::Encoding;
-use super::head::RequestHead;
+use super::head::{RequestHead, is_upgrade};
 use super::jsonp::script;
 use super::options::RequestOptions;
 use super::origin::Access;
@@ -53,7 +53,7 @@ impl ResponsePolicy {
         let agent = head.header("user-agent").unwrap_or_default();
         let accepted = options.compression.and_then(|_| head.list("accept-encoding"));
         Self {
-            upgrade: head.values("upgrade").last().is_some_and(|value| value.eq_ignore_ascii_case(b"websocket")),
+            upgrade: is_upgrade(head),
             filters_scripts: agent.contains(";MSIE") || agent.contains("; MSIE") || agent.contains("Trident/"),
             cors: access.into(),
             script: script(head.query()),
@@ -80,8 +80,8 @@ impl ResponsePolicy {
         self.script.is_some()
     }
 
-    /// Adds the headers that every response to the request has: CORS, `cache-control`, `x-content-type-options` (it is what it
-    /// says, not what it looks like), `cross-origin-resource-policy` (pages that may not connect cannot have it as a script or an
+    /// Adds the headers that every response to the request has: CORS, `cache-control`, `x-content-type-options` (browsers
+    /// do not guess another type), `cross-origin-resource-policy` (pages that may not connect cannot have it as a script or an
     /// image either), and for old browsers `x-xss-protection`.
     pub fn apply(&self, response: &mut Response) {
         response.usual = match self.cors {

@@ -17,7 +17,7 @@ pub enum Refused {
     /// The server is closing, and opens no more sessions.
     Closing,
     /// There are too many sessions from its address, or they are opened too fast.
-    TooMany,
+    TooManyFromAddress,
     /// It says that it upgrades to WebSocket, but is no valid handshake; with the status of the response.
     NotWebSocket(StatusCode),
 }
@@ -41,7 +41,7 @@ impl Refused {
         match self {
             Self::Error(error) => *error,
             Self::Denied(_) | Self::Origin | Self::Closing => RequestError::Forbidden,
-            Self::TooMany => RequestError::Full,
+            Self::TooManyFromAddress => RequestError::Full,
             Self::NotWebSocket(_) => RequestError::BadRequest,
         }
     }
@@ -53,13 +53,13 @@ impl Refused {
         let error = self.error();
         let message = match &self {
             Self::Denied(denial) => &*denial.message,
-            Self::TooMany => "Too many sessions from this address",
+            Self::TooManyFromAddress => "Too many sessions from this address",
             Self::Closing => "The server is closing",
             _ => error.message(),
         };
         let status = match &self {
             Self::NotWebSocket(status) => *status,
-            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyFromAddress => StatusCode::TOO_MANY_REQUESTS,
             // A proxy that knows of another server asks that one.
             Self::Closing => StatusCode::SERVICE_UNAVAILABLE,
             Self::Denied(_) if upgrade => StatusCode::BAD_REQUEST,
@@ -76,7 +76,7 @@ impl Refused {
             response.body = format!(r#"{{"code":{},"message":{message}}}"#, error as u8).into();
         }
         match self {
-            Self::TooMany => response.add("retry-after", "1"),
+            Self::TooManyFromAddress => response.add("retry-after", "1"),
             Self::Closing => response.closes = true,
             _ => {}
         }
@@ -110,7 +110,7 @@ mod tests {
             (denied(), true, 400, "text/html", "say \"please\""),
             (Refused::Closing, false, 503, "application/json", r#"{"code":4,"message":"The server is closing"}"#),
             (
-                Refused::TooMany,
+                Refused::TooManyFromAddress,
                 false,
                 429,
                 "application/json",

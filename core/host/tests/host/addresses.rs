@@ -82,7 +82,7 @@ fn a_flood_of_handshakes_keeps_nobody_out() {
         assert_eq!(attacker.get(POLLING, "").0, 200);
     }
     assert_eq!(bench.host.sessions(), 11, "the last ten, and who has joined");
-    assert_eq!(bench.host.stats().addresses.unjoined, 61, "of whom one had joined");
+    assert_eq!(bench.host.stats().addresses.unjoined, 60, "who has joined does not make way");
     // The same address gets in, and so does another one.
     for from in ["192.0.2.1", "192.0.2.2"] {
         let (status, body) = bench.handshake(from);
@@ -162,25 +162,108 @@ fn each_limit_is_counted_when_it_is_hit() {
     assert!(hits().bytes > 0);
 }
 
-/// Whoever shares an address with a flooder is heard in time: every connection is read from every 5 s.
+/// Whoever shares an address with flooders is heard in time, and they get no more through, however many they are.
 #[test]
 fn heartbeats_are_heard_beside_a_flood_from_the_same_address() {
-    let bench = bench(AddressLimits { bytes: rate(1_000, 100), ..AddressLimits::default() });
-    let mut flooders = [(); 20].map(|()| websocket(&bench, "192.0.2.1"));
+    let bench = bench(AddressLimits { bytes: rate(20_000, 10_000), ..AddressLimits::default() });
     let mut neighbour = websocket(&bench, "192.0.2.1");
     neighbour.send(frame("40"));
+    let mut flooders: Vec<_> = (0..20).map(|_| websocket(&bench, "192.0.2.1")).collect();
     flooders.iter_mut().for_each(|flooder| flooder.send(frame("40")));
+    let before = bench.host.stats().bytes_received;
     for second in 0..120 {
         for flooder in &mut flooders {
-            flooder.send(frame(&format!("42[\"x\",\"{}\"]", "x".repeat(1_000))));
+            (0..3).for_each(|_| flooder.send(frame(&format!("42[\"x\",\"{}\"]", "x".repeat(1_000)))));
+            // Those that were let go have fallen silent behind what they have said.
+            flooder.take();
         }
-        if neighbour.take().contains("\u{1}2") {
-            neighbour.send(frame("3"));
+        for _ in 0..10 {
+            if neighbour.take().contains("\u{1}2") {
+                neighbour.send(frame("3"));
+            }
+            flooders.iter_mut().for_each(|flooder| _ = flooder.go_on());
+            neighbour.go_on();
+            bench.pass(100);
         }
-        neighbour.go_on();
-        bench.pass(1_000);
         assert!(!neighbour.is_over(), "after {second} s");
     }
+    let received = bench.host.stats().bytes_received - before;
+    assert!((600_000..1_350_000).contains(&received), "{received} bytes in 120 s, of 10,000 a second");
+}
+
+/// Attack: whoever is read from no more comes again.
+#[test]
+fn who_has_sent_too_much_gets_nothing_through_by_coming_again() {
+    let bench = bench(AddressLimits { bytes: rate(2_000, 1_000), ..AddressLimits::default() });
+    let before = bench.host.stats().bytes_received;
+    for _ in 0..6_000 {
+        let mut again = bench.connect("192.0.2.1");
+        again.send("x".repeat(1_000));
+        bench.pass(10);
+    }
+    let received = bench.host.stats().bytes_received - before;
+    assert!((50_000..66_000).contains(&received), "{received} bytes in 60 s, of 1,000 a second");
+    let mut other = bench.connect("192.0.2.2");
+    assert_eq!(other.get(POLLING, "").0, 200);
+}
+
+#[test]
+fn a_post_with_joins_beyond_the_rate_waits() {
+    let bench = bench(AddressLimits { joins: rate(1, 1), ..AddressLimits::default() });
+    let target = format!("{POLLING}&sid={}", sid(&bench.handshake("192.0.2.1").1));
+    let mut client = bench.connect("192.0.2.1");
+    assert_eq!(client.post(&target, "40/a,\u{1e}40/b,\u{1e}40/c,").0, 0, "it waits");
+    bench.pass(1_999);
+    assert_eq!(client.response().0, 0);
+    bench.pass(1);
+    assert_eq!(client.response().0, 200);
+    assert_eq!(bench.connect("192.0.2.1").post(&target, "3").0, 200, "others do not");
+}
+
+#[test]
+fn behind_a_trusted_proxy_whoever_sends_too_much_waits_and_nobody_else() {
+    let mut setup = setup();
+    setup.addresses = AddressLimits { bytes: rate(1_000, 1_000), ..AddressLimits::default() };
+    setup.options = RequestOptions::default().trusted_proxies(vec!["10.0.0.0/8".parse().unwrap()]);
+    let bench = Bench::new(setup);
+    let of = |client| format!("X-Forwarded-For: {client}\r\n");
+    let open = |client| sid(&bench.connect("10.0.0.1").get(POLLING, &of(client)).1);
+    let (one, other) = (open("192.0.2.1"), open("192.0.2.2"));
+    let mut connection = bench.connect("10.0.0.1");
+    let post = |connection: &mut Client<'_>, sid: &str, client, body: &str| {
+        let length = body.len();
+        let head =
+            format!("POST {POLLING}&sid={sid} HTTP/1.1\r\nHost: localhost\r\n{}Content-Length: {length}", of(client));
+        connection.send(format!("{head}\r\n\r\n{body}"));
+        connection.response().0
+    };
+    let large = format!("42[\"{}\"]", "x".repeat(17_000));
+    assert_eq!(post(&mut connection, &other, "192.0.2.2", "40"), 200);
+    assert_eq!(post(&mut connection, &one, "192.0.2.1", "40"), 200);
+    assert_eq!(post(&mut connection, &one, "192.0.2.1", &large), 0, "it waits");
+    // On whichever connection, nobody else does.
+    assert_eq!(post(&mut bench.connect("10.0.0.1"), &other, "192.0.2.2", "3"), 200);
+    bench.pass(17_000);
+    assert_eq!(connection.response().0, 200);
+    assert_eq!(post(&mut connection, &other, "192.0.2.2", "3"), 200);
+}
+
+#[test]
+fn behind_a_trusted_proxy_websockets_are_connections_of_their_clients() {
+    let mut setup = setup();
+    setup.addresses = AddressLimits { connections: 1, ..AddressLimits::default() };
+    setup.options = RequestOptions::default().trusted_proxies(vec!["10.0.0.0/8".parse().unwrap()]);
+    let bench = Bench::new(setup);
+    let upgrade = |client: &str| {
+        let mut connection = bench.connect("10.0.0.1");
+        connection.send(UPGRADE.replace("Host:", &format!("X-Forwarded-For: {client}\r\nHost:")));
+        (connection.response().0, connection)
+    };
+    let (status, first) = upgrade("192.0.2.1");
+    assert_eq!(status, 101);
+    assert_eq!([upgrade("192.0.2.1").0, upgrade("192.0.2.2").0], [429, 101]);
+    drop(first);
+    assert_eq!(upgrade("192.0.2.1").0, 101);
 }
 
 #[test]
