@@ -2,7 +2,7 @@
 
 use crate::{BOTH, calls, config, say, world as without_rest};
 use sanket::{Config, Reason, Recovery};
-use sanket_tests::people::{Call, Over, Person, Recorder};
+use sanket_tests::people::{Call, Over, Person, Place, Recorder};
 use sanket_tests::world::World;
 
 fn world() -> World<Recorder> {
@@ -136,6 +136,27 @@ fn of_two_that_wait_the_later_one_has_it() {
         assert_eq!(later.root().numbers(), [1, 2]);
         assert!(!is_in(&mut world, &mut earlier));
         assert_eq!(world.server.hub.len() + world.server.hub.kept().0, 1);
+        world.assert_silence_ends_everything();
+    }
+}
+
+#[test]
+fn who_waits_in_vain_and_is_in_another_namespace_is_told_so() {
+    for over in BOTH {
+        let mut world = world();
+        let mut later = recovered(&mut world, over);
+        later.cut(&mut world);
+        let mut earlier = later.clone();
+        earlier.places.insert("/other".into(), Place::default());
+        earlier.come(&mut world, over);
+        earlier.listen(&mut world);
+        assert!(earlier.place("/other").connected && !earlier.root().connected);
+        later.come(&mut world, over);
+        earlier.listen(&mut world);
+        assert!(earlier.place("/other").connected, "it stays where it is");
+        assert!(earlier.root().refused.as_deref().is_some_and(|why| why.contains("another connection")), "{earlier:?}");
+        world.advance(1_000);
+        assert!(is_in(&mut world, &mut later) && later.root().recovered);
         world.assert_silence_ends_everything();
     }
 }
