@@ -194,6 +194,8 @@ fn options(args: &Args, addresses: &[SocketAddr]) -> Options {
             Hosts::loopback()
         }
         [] => Hosts::any(),
+        // A page cannot have one of the machine's own names: whoever watches from here gets in, DNS rebinding stays shut out.
+        names if is_local => Hosts::listed(names.iter().cloned()).and(Hosts::loopback()),
         names => Hosts::listed(names.iter().cloned()),
     };
     Options::default()

@@ -93,6 +93,14 @@ impl Hosts {
         Self(Some(names.into_iter().collect()))
     }
 
+    /// These hosts and those: any, if either is any.
+    #[must_use]
+    pub fn and(self, others: Self) -> Self {
+        let (Some(mut names), Some(more)) = (self.0, others.0) else { return Self::any() };
+        names.extend(more);
+        Self(Some(names))
+    }
+
     /// Whether a request for this host, port included, is answered. One without a host is: it is not from a browser.
     pub(super) fn allow(&self, host: Option<&str>) -> bool {
         let (Some(names), Some(host)) = (&self.0, host) else { return true };
@@ -156,6 +164,17 @@ mod tests {
         let spelled_out = listed(&["chat.example.", "*.example.org."]);
         assert!(["chat.example", "chat.example.", "a.example.org"].iter().all(|host| spelled_out.allow(Some(host))));
         assert!(Hosts::any().allow(Some("evil.example")) && Hosts::any().allow(Some("")));
+    }
+
+    #[test]
+    fn hosts_and_others_are_answered_for_together() {
+        let both = listed(&["chat.example"]).and(Hosts::loopback());
+        for good in ["chat.example", "localhost", "127.0.0.1:80"] {
+            assert!(both.allow(Some(good)), "{good}");
+        }
+        assert!(!both.allow(Some("evil.example")));
+        assert_eq!(Hosts::any().and(Hosts::loopback()), Hosts::any());
+        assert_eq!(Hosts::loopback().and(Hosts::any()), Hosts::any());
     }
 
     #[test]

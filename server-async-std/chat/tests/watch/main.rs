@@ -32,10 +32,27 @@ fn health_ready_and_metrics_are_there_for_this_machine() {
     assert!(program.get("/metrics").head.contains("content-type: application/openmetrics-text; version=1.0.0"));
 }
 
+/// As `docs/proxies/README.md` has it.
+#[test]
+fn behind_a_proxy_they_are_there_for_this_machine_too() {
+    let program = Program::start(&["--trusted-proxy", "127.0.0.1/32", "--host", "chat.example"]);
+    for path in PATHS {
+        for (headers, status) in [
+            ("host: localhost:8081\r\n", 200),
+            ("host: 127.0.0.1:8081\r\n", 200),
+            ("host: chat.example\r\nx-forwarded-for: 203.0.113.9\r\n", 404),
+            ("host: localhost\r\nx-forwarded-for: 203.0.113.9\r\n", 404),
+            ("host: rebound.example\r\n", 421),
+        ] {
+            assert_eq!(request(program.address, &get(path, headers)).status, status, "{path} with {headers}");
+        }
+    }
+}
+
 /// A proxy on this machine would show them to everybody.
 #[test]
 fn what_a_proxy_hands_on_finds_nothing() {
-    let program = Program::start(&["--host", "localhost", "--host", "chat.example", "--host", "192.0.2.1"]);
+    let program = Program::start(&["--host", "chat.example", "--host", "192.0.2.1"]);
     for headers in [
         "host: localhost\r\nx-forwarded-for: 192.0.2.1\r\n",
         "host: localhost\r\nX-Forwarded-For: 127.0.0.1\r\n",
@@ -43,6 +60,11 @@ fn what_a_proxy_hands_on_finds_nothing() {
         "host: localhost\r\nforwarded: for=192.0.2.1\r\n",
         "host: localhost\r\nx-real-ip: 192.0.2.1\r\n",
         "host: localhost\r\nvia: 1.1 proxy\r\n",
+        // What a client has sent, and a proxy has appended to.
+        "host: localhost\r\nx-forwarded-for: é, 203.0.113.9\r\n",
+        "host: localhost\r\nforwarded: for=é, for=203.0.113.9\r\n",
+        "host: localhost\r\nx-real-ip: é\r\n",
+        "host: localhost\r\nvia: 1.1 é, 1.1 proxy\r\n",
         "host: chat.example\r\n",
         "host: 192.0.2.1\r\n",
     ] {
