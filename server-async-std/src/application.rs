@@ -5,6 +5,7 @@ use async_std::task::spawn;
 use futures_lite::{AsyncBufRead, AsyncRead, AsyncWrite, FutureExt as _};
 use sanket_host::host::application::{self, Gone, Head, Request, Responder, Writer};
 use sanket_host::http::{Refusal, Response};
+use std::borrow::Cow;
 use std::future::{Future as _, poll_fn};
 use std::io;
 use std::net::SocketAddr;
@@ -97,7 +98,8 @@ fn convert(head: &Head, body: application::Body) -> Result<http::Request, Refusa
             _ => value,
         };
         let name = HeaderName::from_bytes(name.as_bytes().into());
-        let value = HeaderValue::from_bytes(value.into());
+        let value = HeaderValue::from_bytes(ascii(value).into());
+        // Names are tokens by now.
         if let (Ok(name), Ok(value)) = (name, value) {
             request.append_header(name, value);
         }
@@ -112,6 +114,22 @@ fn convert(head: &Head, body: application::Body) -> Result<http::Request, Refusa
         }
     }
     Ok(request)
+}
+
+/// The value of a field as http-types can hold it: bytes beyond ASCII are percent-encoded, as in a URL. A field that was left out
+/// instead would be one that a client hides from the application: `X-Forwarded-For`, to which a proxy has appended, for one.
+fn ascii(value: &[u8]) -> Cow<'_, [u8]> {
+    if value.is_ascii() {
+        return Cow::Borrowed(value);
+    }
+    let mut encoded = Vec::with_capacity(value.len() * 3);
+    for byte in value {
+        match byte {
+            ..=0x7f => encoded.push(*byte),
+            _ => encoded.extend(format!("%{byte:02X}").into_bytes()),
+        }
+    }
+    Cow::Owned(encoded)
 }
 
 /// A request's body as something to read.

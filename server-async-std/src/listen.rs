@@ -26,7 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// - A panic is answered with 500 and ends that connection only.
 /// - Request bodies are streamed: what an endpoint does not read is not received, but for a little.
 /// - Request trailers are checked and thrown away; response trailers are not sent.
-/// - Header values with bytes beyond ASCII, which http-types has no room for, are left out of the request.
+/// - Bytes beyond ASCII in header values, which http-types has no room for, are percent-encoded: `é` in UTF-8 is `%C3%A9`. No field
+///   is left out, so that no client can hide one from an endpoint that looks whether it is there.
 /// - The path is normalised, as URLs are; the server's own is not.
 #[derive(Clone, Debug)]
 pub struct Listen {

@@ -41,6 +41,14 @@ fn a_header_value_with_a_non_ascii_byte_is_no_reason_to_refuse() {
 }
 
 #[test]
+fn an_endpoint_sees_every_field_whatever_bytes_it_has() {
+    let house = house();
+    let mut client = house.client();
+    client.send(b"GET /values HTTP/1.1\r\nHost: a\r\nX: \xe4, 1%\r\nX: \xc3\xa4\r\n\r\n");
+    assert_eq!(client.reply().text(), r#"http://a/values ["%E4, 1%", "%C3%A4"] true"#);
+}
+
+#[test]
 fn a_head_without_lf_is_refused_and_bounded() {
     let house = house();
     house.client().send(["GET /".as_bytes(), &[b'x'; 17 * 1024]].concat()).is_refused(431);
