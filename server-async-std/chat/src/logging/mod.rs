@@ -95,14 +95,19 @@ impl Log for Queued {
         if !self.lines.matches(record) {
             return;
         }
-        let verdict = self.rates().admit(record, Instant::now());
+        let now = Instant::now();
+        let mut verdict = self.rates().admit(record, now, None);
+        if verdict == Verdict::Show {
+            let sample = rates::sample(record);
+            verdict = self.rates().admit(record, now, Some(sample));
+        }
         match verdict {
             Verdict::Log(left_out) => {
                 self.say(left_out);
                 self.lines.log(record);
             }
             Verdict::LeaveOut(Some(end)) => self.queue.remind(end),
-            Verdict::LeaveOut(None) => {}
+            Verdict::LeaveOut(None) | Verdict::Show => {}
         }
     }
 
@@ -127,11 +132,18 @@ impl Queued {
                         &record.args(format_args!("{count} lines were dropped: stderr did not take them")).build(),
                     );
                 }
-                Work::Reminder => {
-                    let over = self.rates().over(Instant::now());
-                    self.say(over);
-                }
+                Work::Reminder => self.reminded(Instant::now()),
             }
+        }
+    }
+
+    /// Says what was left out in periods that are over. The queue has one reminder for all places: for those whose periods are not
+    /// over yet, another one has to follow.
+    fn reminded(&self, now: Instant) {
+        let (over, next) = self.rates().over(now);
+        self.say(over);
+        if let Some(next) = next {
+            self.queue.remind(next);
         }
     }
 
@@ -143,7 +155,7 @@ impl Queued {
         }
     }
 
-    /// Nobody panics while the lock is held, but for those whose values do not want to be shown.
+    /// Nobody panics while the lock is held.
     fn rates(&self) -> MutexGuard<'_, Rates> {
         self.rates.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -227,6 +239,73 @@ mod tests {
         if !panic_if_asked() {
             let stderr = panics_after(20_000, "logging::tests::a_panic_does_not_wait_for_a_stalled_stderr");
             assert!(stderr.contains("line 0\n") && !stderr.contains("as it should"));
+        }
+    }
+
+    /// A logger whose lines stay in its queue, and which takes one line a second of each place.
+    fn queued() -> &'static Queued {
+        let queue: &'static Queue = Box::leak(Box::default());
+        let lines = builder(LevelFilter::Info).target(Target::Pipe(Box::new(Lines(queue)))).build();
+        Box::leak(Box::new(Queued { queue, lines, rates: Mutex::new(Rates::new(1)) }))
+    }
+
+    /// What `work` results in, unless it waits for ever.
+    fn in_time<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        thread::spawn(move || sender.send(work()));
+        receiver.recv_timeout(Duration::from_secs(20)).expect("it does not end")
+    }
+
+    #[test]
+    fn what_two_places_were_kept_from_logging_is_said_without_another_line() {
+        let queued = queued();
+        let now = Instant::now();
+        // The period of one is over long before that of the other.
+        let second = now + Duration::from_millis(500);
+        for (line, at) in [(1, now), (2, second)] {
+            let mut record = Record::builder();
+            let record = record.level(Level::Info).file(Some("a.rs")).line(Some(line)).build();
+            let admit = |sample| queued.rates().admit(&record, at, sample);
+            assert_eq!((admit(None), admit(None)), (Verdict::Log(None), Verdict::Show));
+            let Verdict::LeaveOut(Some(end)) = admit(Some(format!("place {line}"))) else { panic!("it is the first") };
+            queued.queue.remind(end);
+        }
+        let mut said = String::new();
+        while !said.contains("1 more lines like this were left out: place 2") {
+            match in_time(|| queued.queue.next()) {
+                Work::Write(lines) => said += &String::from_utf8(lines).unwrap(),
+                Work::Reminder => queued.reminded(Instant::now()),
+                work @ Work::SayDropped(_) => panic!("{work:?}"),
+            }
+        }
+        assert!(said.contains("1 more lines like this were left out: place 1"), "{said}");
+    }
+
+    #[test]
+    fn a_value_that_logs_or_panics_when_it_is_shown_stops_nobody() {
+        /// Logs when it is shown, or panics.
+        struct Loud(&'static Queued, bool);
+
+        impl std::fmt::Display for Loud {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                log_to(self.0, 2, format_args!("from within"));
+                assert!(!self.1, "as it should");
+                f.write_str("loud")
+            }
+        }
+
+        fn log_to(queued: &Queued, line: u32, args: std::fmt::Arguments<'_>) {
+            queued.log(&Record::builder().level(Level::Info).line(Some(line)).args(args).build());
+        }
+
+        let queued = queued();
+        // The first of its place is logged, the second is the sample, the third is counted.
+        for panics in [false, true, false, false] {
+            let result = in_time(move || {
+                let log = || log_to(queued, 1, format_args!("{}", Loud(queued, panics)));
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(log))
+            });
+            assert_eq!(result.is_err(), panics);
         }
     }
 

@@ -45,6 +45,14 @@ pub(super) enum Verdict {
     Log(Option<LeftOut>),
     /// It is left out and counted. The first in a period: the count is to be said at this time.
     LeaveOut(Option<Instant>),
+    /// It would be the first that is left out: it is to be shown, without holding any lock, since what is shown may itself log or
+    /// panic; then [`Rates::admit`] is to be asked again, with a sample.
+    Show,
+}
+
+/// The line, or the beginning of it.
+pub(super) fn sample(record: &Record<'_>) -> String {
+    record.args().to_string().chars().take(MAX_SAMPLE).collect()
 }
 
 impl Rates {
@@ -52,7 +60,8 @@ impl Rates {
         Self { limit, places: HashMap::new(), hasher: RandomState::new() }
     }
 
-    pub(super) fn admit(&mut self, record: &Record<'_>, now: Instant) -> Verdict {
+    /// What becomes of a line. It has a [`sample`] if one was asked for.
+    pub(super) fn admit(&mut self, record: &Record<'_>, now: Instant, sample: Option<String>) -> Verdict {
         // Nobody who asks for that much wants less.
         if record.level() == Level::Trace {
             return Verdict::Log(None);
@@ -78,15 +87,18 @@ impl Rates {
             left_out.count += 1;
             return Verdict::LeaveOut(None);
         }
-        let sample = record.args().to_string().chars().take(MAX_SAMPLE).collect();
+        let Some(sample) = sample else { return Verdict::Show };
         place.left_out = Some(LeftOut { count: 1, level: record.level(), sample });
         Verdict::LeaveOut(Some(place.since + PERIOD))
     }
 
-    /// What was left out in periods that are over by now, and is to be said.
-    pub(super) fn over(&mut self, now: Instant) -> Vec<LeftOut> {
+    /// What was left out in periods that are over by now, and is to be said; and when the next period is over of those in which
+    /// something was left out.
+    pub(super) fn over(&mut self, now: Instant) -> (Vec<LeftOut>, Option<Instant>) {
         let over = self.places.values_mut().filter(|place| now >= place.since + PERIOD);
-        over.filter_map(|place| place.left_out.take()).collect()
+        let over = over.filter_map(|place| place.left_out.take()).collect();
+        let rest = self.places.values().filter(|place| place.left_out.is_some());
+        (over, rest.map(|place| place.since + PERIOD).min())
     }
 
     /// What was left out at all.
@@ -98,11 +110,18 @@ impl Rates {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use log::RecordBuilder;
 
     fn admit(rates: &mut Rates, line: u32, level: Level, now: Instant) -> Verdict {
-        let mut record = Record::builder();
-        record.file(Some("a.rs")).line(Some(line)).level(level);
-        rates.admit(&record.args(format_args!("line {line}")).build(), now)
+        admit_record(rates, Record::builder().args(format_args!("line {line}")).level(level).line(Some(line)), now)
+    }
+
+    fn admit_record(rates: &mut Rates, record: &mut RecordBuilder<'_>, now: Instant) -> Verdict {
+        let record = record.file(Some("a.rs")).build();
+        match rates.admit(&record, now, None) {
+            Verdict::Show => rates.admit(&record, now, Some(sample(&record))),
+            verdict => verdict,
+        }
     }
 
     #[test]
@@ -115,14 +134,14 @@ mod tests {
         }
         assert_eq!(admit(&mut rates, 2, Level::Warn, start), Verdict::Log(None), "another line of the source");
         assert_eq!(admit(&mut rates, 1, Level::Info, start), Verdict::Log(None), "another level");
-        assert_eq!(rates.over(end - Duration::from_millis(1)), []);
+        assert_eq!(rates.over(end - Duration::from_millis(1)), (vec![], Some(end)));
         let left_out = |count| LeftOut { count, level: Level::Warn, sample: "line 1".to_owned() };
         assert_eq!(admit(&mut rates, 1, Level::Warn, end), Verdict::Log(Some(left_out(2))), "with the next line");
         for _ in 0..3 {
             admit(&mut rates, 1, Level::Warn, end);
         }
-        assert_eq!(rates.over(end + PERIOD), [left_out(2)], "or at the end of the second");
-        assert_eq!((rates.over(end + PERIOD), rates.rest()), (vec![], vec![]));
+        assert_eq!(rates.over(end + PERIOD), (vec![left_out(2)], None), "or at the end of the second");
+        assert_eq!((rates.over(end + PERIOD), rates.rest()), ((vec![], None), vec![]));
     }
 
     #[test]
@@ -132,7 +151,7 @@ mod tests {
             admit(&mut rates, line, Level::Warn, start);
         }
         assert_eq!(rates.places.len(), MAX_PLACES + 1);
-        let counts: Vec<_> = rates.over(start + PERIOD).into_iter().map(|left_out| left_out.count).collect();
+        let counts: Vec<_> = rates.over(start + PERIOD).0.into_iter().map(|left_out| left_out.count).collect();
         assert_eq!(counts, [10_000 - 1 - MAX_PLACES as u64]);
         assert_eq!(admit(&mut rates, 10_000, Level::Warn, start + PERIOD), Verdict::Log(None), "old ones make room");
     }
