@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 
 /// What the variables' names begin with.
 const PREFIX: &str = "SANKET_";
+/// The one that others set, too.
+const PORT: &str = "SANKET_PORT";
 /// Variables of the build, which may well be set where the program runs.
 const BUILD: [&str; 1] = ["SANKET_SKIP_WEB"];
 /// Flags that are about one run: neither variables nor keys.
@@ -28,8 +30,8 @@ pub(crate) struct Configuration {
     pub(crate) args: Args,
     /// What `--check` prints: a file that says the same, with the origin of each value.
     pub(crate) effective: String,
-    /// Variables that look like ours and are not.
-    pub(crate) unknown_variables: Vec<String>,
+    /// What is odd about the environment, and no error.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Reads everything. An error is to be printed by [`Error::exit`], as are the help and the version.
@@ -61,15 +63,17 @@ pub(crate) fn read() -> Result<Configuration, Error> {
     let matches = command.clone().try_get_matches_from(env::args_os())?;
     let args = Args::from_arg_matches(&matches)?;
     let effective = effective(&command, &matches, &lines);
-    Ok(Configuration { args, effective, unknown_variables: unknown_variables(&command) })
+    Ok(Configuration { args, effective, warnings: warnings(&command) })
 }
 
 /// The flags, each with its variable.
 fn command() -> Command {
-    let replaced = env::var_os(format!("{PREFIX}PORT")).is_none() && env::var_os("PORT").is_some();
+    let replaced = env::var_os(PORT).is_none_or(|port| is_link(&port));
     Args::command().mut_args(|arg| match arg.get_id().as_str() {
         id if ONE_RUN.contains(&id) => arg,
-        "port" if replaced => arg.env("PORT"),
+        "port" if replaced && env::var_os("PORT").is_some() => arg.env("PORT"),
+        // Without a variable.
+        "port" if env::var_os(PORT).is_some_and(|port| is_link(&port)) => arg,
         id => {
             let variable = format!("{PREFIX}{}", id.to_uppercase());
             arg.env(variable)
@@ -83,13 +87,31 @@ fn variables(command: &Command) -> Vec<(String, OsString)> {
     command.get_arguments().filter_map(named).collect()
 }
 
+/// Whether a value of `SANKET_PORT` is none of ours: for a Service with the name `sanket`, Kubernetes sets it to the Service's URL,
+/// in every container of its namespace.
+fn is_link(value: &OsStr) -> bool {
+    value.as_encoded_bytes().starts_with(b"tcp://")
+}
+
+fn warnings(command: &Command) -> Vec<String> {
+    let link = env::var_os(PORT).filter(|port| is_link(port));
+    let ignored = link.map(|link| {
+        let link = link.to_string_lossy();
+        format!("{PORT}={link} is ignored: it is Kubernetes' for a Service called sanket, see `enableServiceLinks`")
+    });
+    let unknown = unknown_variables(command).into_iter();
+    let unknown = unknown.map(|variable| format!("there is no setting {variable}: the variable does nothing"));
+    ignored.into_iter().chain(unknown).collect()
+}
+
+/// Variables that look like ours and are not.
 fn unknown_variables(command: &Command) -> Vec<String> {
     let known: BTreeSet<_> = variables(command).into_iter().map(|(_, variable)| variable).collect();
     let mut unknown: Vec<_> = env::vars_os()
         .map(|(name, _)| name)
         .filter(|name| !known.contains(name) && !BUILD.iter().any(|build| name == build))
         .map(|name| name.to_string_lossy().into_owned())
-        .filter(|name| name.starts_with(PREFIX) && name != "SANKET_PORT")
+        .filter(|name| name.starts_with(PREFIX) && name != PORT)
         .collect();
     unknown.sort();
     unknown
@@ -102,10 +124,14 @@ fn read_file(command: &Command, path: &Path) -> Result<Vec<Setting>, Error> {
     for setting in &mut settings {
         let origin = format!("{}:{}", path.display(), setting.line);
         let is_meant = |arg: &&clap::Arg| arg.get_long() == Some(&setting.key);
-        let arg = command.get_arguments().find(is_meant).map(|arg| arg.get_id().as_str());
-        let Some(id) = arg.filter(|id| *id != "config" && !ONE_RUN.contains(id)) else {
+        let is_setting = |arg: &&clap::Arg| arg.get_id() != "config" && !ONE_RUN.contains(&arg.get_id().as_str());
+        let Some(arg) = command.get_arguments().find(is_meant).filter(is_setting) else {
             return Err(complain(format!("{origin}: unknown key '{}'", setting.key)));
         };
+        if setting.values.is_empty() && !matches!(arg.get_action(), ArgAction::Append) {
+            return Err(complain(format!("{origin}: '{}' is an empty array, and no list", setting.key)));
+        }
+        let id = arg.get_id().as_str();
         let values: Vec<_> = setting.values.iter().map(OsString::from).collect();
         check(command, id, &values, &origin)?;
         setting.key = id.to_owned();

@@ -15,8 +15,8 @@ pub(crate) struct Room {
 
 impl Room {
     /// Asks the system for as many descriptors as it gives, and shares them out: what the process needs for itself, listening
-    /// on so many sockets, and `aside` for others; `refusals`, or a quarter of a small limit; and the rest for connections that each take a file as well
-    /// if the page is read `from_disk`.
+    /// on so many sockets, and `aside` for others; `refusals`, or a quarter of a small limit; and the rest for connections that each
+    /// take a file as well if the page is read `from_disk`.
     pub(crate) fn new(listeners: usize, aside: usize, refusals: usize, from_disk: bool) -> Self {
         let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1_024);
         Self::share(usize::try_from(limit).unwrap_or(usize::MAX), own(listeners) + aside, refusals, from_disk)

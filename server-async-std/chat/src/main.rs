@@ -35,7 +35,7 @@ const PATIENCE_MS: u64 = 2_000;
 const LONGEST_DRAIN: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
-    let Configuration { args, effective, unknown_variables } = match configuration::read() {
+    let Configuration { args, effective, warnings } = match configuration::read() {
         Ok(configuration) => configuration,
         Err(error) => error.exit(),
     };
@@ -47,8 +47,8 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    for variable in unknown_variables {
-        log::warn!("there is no setting {variable}: the variable does nothing");
+    for warning in warnings {
+        log::warn!("{warning}");
     }
     let result = if args.check { io::stdout().write_all(effective.as_bytes()) } else { block_on(run(args)) };
     match result {

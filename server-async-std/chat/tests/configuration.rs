@@ -77,6 +77,40 @@ fn port_alone_counts_where_sanket_port_is_missing() {
 }
 
 #[test]
+fn the_port_that_kubernetes_sets_is_none() {
+    let link = ("SANKET_PORT", "tcp://10.0.0.1:8081");
+    for (env, expected) in [
+        (&[link][..], "port = 8081 # default"),
+        (&[link, ("PORT", "5000")], "port = 5000 # PORT"),
+        (&[link, ("SANKET_PORT_8081_TCP", "tcp://10.0.0.1:8081")], "port = 8081 # default"),
+    ] {
+        let output = run(&["--check"], env);
+        let stderr = text(&output.stderr);
+        assert_eq!((output.status.code(), line(&text(&output.stdout), "port")), (Some(0), expected), "{stderr}");
+        let warned = stderr.lines().filter(|line| line.contains("WARN")).count();
+        assert!(stderr.contains("SANKET_PORT=tcp://10.0.0.1:8081 is ignored"), "{stderr}");
+        assert_eq!(warned, 1 + usize::from(env.iter().any(|(name, _)| *name == "SANKET_PORT_8081_TCP")), "{stderr}");
+    }
+    let file = File::new("port = 6000\n");
+    let expected = format!("port = 6000 # {}:1", file.path());
+    assert_eq!(line(&check(&["--config", file.path()], &[link]), "port"), expected);
+    assert!(run(&["--help"], &[link]).status.success());
+    assert_refused(&run(&["--check"], &[("SANKET_PORT", "udp://10.0.0.1:8081")]), "SANKET_PORT: invalid value");
+}
+
+#[test]
+fn an_empty_array_is_a_list_without_values_or_an_error() {
+    let file = File::new("listen = []\nallow-origin = []\n");
+    let printed = check(&["--config", file.path()], &[]);
+    assert_eq!(line(&printed, "listen"), "# listen is not set");
+    for key in ["port", "recovery", "max-sessions-per-ip", "log", "drain", "web-dir"] {
+        let file = File::new(&format!("\n{key} = []\n"));
+        let complaint = format!("{}:2: '{key}' is an empty array", file.path());
+        assert_refused(&run(&["--check", "--config", file.path()], &[]), &complaint);
+    }
+}
+
+#[test]
 fn check_prints_a_file_that_says_the_same() {
     let flags = ["--listen=::1", "--allow-origin=*", "--recovery", "--web-dir=a \"b\"\\c'd\té"];
     let printed = check(&flags, &[]);
