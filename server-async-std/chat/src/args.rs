@@ -34,7 +34,7 @@ pub(crate) struct Args {
     #[arg(long, value_delimiter = ',', value_name = "ADDRESS")]
     pub(crate) listen: Vec<IpAddr>,
 
-    /// Address and port for /health, /ready and /metrics [default: on the same port, from this machine only]
+    /// Address and port for /health, /ready and /metrics, without a password [default: on the same port, from this machine only]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) admin_listen: Option<SocketAddr>,
 

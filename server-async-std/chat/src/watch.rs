@@ -6,7 +6,7 @@ use crate::page;
 use async_std::sync::Mutex as AsyncMutex;
 use async_std::task::spawn_blocking;
 use sanket::{App, Chat, Config, ConnectRequest, Effects, Reason, SocketId};
-use sanket_async_std::{HttpConfig, Server, Setup, setup};
+use sanket_async_std::{Hosts, HttpConfig, Options, Server, Setup, setup};
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -86,7 +86,7 @@ impl Watch {
     pub(crate) fn mount(self: &Arc<Self>, app: &mut tide::Server<()>, who: For) {
         for path in ["/health", "/ready", "/metrics"] {
             let watch = self.clone();
-            app.at(path).get(move |request: Request<()>| {
+            let endpoint = move |request: Request<()>| {
                 let watch = watch.clone();
                 async move {
                     Ok(match path {
@@ -96,7 +96,9 @@ impl Watch {
                         _ => watch.metrics().await,
                     })
                 }
-            });
+            };
+            // By name: tide would prefer the page's route for all methods and paths.
+            app.at(path).get(endpoint.clone()).head(endpoint);
         }
     }
 
@@ -110,7 +112,10 @@ impl Watch {
             ..HttpConfig::default()
         };
         let config = Config { max_sessions: 0, ..Config::default() };
-        let server = Server::start(Nobody, Setup { config, http, shards: 1, ..setup() })?;
+        // No page has one of the machine's own names; other addresses have names that nobody here knows.
+        let hosts = if address.ip().to_canonical().is_loopback() { Hosts::loopback() } else { Hosts::any() };
+        let options = Options::default().hosts(hosts);
+        let server = Server::start(Nobody, Setup { config, http, options, shards: 1, ..setup() })?;
         let mut app = tide::new();
         self.mount(&mut app, For::Anybody);
         let mut listener = app.bind(server.listener([address])).await?;

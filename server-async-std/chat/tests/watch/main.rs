@@ -85,8 +85,10 @@ fn what_a_proxy_hands_on_finds_nothing() {
 
 #[test]
 fn a_listener_of_their_own_has_them_for_anybody_and_the_server_has_not() {
-    let program = Program::start(&["--admin-listen", "127.0.0.1:0"]);
-    let admin = program.admin.expect("it says where");
+    // Every address of the machine, of which a test may use loopback.
+    let program = Program::start(&["--admin-listen", "0.0.0.0:0"]);
+    let port = program.admin.expect("it says where").port();
+    let admin = ([127, 0, 0, 1], port).into();
     for path in PATHS {
         assert_eq!(program.get(path).status, 404, "{path}");
         let answer = request(admin, &get(path, "host: chat.example\r\nx-forwarded-for: 192.0.2.1\r\n"));
@@ -98,6 +100,41 @@ fn a_listener_of_their_own_has_them_for_anybody_and_the_server_has_not() {
     }
 }
 
+/// A page whose own name points to this machine.
+#[test]
+fn a_listener_of_their_own_on_loopback_answers_for_this_machine_only() {
+    let program = Program::start(&["--admin-listen", "127.0.0.1:0", "--host", "chat.example"]);
+    let admin = program.admin.expect("it says where");
+    for path in PATHS {
+        for (host, status) in [
+            ("localhost:8082", 200),
+            ("127.0.0.1", 200),
+            ("[::1]:8082", 200),
+            ("rebound.example:8082", 421),
+            ("chat.example", 421),
+        ] {
+            assert_eq!(request(admin, &get(path, &format!("host: {host}\r\n"))).status, status, "{host}{path}");
+        }
+    }
+}
+
+#[test]
+fn head_gets_what_get_would_without_the_body() {
+    let program = Program::start(&[]);
+    let other = Program::start(&["--admin-listen", "127.0.0.1:0"]);
+    for address in [program.address, other.admin.expect("it says where")] {
+        for (path, length) in [("/health", Some(2)), ("/ready", Some(5)), ("/metrics", None)] {
+            let head = get(path, "host: localhost\r\n").replace("GET", "HEAD");
+            let answer = request(address, &head);
+            assert_eq!((answer.status, &*answer.body), (200, ""), "{path}: {answer:?}");
+            let said = answer.head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<u32>().ok());
+            assert!(length.map_or(said > Some(1_000), |length| said == Some(length)), "{path}: {answer:?}");
+        }
+    }
+    let foreign = get("/metrics", "host: localhost\r\nx-forwarded-for: 192.0.2.1\r\n").replace("GET", "HEAD");
+    assert_eq!(request(program.address, &foreign).status, 404);
+}
+
 /// A listener for whoever watches must not be a way to use up the process.
 #[test]
 fn the_listener_of_their_own_has_limits() {
@@ -107,11 +144,11 @@ fn the_listener_of_their_own_has_limits() {
     let mut one_more = TcpStream::connect(admin).expect("it listens");
     one_more.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
     let mut answer = Vec::new();
-    let _ = one_more.read_to_end(&mut answer);
-    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 503"), "{}", String::from_utf8_lossy(&answer));
+    one_more.read_to_end(&mut answer).expect("an answer, and the end");
+    assert!(answer.starts_with(b"HTTP/1.1 503"), "{}", String::from_utf8_lossy(&answer));
     drop(idle);
     let end = Instant::now() + Duration::from_secs(20);
-    while request(admin, &get("/health", "host: a\r\n")).status != 200 {
+    while request(admin, &get("/health", "host: localhost\r\n")).status != 200 {
         assert!(Instant::now() < end, "there is room again");
     }
 }
@@ -120,20 +157,20 @@ fn the_listener_of_their_own_has_limits() {
 fn a_program_that_closes_is_alive_but_not_ready() {
     let program = Program::start(&["--admin-listen", "127.0.0.1:0"]);
     let admin = program.admin.expect("it says where");
-    assert_eq!(request(admin, &get("/ready", "host: a\r\n")).status, 200);
+    assert_eq!(request(admin, &get("/ready", "host: localhost\r\n")).status, 200);
     // A client that has to be told of the end, and does not come for it.
     let _session = program.open(4);
     program.terminate();
     let end = Instant::now() + Duration::from_secs(20);
     loop {
-        let answer = request(admin, &get("/ready", "host: a\r\n"));
+        let answer = request(admin, &get("/ready", "host: localhost\r\n"));
         if answer.status == 503 {
             assert_eq!(answer.body, "closing");
             break;
         }
         assert!(Instant::now() < end, "{answer:?}");
     }
-    assert_eq!(request(admin, &get("/health", "host: a\r\n")).status, 200);
+    assert_eq!(request(admin, &get("/health", "host: localhost\r\n")).status, 200);
 }
 
 #[test]
