@@ -13,7 +13,7 @@ mod signals;
 mod watch;
 
 use args::Args;
-use async_std::task::{block_on, spawn};
+use async_std::task::{JoinHandle, block_on, spawn};
 use configuration::Configuration;
 use descriptors::Room;
 use futures_lite::FutureExt as _;
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> io::Result<()> {
-    let mut requests = Requests::new()?;
+    let requests = Requests::new()?;
     let addresses = addresses(&args.listen, args.port);
     let http = http(&args, addresses.len());
     let limits = limits(&args, &http);
@@ -87,38 +87,38 @@ async fn run(args: Args) -> io::Result<()> {
         log::info!("/health, /ready and /metrics on http://{address}");
     }
     let accepting = spawn(async move { tide::listener::Listener::<()>::accept(&mut listener).await });
-    let end = ends(&mut requests, &server).await;
-    match end {
-        End::Asked(signal) => log::info!("{signal}: closing"),
-        End::Failed => log::error!("closing"),
+    until_the_end(server, &watch, accepting, requests, drain).await
+}
+
+/// Waits until there is a reason to end, and takes all down. An error is why the program ends without having been asked.
+async fn until_the_end(
+    server: Server<Chat>,
+    watch: &Watch,
+    mut accepting: JoinHandle<io::Result<()>>,
+    mut requests: Requests,
+    drain: Option<Duration>,
+) -> io::Result<()> {
+    let asked = async { Ok(requests.next().await) };
+    let failed = async {
+        server.failed().await;
+        Err(io::Error::other("the application panicked"))
+    };
+    // Before it is told to, it ends with an error only.
+    let no_more = async {
+        let ended = (&mut accepting).await;
+        Err(ended.err().unwrap_or_else(|| io::Error::other("nothing is accepted any more")))
+    };
+    let end = asked.or(failed).or(no_more).await;
+    match &end {
+        Ok(signal) => log::info!("{signal}: closing"),
+        Err(error) => log::error!("{error}: closing"),
     }
     watch.set_away("closing", true);
     // A second request: whoever sends it does not want to wait.
     close(&server, drain).or(async { _ = requests.next().await }).await;
     drop(accepting);
     log::info!("closed");
-    match end {
-        End::Asked(_) => Ok(()),
-        End::Failed => Err(io::Error::other("the application panicked")),
-    }
-}
-
-/// Why the program ends.
-enum End {
-    /// The signal of this name came.
-    Asked(&'static str),
-    /// The application panicked.
-    Failed,
-}
-
-/// Waits until there is a reason to end.
-async fn ends(requests: &mut Requests, server: &Server<Chat>) -> End {
-    let asked = async { End::Asked(requests.next().await) };
-    let failed = async {
-        server.failed().await;
-        End::Failed
-    };
-    asked.or(failed).await
+    end.map(drop)
 }
 
 fn config(args: &Args) -> Config {
@@ -228,4 +228,45 @@ fn addresses(listen: &[IpAddr], port: u16) -> Vec<SocketAddr> {
         addresses.push(SocketAddr::new(v6, port));
     }
     addresses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_std::future::timeout;
+
+    /// What the program ends with when `end` happens to it, with what its listener ends with if it does.
+    fn ends_with<F: Future<Output = Option<io::Error>> + Send + 'static>(
+        end: impl FnOnce(Server<Chat>) -> F,
+    ) -> io::Result<()> {
+        block_on(async {
+            let server = Server::start(Chat::new(ChatConfig::default(), 7), setup()).unwrap();
+            let watch = Watch::new(&server);
+            let mut listener = tide::new().bind(server.listener([([127, 0, 0, 1], 0)])).await.unwrap();
+            let end = end(server.clone());
+            let accepting = spawn(async move {
+                match end.await {
+                    Some(error) => Err(error),
+                    None => tide::listener::Listener::<()>::accept(&mut listener).await,
+                }
+            });
+            let end = until_the_end(server, &watch, accepting, Requests::new().unwrap(), None);
+            timeout(Duration::from_secs(20), end).await.expect("it ends")
+        })
+    }
+
+    #[test]
+    fn an_application_that_panics_ends_the_program_with_an_error() {
+        let end = ends_with(|server| async move {
+            assert!(server.apply(|_, _| panic!("as it should")).await.is_err());
+            None
+        });
+        assert_eq!(end.unwrap_err().to_string(), "the application panicked");
+    }
+
+    #[test]
+    fn a_listener_that_fails_ends_the_program_with_an_error() {
+        let end = ends_with(|_| async { Some(io::Error::other("no more sockets")) });
+        assert_eq!(end.unwrap_err().to_string(), "no more sockets");
+    }
 }
