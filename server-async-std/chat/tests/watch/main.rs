@@ -1,9 +1,13 @@
-//! `/health`, `/ready` and `/metrics` of the program itself: who gets them, what they say, and that each number moves when the
-//! thing happens that it is about.
+//! `/health`, `/ready` and `/metrics` of the program itself: who gets them, what they say, and that numbers move when the thing
+//! happens that they are about. Not all of them: the chat has no rooms and asks for no acknowledgements, the backlog and CONNECTs
+//! that are not decided on are gone before anybody could ask, and of the limits, those of addresses and the payload are hit here.
 
 mod exposition;
+mod limits;
 mod numbers;
 mod program;
+#[path = "../support/mod.rs"]
+mod support;
 
 use program::{Program, request};
 use std::collections::BTreeMap;
@@ -171,6 +175,25 @@ fn a_program_that_closes_is_alive_but_not_ready() {
         assert!(Instant::now() < end, "{answer:?}");
     }
     assert_eq!(request(admin, &get("/health", "host: localhost\r\n")).status, 200);
+}
+
+/// To whoever asks on this machine, without a listener of their own.
+#[test]
+fn a_program_that_drains_says_so_where_it_serves() {
+    let program = Program::start(&["--drain", "60"]);
+    let start = program.metrics();
+    // Somebody has to be let go.
+    program.open(4);
+    program.terminate();
+    let end = Instant::now() + Duration::from_secs(20);
+    while program.get("/ready").status != 503 {
+        assert!(Instant::now() < end, "it is still ready");
+    }
+    assert_eq!(program.get("/ready").body, "closing");
+    assert_eq!(program.get("/health").status, 200);
+    assert_eq!(program.get("/socket.io/?EIO=4&transport=polling").status, 503);
+    let refused = r#"sanket_refusals_total{kind="closing"}"#;
+    assert!(program.metrics()[refused] > start[refused]);
 }
 
 #[test]

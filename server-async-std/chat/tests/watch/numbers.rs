@@ -110,7 +110,6 @@ fn refusals_and_limits_are_counted_by_kind() {
         "--max-sessions=4",
         "--max-sessions-per-ip=4",
         "--max-unjoined-per-ip=4",
-        "--max-connections-per-ip=2",
     ]);
     let start = program.metrics();
     let status = |path: &str| program.get(path).status;
@@ -162,13 +161,61 @@ fn refusals_and_limits_are_counted_by_kind() {
         &full,
         &[(r#"sanket_refusals_total{kind="full"}"#, 1.0), (r#"sanket_limit_hits_total{limit="max_unjoined"}"#, 1.0)],
     );
-    let held = [std::net::TcpStream::connect(program.address), std::net::TcpStream::connect(program.address)];
-    assert_eq!(status("/"), 429);
-    drop(held);
-    // As soon as there is a place again.
-    while program.get("/health").status != 200 {}
-    let sample = r#"sanket_limit_hits_total{limit="max_connections_per_ip"}"#;
-    assert!(program.metrics()[sample] > full[sample]);
+}
+
+#[test]
+fn an_upgrade_that_fails_is_counted() {
+    let program = Program::start(&[]);
+    let path = program.open(4);
+    let mut websocket = WebSocket::open(&program, &path);
+    websocket.send("2probe");
+    assert_eq!(websocket.receive(), "3probe");
+    let probing = program.metrics();
+    drop(websocket);
+    program.until("sanket_upgrades_failed_total", |n| n > 0.0);
+    assert_moved(
+        &probing,
+        &program.metrics(),
+        &[
+            ("sanket_upgrades_failed_total", 1.0),
+            ("sanket_upgrades_under_way", -1.0),
+            ("sanket_upgrades_tried_total", 0.0),
+            ("sanket_upgrades_done_total", 0.0),
+        ],
+    );
+}
+
+#[test]
+fn what_waits_for_a_slow_consumer_is_counted_until_it_is_closed() {
+    let program = Program::start(&["--max-queue=4000", "--message-burst=1000"]);
+    let path = program.open(4);
+    assert_eq!(program.post(&path, "40").body, "ok");
+    // It does not poll any more. Somebody else speaks.
+    let mut talker = WebSocket::open(&program, "/socket.io/?EIO=4&transport=polling");
+    talker.send("40");
+    talker.receive_until("40{");
+    let say = |talker: &mut WebSocket| {
+        talker.send(&format!(r#"420["chat message",{{"description":"{}"}}]"#, "x".repeat(80)));
+        talker.receive_until("430[");
+    };
+    say(&mut talker);
+    let waiting = program.metrics();
+    for sample in ["sanket_queue_bytes", "sanket_longest_queue_bytes"] {
+        assert!(waiting[sample] > 80.0 && waiting[sample] < 4_000.0, "{sample} is {}", waiting[sample]);
+    }
+    for _ in 0..50 {
+        say(&mut talker);
+    }
+    program.until(r#"sanket_sessions_closed_total{reason="slow consumer"}"#, |n| n > 0.0);
+    program.until("sanket_longest_queue_bytes", |n| n < 80.0);
+}
+
+#[test]
+fn a_session_that_falls_silent_is_counted() {
+    let program = Program::start(&["--ping-interval=50", "--ping-timeout=50"]);
+    program.open(4);
+    program.until(r#"sanket_sessions_closed_total{reason="ping timeout"}"#, |n| n > 0.0);
+    program.until(r#"sanket_sessions{transport="polling",revision="4"}"#, |n| n < 1.0);
 }
 
 #[test]
@@ -193,6 +240,8 @@ fn recoveries_are_counted_by_their_outcome() {
     assert_eq!(same, pid);
     let _over = join(&auth);
     let _stranger = join(r#"{"pid":"AAAAAAAAAAAAAAAAAAAAAA"}"#);
+    let (_other, pid) = join("");
+    let _lost = join(&format!(r#"{{"pid":"{pid}","offset":"none of ours"}}"#));
     assert_moved(
         &start,
         &program.metrics(),
@@ -200,8 +249,9 @@ fn recoveries_are_counted_by_their_outcome() {
             (r#"sanket_recoveries_total{outcome="restored"}"#, 1.0),
             (r#"sanket_recoveries_total{outcome="taken_over"}"#, 1.0),
             (r#"sanket_recoveries_total{outcome="unknown"}"#, 1.0),
+            (r#"sanket_recoveries_total{outcome="missed"}"#, 1.0),
             ("sanket_persisted_sessions", 0.0),
-            ("sanket_connects_total", 2.0),
+            ("sanket_connects_total", 4.0),
         ],
     );
     assert!(program.metrics()["sanket_recovery_log_bytes"] > 0.0);

@@ -1,5 +1,6 @@
 //! The program itself as a process, and a client that speaks to it by hand.
 
+use crate::support::{PATIENCE, sanket};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -7,8 +8,6 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
-
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running program. It ends with this.
 pub(crate) struct Program {
@@ -19,7 +18,7 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) fn start(args: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_sanket"))
+        let mut child = sanket()
             .args(["--listen", "127.0.0.1", "--port", "0", "--log", "info"])
             .args(args)
             .stderr(Stdio::piped())
@@ -58,9 +57,13 @@ impl Program {
         )
     }
 
-    /// The samples of `/metrics`, each with its labels as they are written.
+    /// The samples of `/metrics`, each with its labels as they are written. From the listener of their own, if there is one.
     pub(crate) fn metrics(&self) -> BTreeMap<String, f64> {
-        crate::exposition::parse(&self.get("/metrics").body).samples
+        let answer = match self.admin {
+            Some(admin) => request(admin, "GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"),
+            None => self.get("/metrics"),
+        };
+        crate::exposition::parse(&answer.body).samples
     }
 
     /// Waits until a sample of `/metrics` is what it should be.
