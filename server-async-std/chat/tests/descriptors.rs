@@ -17,6 +17,11 @@ const REQUEST: &str = "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
 fn is_served(stream: &mut TcpStream) -> bool {
     // A refusal may come, and the connection end, before the request is sent.
     let _ = stream.write_all(REQUEST.as_bytes());
+    is_answered(stream)
+}
+
+/// Reads an answer, likewise.
+fn is_answered(stream: &mut TcpStream) -> bool {
     let mut received = Vec::new();
     while !text(&received).contains("\r\n\r\n") {
         let mut byte = [0; 1];
@@ -74,6 +79,49 @@ fn beyond_the_room_everybody_is_refused_politely_and_those_within_are_served() {
     let lines = server.stderr.rest();
     assert!(!lines.iter().any(|line| line.contains("cannot accept")), "it never ran out: {lines:#?}");
     assert_eq!(lines.iter().filter(|line| line.contains("descriptors leave room")).count(), 1);
+}
+
+/// It counts on a reserve, but others may use that up: the system's own limit, a library, an operator's `prlimit`.
+#[test]
+fn with_none_left_accepting_pauses_without_spinning_and_says_so_once() {
+    use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
+    use std::thread;
+
+    let mut server = Running::start(&[]);
+    let mut established: Vec<_> = (0..10).map(|_| connect(server.address)).collect();
+    assert!(established.iter_mut().all(is_served));
+    let limit = Rlimit { current: Some(descriptors(&server) as u64), ..getrlimit(Resource::Nofile) };
+    prlimit(Some(Pid::from_child(&server.child.0)), Resource::Nofile, limit).expect("a limit");
+
+    // The system completes their connections; nobody takes them.
+    let mut waiting: Vec<_> = (0..50).map(|_| connect(server.address)).collect();
+    for stream in &mut waiting {
+        stream.write_all(REQUEST.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n").as_bytes()).expect("written");
+    }
+    server.stderr.wait_for("cannot accept connections, trying again");
+    let (began, before) = (Instant::now(), processor_time(&server));
+    // What is measured is how little happens in a while.
+    sleep(Duration::from_secs(1));
+    let (took, used) = (began.elapsed(), processor_time(&server) - before);
+    assert!(used < took / 4, "{used:?} of processor time in {took:?}");
+    assert!(established.iter_mut().all(is_served), "those who are in are served");
+
+    // Others have descriptors again, one after another.
+    drop(established);
+    let served: Vec<_> =
+        waiting.into_iter().map(|mut stream| thread::spawn(move || is_answered(&mut stream))).collect();
+    assert!(served.into_iter().all(|served| served.join().expect("an answer")), "all who waited are served");
+    server.child.signal(Signal::TERM);
+    assert!(server.child.ends().success());
+    let lines = server.stderr.rest();
+    assert_eq!(lines.iter().filter(|line| line.contains("cannot accept connections")).count(), 1, "{lines:#?}");
+}
+
+/// What the process has used so far.
+fn processor_time(server: &Running) -> Duration {
+    let id = i32::try_from(server.child.0.id()).expect("a process");
+    let stat = procfs::process::Process::new(id).and_then(|process| process.stat()).expect("it lives");
+    Duration::from_secs(stat.utime + stat.stime) / u32::try_from(procfs::ticks_per_second()).expect("few")
 }
 
 /// How many are open.
