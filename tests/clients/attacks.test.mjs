@@ -185,6 +185,7 @@ attack('22: a second signal ends it at once', async (t) => {
   assert.equal(server.child.exitCode, null)
   server.child.kill('SIGTERM')
   await deadline(server.exited, 4_000, 'the end')
+  assert.equal(server.child.exitCode, 0)
 })
 
 attack('1: without EIO a client is one of the third revision', async (t) => {
