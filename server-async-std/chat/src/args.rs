@@ -62,8 +62,8 @@ pub(crate) struct Args {
     #[arg(long, value_delimiter = ',', value_name = "CIDR")]
     pub(crate) trusted_proxy: Vec<TrustedProxy>,
 
-    /// Host that requests are answered for, as chat.example.org or *.example.org; may be repeated [default: any; if only loopback
-    /// addresses are listened on, they and localhost, with or without others]
+    /// Host that requests are answered for, as chat.example.org or *.example.org; may be repeated. If only loopback addresses are
+    /// listened on, they and localhost always are [default: any otherwise]
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     pub(crate) host: Vec<HostName>,
 
