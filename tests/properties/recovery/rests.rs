@@ -222,7 +222,7 @@ fn what_waits_has_a_limit_in_bytes() {
         let mut again = Person::new(sanket::Revision::V4, &["/"]);
         again.places.clear();
         again.come(&mut world, Over::WebSocket);
-        again.places.insert("/".to_owned(), sanket_tests::people::Place::default());
+        again.places.insert("/".to_owned(), Place::default());
         let text = "x".repeat(length);
         again.say(&mut world, &format!(r#"40{{"pid":"{pid}","text":"{text}"}}"#));
         assert_eq!(is_in(&mut world, &mut again), !waits, "{length}");
