@@ -4,3 +4,4 @@ mod addresses;
 mod bench;
 mod draining;
 mod hosts;
+mod panics;
