@@ -1,15 +1,72 @@
 // What a server knows of the request that a socket came with: the handshake object, field by field.
 import assert from 'node:assert/strict'
 import test, { after, before } from 'node:test'
+import { frame, head, OPCODES, Raw as Bytes, upgradeHeaders } from '../support/bytes.mjs'
 import { everyWay } from '../support/guest.mjs'
 import { Peer } from '../support/peer.mjs'
 import { Raw } from '../support/raw.mjs'
 import { Server } from '../support/server.mjs'
+import { until } from '../support/wait.mjs'
+import { decode, Poller } from '../support/wire.mjs'
 
 const FIELDS = ['address', 'auth', 'headers', 'issued', 'query', 'secure', 'time', 'url', 'xdomain']
+const twice = {
+  'x-list': ['1', '2', '3'],
+  'x-empty': ['', 'x', ''],
+  accept: ['a/b', 'c/d'],
+  'accept-language': ['de', 'en'],
+  'x-forwarded-for': ['1.2.3.4', '5.6.7.8'],
+  cookie: ['a=b', 'c=d', 'e=f'],
+  'set-cookie': ['a=b', 'c=d']
+}
+const joined = {
+  'x-list': '1, 2, 3',
+  'x-empty': ', x, ',
+  accept: 'a/b, c/d',
+  'accept-language': 'de, en',
+  'x-forwarded-for': '1.2.3.4, 5.6.7.8',
+  cookie: 'a=b; c=d; e=f',
+  'set-cookie': ['a=b', 'c=d']
+}
+const firstCounts = [
+  'age', 'authorization', 'content-type', 'etag', 'expires', 'from', 'if-modified-since', 'if-unmodified-since',
+  'last-modified', 'location', 'max-forwards', 'proxy-authorization', 'referer', 'retry-after', 'server', 'user-agent'
+]
+
 let server
 before(async () => { server = await Server.startSuite('sio-client') })
 after(() => server?.stop())
+
+/** The headers in the handshake of a session whose first request has these, each on a line of its own: Node would join some. */
+async function headersByHand (t, version, transport, fields) {
+  const bytes = await Bytes.connect(t, server)
+  const isUpgrade = transport === 'websocket'
+  await bytes.write(head(server, `/socket.io/?EIO=${version}&transport=${transport}`, [...fields, ...isUpgrade ? upgradeHeaders() : []]))
+  const { status, body } = await bytes.answer()
+  assert.equal(status, isUpgrade ? 101 : 200)
+  const [say, hear] = isUpgrade ? byFrames(bytes) : byPolls(version, body)
+  if (version === 4) await say('40')
+  await hear('40')
+  await say('420["getHandshake"]')
+  return JSON.parse((await hear('430[')).slice(3))[0].headers
+}
+
+function byFrames (bytes) {
+  const packet = (start) => bytes.frames.map(({ data }) => data.toString()).find((text) => text.startsWith(start))
+  return [
+    (text) => bytes.write(frame(OPCODES.text, text)),
+    async (start) => {
+      await until(() => packet(start), 5_000, `a packet ${start}`)
+      return packet(start)
+    }
+  ]
+}
+
+function byPolls (version, body) {
+  const [open, ...packets] = decode(version, body)
+  const poller = Object.assign(new Poller(), { server, version, opened: JSON.parse(open.slice(1)), packets })
+  return [(text) => poller.post([text]), (start) => poller.until((packet) => packet.startsWith(start))]
+}
 
 for (const version of [3, 4]) {
   test(`EIO=${version}: every field of the handshake object`, async (t) => {
@@ -40,35 +97,15 @@ for (const version of [3, 4]) {
     assert.deepEqual([xdomain, headers.origin], [true, `http://127.0.0.1:${server.port}`])
   })
 
-  test(`EIO=${version}: a header on two lines is one header`, async (t) => {
-    const twice = {
-      'x-list': ['1', '2', '3'],
-      'x-empty': ['', 'x', ''],
-      accept: ['a/b', 'c/d'],
-      'accept-language': ['de', 'en'],
-      'x-forwarded-for': ['1.2.3.4', '5.6.7.8'],
-      cookie: ['a=b', 'c=d', 'e=f'],
-      'set-cookie': ['a=b', 'c=d']
-    }
-    const joined = {
-      'x-list': '1, 2, 3',
-      'x-empty': ', x, ',
-      accept: 'a/b, c/d',
-      'accept-language': 'de, en',
-      'x-forwarded-for': '1.2.3.4, 5.6.7.8',
-      cookie: 'a=b; c=d; e=f',
-      'set-cookie': ['a=b', 'c=d']
-    }
-    const firstCounts = [
-      'age', 'authorization', 'content-type', 'etag', 'expires', 'from', 'if-modified-since', 'if-unmodified-since',
-      'last-modified', 'location', 'max-forwards', 'proxy-authorization', 'referer', 'retry-after', 'server', 'user-agent'
-    ]
-    const raw = await Raw.open(t, server, version, {}, { ...twice, ...Object.fromEntries(firstCounts.map((name) => [name, ['first', 'second']])) })
-    await raw.join('/')
-    const [{ headers }] = await raw.call('/', 'getHandshake')
-    for (const [name, value] of Object.entries(joined)) assert.deepEqual(headers[name], value, name)
-    for (const name of firstCounts) assert.equal(headers[name], 'first', name)
-  })
+  for (const transport of ['polling', 'websocket']) {
+    test(`EIO=${version}, ${transport}: a header on two lines is one header`, async (t) => {
+      const lines = Object.entries({ ...twice, ...Object.fromEntries(firstCounts.map((name) => [name, ['first', 'second']])) })
+      const fields = lines.flatMap(([name, values]) => values.map((value) => [name, value]))
+      const headers = await headersByHand(t, version, transport, fields)
+      for (const [name, value] of Object.entries(joined)) assert.deepEqual(headers[name], value, name)
+      for (const name of firstCounts) assert.equal(headers[name], 'first', name)
+    })
+  }
 
   test(`EIO=${version}: odd keys of the query are keys like others`, async (t) => {
     const odd = { __proto__x: '1', constructor: '2', toString: '3' }
