@@ -24,12 +24,13 @@ async function elsewhere (t) {
 }
 
 test('client 2, JSONP: a page of another origin talks, in lines and odd letters', async (t) => {
-  const server = await Server.startSuite('sio')
+  const url = await elsewhere(t)
+  const server = await Server.startSuite('sio', ['--allow-origin', new URL(url).origin])
   t.after(() => server.stop())
   const browser = await launch()
   t.after(() => browser.close())
   const page = await browser.newPage()
-  await page.goto(await elsewhere(t))
+  await page.goto(url)
   const asked = []
   page.on('request', (request) => asked.push({ url: request.url(), method: request.method(), type: request.resourceType() }))
   const texts = ['two\nlines', 'a backslash-n: \\n', '\\\\n', '</script><script>alert(1)', '\u2028\u2029', '二😀', '"\'&=+%20']

@@ -14,6 +14,8 @@ const OWN: &[(&str, &str)] = &[NO_STORE, NOSNIFF, ("cross-origin-resource-policy
 const SHARED: &[(&str, &str)] = &[NO_STORE, NOSNIFF, ("cross-origin-resource-policy", "cross-origin")];
 const NO_STORE: (&str, &str) = ("cache-control", "no-store");
 const NOSNIFF: (&str, &str) = ("x-content-type-options", "nosniff");
+/// The reference says `text/plain`, but with `nosniff` browsers do not run that.
+const SCRIPT: &str = "text/javascript; charset=UTF-8";
 
 /// How the response to a request has to look. Small, since every poll that waits has one.
 #[derive(Clone, Debug, Default)]
@@ -118,9 +120,10 @@ impl ResponsePolicy {
             sanket::Response::Batch(batch) => (true, batch.wants_compression()),
             _ => (false, false),
         };
-        let (status, content_type, mut body) = response.into_parts();
+        let (status, mut content_type, mut body) = response.into_parts();
         if let Some(digits) = self.script.as_deref().filter(|_| is_batch) {
             body = jsonp::wrap(digits, &String::from_utf8_lossy(&body)).into();
+            content_type = SCRIPT;
         }
         let is_long = options.compression.is_some_and(|threshold| body.len() >= threshold);
         let mut response = Response::new(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));

@@ -126,7 +126,7 @@ fn packets_for_jsonp_are_a_script() {
     let options = RequestOptions::default();
     let policy = policy(&get("a=b&j=1%3Cscript%3E2"), &options);
     let (response, _) = policy.render(batch(message("2[\"\u{2028}\"]")), &options);
-    assert_eq!(response.content_type, Some("text/plain; charset=UTF-8"));
+    assert_eq!(response.content_type, Some("text/javascript; charset=UTF-8"));
     assert_eq!(response.body, r#"___eio[12]("42[\"\u2028\"]");"#);
     let (response, _) = policy.render(sanket::Response::Taken, &options);
     assert_eq!(response.body, "ok");
