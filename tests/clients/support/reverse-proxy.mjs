@@ -9,6 +9,7 @@ import { get } from 'node:http'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import './server.mjs' // It makes an 'exit' of a signal.
 import { deadline, until } from './wait.mjs'
 
 const START_MS = 10_000
@@ -143,7 +144,7 @@ async function freePort () {
 }
 
 const running = new Set()
-process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')))
+process.on('exit', () => running.forEach((proxy) => proxy.kill()))
 
 export class ReverseProxy {
   #output
@@ -188,9 +189,10 @@ export class ReverseProxy {
     const site = write(this.directory, kind.file, Buffer.from((kind.head ?? '') + text, encoding))
     this.#output = ''
     const env = { ...process.env, HOME: this.directory, XDG_DATA_HOME: this.directory, XDG_CONFIG_HOME: this.directory }
-    this.child = spawn(file, kind.run(this.directory, site, port), { stdio: ['ignore', 'pipe', 'pipe'], env })
-    running.add(this.child)
-    this.exited = once(this.child, 'exit').finally(() => running.delete(this.child))
+    // A group of its own, so that it ends with its workers.
+    this.child = spawn(file, kind.run(this.directory, site, port), { stdio: ['ignore', 'pipe', 'pipe'], env, detached: true })
+    running.add(this)
+    this.exited = once(this.child, 'exit')
     this.exited.catch(() => {})
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => { this.#output += text })
@@ -214,10 +216,21 @@ export class ReverseProxy {
   async stop () {
     if (this.child.exitCode === null && this.child.signalCode === null) {
       this.child.kill('SIGTERM')
-      await deadline(this.exited, STOP_MS, `${this.name} to end`).catch(() => this.child.kill('SIGKILL'))
+      await deadline(this.exited, STOP_MS, `${this.name} to end`).catch(() => {})
     }
+    this.kill()
     await this.exited.catch(() => {})
-    rmSync(this.directory, { recursive: true, force: true })
+  }
+
+  /** Ends what is left of it at once: workers, and files. */
+  kill () {
+    running.delete(this)
+    try {
+      process.kill(-this.child.pid, 'SIGKILL')
+    } catch (error) {
+      if (error.code !== 'ESRCH') throw error
+    }
+    rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 })
   }
 }
 
