@@ -77,7 +77,7 @@ test('a second replay of the same session within a second waits', { skip }, asyn
   await third.call(nsp, 'id')
   assert.deepEqual(replayed(third), countTo(3))
   await second.call('/', 'id')
-  assert.deepEqual(second.rest(), [], 'the second is as if it had been taken over')
+  assert.deepEqual(second.rest(), [`4${nsp},{"message":"Recovered by another connection"}`], 'the second is told')
 })
 
 test('a live session is not taken over with a wrong pid or offset', async (t) => {
