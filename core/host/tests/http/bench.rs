@@ -257,6 +257,9 @@ impl Bench {
         assert_eq!(reply.status, status, "{reply:?}");
         assert!(reply.closes(), "{reply:?}");
         assert_eq!(reply.header("content-type"), Some("application/json"));
+        // No script, image or style sheet for any page.
+        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(reply.header("cross-origin-resource-policy"), Some("same-origin"));
         let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
         assert_eq!(body["code"], status);
         assert!(body["message"].is_string());
