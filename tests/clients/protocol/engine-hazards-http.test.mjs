@@ -221,9 +221,11 @@ hazard('error texts echoing input', async (version, t) => {
     { EIO: evil, transport: 'polling' }
   ]
   for (const query of queries) {
-    const { status, headers, body } = await ask(server, query)
+    const { status, headers: { 'content-type': type, ...headers }, body } = await ask(server, query)
     assert.ok(status === 400 || decode(4, body)[0].length > 0)
+    // The type of a JSONP response is that of a script.
     assert.doesNotMatch(JSON.stringify(headers) + body, /script|stolen/)
+    assert.match(type, /^(text\/javascript|text\/plain|application\/json)(; ?charset=utf-8)?$/i)
     const raw = await Raw.connect(t, server)
     raw.write(head(server, target({ ...query, transport: query.transport === 'polling' ? 'websocket' : evil }), upgradeHeaders()))
     await raw.outcome()
