@@ -14,6 +14,7 @@ const { values: flags } = parseArgs({
     'ping-interval': { type: 'string', default: '25000' },
     'ping-timeout': { type: 'string', default: '20000' },
     'max-payload': { type: 'string', default: '1000000' },
+    'message-burst': { type: 'string', default: '30' },
     'allow-origin': { type: 'string', multiple: true, default: [] }
   }
 })
@@ -22,7 +23,7 @@ const TICK_MS = 100 // the room says at most once in a tick what changed
 const SAID_SINGLY = 3
 const NAMES_LISTED = 10
 const LONGEST_TEXT = 2000 // UTF-16 code units
-const BURST = 30
+const BURST = Number(flags['message-burst'])
 const PER_SECOND = 5
 const BYTES_PER_TOKEN = 1000 // of a text as JSON
 const REFUSALS_APART_MS = 1000
