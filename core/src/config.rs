@@ -41,9 +41,22 @@ pub struct Recovery {
     /// [`Config::connect_timeout`]. Default 2,000,000, which is 16 Mbit/s: a client with a slower connection could not have
     /// read them by then, and the most that is sent at once (half of [`Config::max_queue`]) takes three seconds.
     pub replay_rate: usize,
+    /// Bytes of missed events that all clients of an address (IPv6: of one /64) may be sent at once, and then each second.
+    /// Beyond it, connect requests for their sessions wait, one behind the other, up to [`Config::connect_timeout`]. Defaults
+    /// 64 MiB, the size of the whole log, and 16,000,000, eight sessions at [`Recovery::replay_rate`]: a thousand people behind
+    /// one address who missed 64 KiB each are back at once. The reference has no such limit.
+    pub address_replay_burst: usize,
+    /// See [`Recovery::address_replay_burst`].
+    pub address_replay_rate: usize,
 }
 
 impl Recovery {
+    /// Milliseconds in which an address may be sent so many bytes again.
+    pub(crate) fn address_cost(&self, bytes: usize) -> u64 {
+        let millis = bytes as u128 * 1_000 / self.address_replay_rate.max(1) as u128;
+        u64::try_from(millis).unwrap_or(u64::MAX)
+    }
+
     /// Milliseconds from a recovery that sent so many bytes to the next one.
     pub(crate) fn rest(&self, bytes: usize) -> u64 {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
@@ -61,6 +74,8 @@ impl Default for Recovery {
             max_persisted_bytes: 64 << 20,
             min_replay_interval: 1_000,
             replay_rate: 2_000_000,
+            address_replay_burst: 64 << 20,
+            address_replay_rate: 16_000_000,
         }
     }
 }

@@ -178,6 +178,8 @@ pub fn play(bytes: &[u8]) {
         max_persisted_bytes: 1_000,
         min_replay_interval: 100,
         replay_rate: 1_000,
+        address_replay_burst: 1_000,
+        address_replay_rate: 1_000,
     };
     let recovery = (mode / 3 % 2 == 1).then_some(recovery);
     let mut world = World::new(Everything::default(), Config { protocol, recovery, ..tight() });

@@ -13,6 +13,7 @@ use crate::config::{Config, Protocol};
 use crate::engine::Reason;
 use crate::frame::{Frame, Revision};
 use crate::id::{Sid, SocketId};
+use crate::network::Network;
 use crate::socket::{ConnectRequest, Delivery, Event, Nsp, SocketEvent, encode};
 use crate::stats::{HubStats, Limit, RecoveryOutcome};
 use crate::time::Time;
@@ -78,7 +79,7 @@ impl<A: App> Hub<A> {
     pub fn handle(&mut self, from: SocketId, event: SocketEvent, now: Time) {
         self.now = self.now.max(now);
         match event {
-            SocketEvent::Connect(request) => self.connect(from, request),
+            SocketEvent::Connect(request) => self.connect(from, request, false),
             SocketEvent::Event(received) => self.received(from, received),
             SocketEvent::Message(said) => {
                 if self.state.sockets.contains(from) {
@@ -121,8 +122,8 @@ impl<A: App> Hub<A> {
             }
         }
         while let Some((_, socket)) = self.state.replays.next().filter(|(at, _)| *at <= self.now) {
-            if let Some(request) = self.state.replays.remove(socket) {
-                self.connect(socket, *request);
+            if let Some((request, reserved)) = self.state.replays.remove(socket) {
+                self.connect(socket, *request, reserved);
             }
         }
         if let Some(recovery) = &mut self.state.recovery {
@@ -172,9 +173,9 @@ impl<A: App> Hub<A> {
         }
     }
 
-    /// A client asks to connect to a namespace.
-    fn connect(&mut self, socket: SocketId, request: ConnectRequest) {
-        let Some(request) = self.recover(socket, request) else { return };
+    /// A client asks to connect to a namespace. `reserved`: it has waited for a replay.
+    fn connect(&mut self, socket: SocketId, request: ConnectRequest, reserved: bool) {
+        let Some(request) = self.recover(socket, request, reserved) else { return };
         let (app, mut fx) = self.parts();
         match app.admit(socket, &request, &mut fx) {
             Admission::Later => {
@@ -233,28 +234,34 @@ impl<A: App> Hub<A> {
 
     /// Restores the session that a request asks for, if it is known and all missed events are in the log. Otherwise the
     /// session is removed, and the request is returned: it is for a new socket. If the session was restored a moment
-    /// ago, the request waits.
-    fn recover(&mut self, socket: SocketId, request: ConnectRequest) -> Option<ConnectRequest> {
+    /// ago, or much was sent to its address, the request waits.
+    fn recover(&mut self, socket: SocketId, request: ConnectRequest, mut reserved: bool) -> Option<ConnectRequest> {
         if self.state.recovery.is_none() || request.revision != Revision::V4 {
             return Some(request);
         }
         let Ok(wanted) = serde_json::from_str::<RecoveryRequest<'_>>(&request.auth) else { return Some(request) };
         let pid = Sid::parse(&wanted.pid);
+        let network = request.handshake.as_ref().and_then(|handshake| Network::parse(handshake.address()));
         if let Some(pid) = pid
-            && let Some(at) = self.state.rests_until(pid, &request.nsp).filter(|at| *at > self.now)
+            && let Some(rests_until) = self.state.rests_until(pid, &request.nsp)
+            && let Some(recovery) = &mut self.state.recovery
+            && let busy_until = if reserved { None } else { recovery.wait(network, self.now) }
+            && let Some(at) = busy_until.max(Some(rests_until)).filter(|at| *at > self.now)
         {
+            reserved |= busy_until.is_some();
+            let at = at.min(self.now.after(self.state.config.connect_timeout));
             let max_waiting = self.state.recovery.as_ref().map_or(0, Recovery::max_waiting);
             if self.state.replays.bytes() + request.cost() > max_waiting {
                 self.state.stats.recoveries.add(RecoveryOutcome::Refused);
                 return Some(request);
             }
-            if let Some(earlier) = self.state.replays.insert(socket, pid, request, at) {
+            if let Some(earlier) = self.state.replays.insert(socket, pid, (request, reserved), at) {
                 // As if it had been restored, and were taken over now.
                 self.state.put(earlier, Delivery::Detach);
             }
             return None;
         }
-        match self.restore(socket, &request, pid, wanted.offset.as_deref()) {
+        match self.restore(socket, &request, pid, wanted.offset.as_deref(), (network, reserved)) {
             Ok(earlier) => {
                 let connected = earlier.connected;
                 let outcome = if connected { RecoveryOutcome::TakenOver } else { RecoveryOutcome::Restored };
@@ -276,6 +283,7 @@ impl<A: App> Hub<A> {
         request: &ConnectRequest,
         pid: Option<Sid>,
         offset: Option<&str>,
+        (network, reserved): (Option<Network>, bool),
     ) -> Result<PreviousSocket, RecoveryOutcome> {
         const UNKNOWN: RecoveryOutcome = RecoveryOutcome::Unknown;
         let recovery = self.state.recovery.as_mut().ok_or(UNKNOWN)?;
@@ -306,7 +314,9 @@ impl<A: App> Hub<A> {
         };
         if let Some(recovery) = &mut self.state.recovery {
             recovery.restore(pid, socket);
-            let rest = recovery.rest(missed.iter().map(Frame::cost).sum()).min(self.state.config.connect_timeout);
+            let bytes = missed.iter().map(Frame::cost).sum();
+            recovery.spend(network, bytes, reserved, self.now);
+            let rest = recovery.rest(bytes).min(self.state.config.connect_timeout);
             if let Some(history) = entry.history_mut() {
                 history.rests_until = self.now.after(rest);
             }

@@ -1,12 +1,13 @@
 //! Namespaces, rooms, sockets, and the application. Knows no transports: sockets are ids, and what happens to them is
 //! returned as deliveries.
 //!
-//! `sockets`, `rooms`, `acks`, `connects`, `replays`, `recovery` and `log` are tables. `state` has all of them, `effects` changes
+//! `sockets`, `rooms`, `acks`, `connects`, `replays`, `claimants`, `recovery` and `log` are tables. `state` has all of them, `effects` changes
 //! them for the application, and `hub` calls the application. Imports follow this order.
 
 mod acks;
 mod admission;
 mod app;
+mod claimants;
 mod connects;
 mod effects;
 mod emit;

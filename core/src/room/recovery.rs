@@ -4,10 +4,12 @@
 //! A *persisted session* is what is kept of a socket whose connection was lost: public id, rooms, data and history. The
 //! number of persisted sessions, their bytes and their age are limited.
 
+use super::claimants::Claimants;
 use super::history::{History, Membership};
 use super::log::EventLog;
 use crate::config::Recovery as Limits;
 use crate::id::{Sid, SocketId};
+use crate::network::Network;
 use crate::socket::Nsp;
 use crate::stats::{HubStats, Limit};
 use crate::time::Time;
@@ -43,6 +45,7 @@ pub(crate) enum Recoverable {
 pub(crate) struct Recovery {
     limits: Limits,
     pub(crate) log: EventLog,
+    claimants: Claimants,
     /// The number of the last registered socket.
     last_number: u64,
     /// All sessions, by their private ids.
@@ -60,6 +63,7 @@ impl Recovery {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
             log: EventLog::new(limits.max_log),
+            claimants: Claimants::default(),
             limits,
             last_number: 0,
             sessions: BTreeMap::new(),
@@ -149,6 +153,19 @@ impl Recovery {
     /// Milliseconds from a recovery that sent so many bytes to the next one of that session.
     pub(crate) fn rest(&self, bytes: usize) -> u64 {
         self.limits.rest(bytes)
+    }
+
+    /// When there may be a replay for a client of this address, if it has to wait. The time is then reserved for it.
+    pub(crate) fn wait(&mut self, network: Option<Network>, now: Time) -> Option<Time> {
+        let burst = self.limits.address_cost(self.limits.address_replay_burst);
+        self.claimants.wait(network?, burst, now)
+    }
+
+    /// A client of this address was sent so many bytes. `reserved`: it has waited for that.
+    pub(crate) fn spend(&mut self, network: Option<Network>, bytes: usize, reserved: bool, now: Time) {
+        if let Some(network) = network {
+            self.claimants.spend(network, self.limits.address_cost(bytes), reserved, now);
+        }
     }
 
     /// Bytes of the requests that may wait for a session.

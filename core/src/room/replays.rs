@@ -21,12 +21,19 @@ struct Waiting {
     at: Time,
     pid: Sid,
     request: Box<ConnectRequest>,
+    reserved: bool,
 }
 
 impl PendingReplays {
     /// Adds a request for the session of `pid`, to be handled at `at`. Returns the socket that has waited for the same
-    /// session: it waits no more.
-    pub(crate) fn insert(&mut self, socket: SocketId, pid: Sid, request: ConnectRequest, at: Time) -> Option<SocketId> {
+    /// session: it waits no more. `reserved`: what it will be sent is counted for its address already.
+    pub(crate) fn insert(
+        &mut self,
+        socket: SocketId,
+        pid: Sid,
+        (request, reserved): (ConnectRequest, bool),
+        at: Time,
+    ) -> Option<SocketId> {
         let earlier = self.sockets.get(&pid).copied();
         if let Some(earlier) = earlier {
             self.remove(earlier);
@@ -34,17 +41,17 @@ impl PendingReplays {
         self.bytes += request.cost();
         self.sockets.insert(pid, socket);
         self.times.insert((at, socket));
-        self.requests.insert(socket, Waiting { at, pid, request: request.into() });
+        self.requests.insert(socket, Waiting { at, pid, request: request.into(), reserved });
         earlier
     }
 
-    /// Removes a request, because it is handled, or the client is gone.
-    pub(crate) fn remove(&mut self, socket: SocketId) -> Option<Box<ConnectRequest>> {
-        let Waiting { at, pid, request } = self.requests.remove(&socket)?;
+    /// Removes a request, because it is handled, or the client is gone. Whether it is counted for its address already.
+    pub(crate) fn remove(&mut self, socket: SocketId) -> Option<(Box<ConnectRequest>, bool)> {
+        let Waiting { at, pid, request, reserved } = self.requests.remove(&socket)?;
         self.bytes -= request.cost();
         self.sockets.remove(&pid);
         self.times.remove(&(at, socket));
-        Some(request)
+        Some((request, reserved))
     }
 
     /// The earliest time, and its socket.

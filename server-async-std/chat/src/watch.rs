@@ -6,7 +6,7 @@ use crate::page;
 use async_std::sync::Mutex as AsyncMutex;
 use async_std::task::spawn_blocking;
 use sanket::{App, Chat, Config, ConnectRequest, Effects, Reason, SocketId};
-use sanket_async_std::{Hosts, HttpConfig, Options, Server, Setup, setup};
+use sanket_async_std::{AddressLimits, Hosts, HttpConfig, Options, Server, Setup, setup};
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -17,6 +17,8 @@ use tide::{Request, Response, StatusCode};
 const MAX_CONNECTIONS: usize = 64;
 /// Connections beside them that are being told that there is no room.
 const MAX_REFUSALS: usize = 8;
+/// Milliseconds in which a request has to be there: collectors are near, and ask for little.
+const HEAD_TIMEOUT: u64 = 5_000;
 /// Descriptors that this listener may take: itself, its connections, those on their way to be counted, and its thread's three.
 pub(crate) const DESCRIPTORS: usize = 1 + MAX_CONNECTIONS + MAX_REFUSALS + 16 + 3;
 
@@ -109,13 +111,16 @@ impl Watch {
             max_connections: MAX_CONNECTIONS,
             max_refusals: MAX_REFUSALS,
             max_body: 0,
+            head_timeout: HEAD_TIMEOUT,
             ..HttpConfig::default()
         };
+        // Whoever takes all that it may leaves as much to others.
+        let addresses = AddressLimits { connections: MAX_CONNECTIONS / 2, ..AddressLimits::default() };
         let config = Config { max_sessions: 0, ..Config::default() };
         // No page has one of the machine's own names; other addresses have names that nobody here knows.
         let hosts = if address.ip().to_canonical().is_loopback() { Hosts::loopback() } else { Hosts::any() };
         let options = Options::default().hosts(hosts);
-        let server = Server::start(Nobody, Setup { config, http, options, shards: 1, ..setup() })?;
+        let server = Server::start(Nobody, Setup { config, http, addresses, options, shards: 1, ..setup() })?;
         let mut app = tide::new();
         self.mount(&mut app, For::Anybody);
         let mut listener = app.bind(server.listener([address])).await?;

@@ -1,9 +1,11 @@
 //! A session is not restored again and again without a rest: its missed events are sent each time.
 
 use crate::{BOTH, calls, config, say, world as without_rest};
-use sanket::{Config, Reason, Recovery};
+use sanket::{Config, Handshake, RawMessage, Reason, Recovery, RequestId, Revision, WsEnd, WsMessage};
 use sanket_tests::people::{Call, Over, Person, Place, Recorder};
-use sanket_tests::world::World;
+use sanket_tests::world::{Session, World};
+use std::iter;
+use std::sync::Arc;
 
 fn world() -> World<Recorder> {
     World::new(Recorder::default(), config(Recovery::default()))
@@ -232,4 +234,68 @@ fn what_waits_has_a_limit_in_bytes() {
     person.cut(&mut world);
     person.come(&mut world, Over::WebSocket);
     assert!(is_in(&mut world, &mut person), "without a rest nobody waits");
+}
+
+/// Somebody of an address connects, with `auth` in the CONNECT. Returns what it was told so far.
+fn claim(world: &mut World<Recorder>, address: &str, auth: &str) -> (Session, RequestId, String) {
+    let handshake = Some(Arc::new(Handshake::new("/", address, 0)));
+    let (session, ws) = world.open_ws_with(Revision::V4, handshake).expect("there is room");
+    world.send(session, ws, RawMessage::Text(&format!("40{auth}")));
+    let told = hear(world, session, ws);
+    (session, ws, told)
+}
+
+/// All that a WebSocket was told since it was asked last.
+fn hear(world: &mut World<Recorder>, session: Session, ws: RequestId) -> String {
+    let told = world.receive(session, ws, usize::MAX);
+    let texts = told.into_iter().filter_map(|message| match message {
+        WsMessage::Text(text) => Some(String::from_utf8_lossy(&text).into_owned()),
+        WsMessage::Binary(_) => None,
+    });
+    texts.collect::<Vec<_>>().join("\n")
+}
+
+/// Many sessions of one address are no way around the rest of each.
+#[test]
+fn replays_cost_their_address_and_others_do_not_wait() {
+    const BYTES: usize = 10_000;
+    let recovery = Recovery { address_replay_burst: 5 * BYTES, address_replay_rate: BYTES, ..Recovery::default() };
+    let mut world = World::new(Recorder::default(), config(recovery));
+    let addresses: Vec<&str> = iter::repeat_n("192.0.2.1", 20).chain(["192.0.2.2", "2001:db8::1"]).collect();
+    let mut auths = Vec::new();
+    for address in &addresses {
+        let (session, ws, told) = claim(&mut world, address, "");
+        let pid = told.split("\"pid\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a pid").to_owned();
+        say(&mut world, 1);
+        let heard = hear(&mut world, session, ws);
+        let offset = heard.rsplit('"').nth(1).expect("an offset").to_owned();
+        world.end_ws(session, ws, WsEnd::Closed);
+        auths.push(format!(r#"{{"pid":"{pid}","offset":"{offset}"}}"#));
+    }
+    crate::with(&mut world, |fx| {
+        let text = "x".repeat(BYTES);
+        fx.send(sanket::Target::Namespace(crate::ROOT), &sanket::Emit::new("said").arg(&2).arg(&text));
+    });
+    let mut waiting = Vec::new();
+    let mut served = 0;
+    for (address, auth) in addresses.iter().zip(&auths) {
+        let (session, ws, told) = claim(&mut world, address, auth);
+        match (told.contains("xxx"), *address == "192.0.2.1") {
+            (true, true) => served += 1,
+            (true, false) => {}
+            (false, true) => waiting.push((session, ws)),
+            (false, false) => panic!("{address} waits"),
+        }
+    }
+    assert!((5..=6).contains(&served), "{served} at once");
+    for second in 1..=16 {
+        world.advance(1_000);
+        waiting.retain(|(session, ws)| {
+            let is_served = hear(&mut world, *session, *ws).contains("xxx");
+            served += usize::from(is_served);
+            !is_served
+        });
+        assert!(served <= 6 + second, "{served} after {second} s");
+    }
+    assert!(waiting.is_empty(), "{} wait for ever", waiting.len());
 }

@@ -144,12 +144,13 @@ fn head_gets_what_get_would_without_the_body() {
 fn the_listener_of_their_own_has_limits() {
     let program = Program::start(&["--admin-listen", "127.0.0.1:0"]);
     let admin = program.admin.expect("it says where");
-    let idle: Vec<TcpStream> = (0..64).map(|_| TcpStream::connect(admin).expect("it listens")).collect();
+    // One address may have half of the places, so the others have some left.
+    let idle: Vec<TcpStream> = (0..32).map(|_| TcpStream::connect(admin).expect("it listens")).collect();
     let mut one_more = TcpStream::connect(admin).expect("it listens");
     one_more.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
     let mut answer = Vec::new();
     one_more.read_to_end(&mut answer).expect("an answer, and the end");
-    assert!(answer.starts_with(b"HTTP/1.1 503"), "{}", String::from_utf8_lossy(&answer));
+    assert!(answer.starts_with(b"HTTP/1.1 429"), "{}", String::from_utf8_lossy(&answer));
     drop(idle);
     let end = Instant::now() + Duration::from_secs(20);
     while request(admin, &get("/health", "host: localhost\r\n")).status != 200 {

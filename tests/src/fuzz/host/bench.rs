@@ -112,6 +112,8 @@ impl Bench {
             max_persisted_bytes: 1_000,
             min_replay_interval: 100,
             replay_rate: 1_000,
+            address_replay_burst: 1_000,
+            address_replay_rate: 1_000,
         };
         setup.config.recovery = has(b'r').then_some(recovery);
         if has(b't') {

@@ -81,6 +81,8 @@ impl World {
             max_persisted_bytes: 900,
             min_replay_interval: 100,
             replay_rate: 1_000,
+            address_replay_burst: 1_000,
+            address_replay_rate: 1_000,
         });
         let config = Arc::new(Config {
             protocol,
