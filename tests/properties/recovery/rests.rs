@@ -221,7 +221,7 @@ fn what_waits_has_a_limit_in_bytes() {
     let pid = person.root().pid.clone().expect("a pid");
     person.lose_line();
     for (length, waits) in [(900, true), (1_000, false)] {
-        let mut again = Person::new(sanket::Revision::V4, &["/"]);
+        let mut again = Person::new(Revision::V4, &["/"]);
         again.places.clear();
         again.come(&mut world, Over::WebSocket);
         again.places.insert("/".to_owned(), Place::default());
