@@ -396,7 +396,8 @@ impl<A> Thread<A> {
                 Ok((socket, address)) => {
                     self.accepted();
                     let worker = self.reactor.next().clone();
-                    if Arc::ptr_eq(&worker, &self.worker) {
+                    // One that is behind has as many waiting as it should: each holds a descriptor, and nobody has counted it.
+                    if Arc::ptr_eq(&worker, &self.worker) || lock(&worker.inbox).len() >= ACCEPTS {
                         self.accept(socket, address);
                     } else {
                         worker.send(Letter::Connection(socket, address));
