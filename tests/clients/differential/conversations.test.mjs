@@ -182,6 +182,12 @@ const rows = [
     goesOn: true
   },
   {
+    why: 'so are their POSTs; what the reference makes of one may end the session',
+    examples: [],
+    when: ({ method, headers }, ours, theirs) =>
+      method === 'POST' && headers?.origin && begins(ours, 'http', 403) && begins(theirs, 'http', 200)
+  },
+  {
     why: 'OPTIONS without an Origin asks for nothing; the `cors` of the reference answers any',
     examples: [],
     when: ({ method }, ours, theirs) => method === 'OPTIONS' && begins(ours, 'http', 400) && begins(theirs, 'http', 204),
@@ -250,6 +256,12 @@ const rows = [
     examples: [],
     when: ({ packets }, ours, theirs) => packets?.length > 1 && isOver(ours) && isOver(theirs) &&
       (isMore(ours, theirs) || isMore(theirs, ours))
+  },
+  {
+    why: 'so is what such events did to the rooms of others',
+    examples: [],
+    when: ({ packets }, _ours, _theirs, earlier) => packets?.some((packet) => packet.includes('["rooms"')) &&
+      earlier.some(({ packets }) => packets?.length > 1 && packets.some((packet) => /\["[a-z]+all"/.test(packet)))
   }
 ]
 
