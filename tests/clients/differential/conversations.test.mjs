@@ -258,9 +258,9 @@ const rows = [
       (isMore(ours, theirs) || isMore(theirs, ours))
   },
   {
-    why: 'so is what such events did to the rooms of others',
+    why: 'so is what such events did to others',
     examples: [],
-    when: ({ packets }, _ours, _theirs, earlier) => packets?.some((packet) => packet.includes('["rooms"')) &&
+    when: (_step, _ours, _theirs, earlier) =>
       earlier.some(({ packets }) => packets?.length > 1 && packets.some((packet) => /\["[a-z]+all"/.test(packet)))
   }
 ]
