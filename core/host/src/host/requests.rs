@@ -106,11 +106,13 @@ impl Held<'_> {
     /// A WebSocket of a trusted proxy's client takes a place among the connections of that client's address. Returns whether there is
     /// one. If the WebSocket is refused after all, the connection ends, and gives the place back.
     fn takes_place(&mut self) -> bool {
-        let Some(client) = self.state.client.as_ref().filter(|_| self.state.is_proxied) else { return true };
+        let state = &mut *self.state;
+        // Otherwise the connection has its own address's place already.
+        let (Some(client), Permit::Admitted { address: place @ None, .. }) = (&state.client, &mut state.permit) else {
+            return true;
+        };
         let has_place = self.shared.addresses.occupy(&client.address);
-        if has_place && let Permit::Admitted { address, .. } = &mut self.state.permit {
-            *address = Some(client.address.clone());
-        }
+        *place = has_place.then(|| client.address.clone());
         has_place
     }
 
