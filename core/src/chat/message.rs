@@ -35,7 +35,7 @@ pub(crate) struct ErrorReply {
 }
 
 /// The error, as a `sys message` for a sender that has not asked for an acknowledgement: a notice in which nobody joined
-/// or left, with the members of an [`ErrorReply`], and its code as `refused`, too. So that is what tells it from others.
+/// or left, with the members of an [`ErrorReply`], and its code as `refused`, too, which no other notice has.
 #[derive(Debug, Serialize)]
 pub(crate) struct Refusal {
     /// A sentence in the tutorial's style.
