@@ -89,6 +89,10 @@ impl host::Driver for Driver {
         });
     }
 
+    fn offer(&self, sends: usize) {
+        self.0.reactor.offer(sends);
+    }
+
     fn run(&self, job: Job) {
         drop(spawn_blocking(job));
     }

@@ -103,11 +103,12 @@ impl<A: App + Send + 'static> Server<A> {
     ///
     /// The system's, if it gives no threads or no descriptors for them.
     pub fn start(app: A, setup: Setup) -> io::Result<Self> {
-        let (reactor, polls) = Reactor::new(setup.shards)?;
+        let threads = setup.shards;
+        let (reactor, poll) = Reactor::new(threads)?;
         let reactor = Arc::new(reactor);
         let driver = Driver::new(reactor.clone());
         let host = Host::new(app, setup, driver.clone());
-        reactor.start(polls, &host, driver.clock())?;
+        reactor.start(poll, &host, driver.clock(), threads)?;
         let (open, closed) = bounded(1);
         let [ended, cut, counted] = [host.clone(), host.clone(), host.clone()];
         let threads = Threads {

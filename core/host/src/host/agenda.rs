@@ -59,6 +59,13 @@ pub(super) enum Work {
     Compress(Arc<Inner>, Ticket, Box<HttpResponse>, Encoding),
 }
 
+impl Work {
+    /// Whether it sends something on a connection of the host's own, and nothing else.
+    pub(super) fn is_send(&self) -> bool {
+        matches!(self, Self::Send(Waiter::Line(_)) | Self::Respond(Waiter::Line(_), ..) | Self::Close(Waiter::Line(_)))
+    }
+}
+
 /// What is to be done, and what doing it takes.
 pub(super) struct Agenda {
     /// The moment it is all about.

@@ -34,6 +34,13 @@ pub trait Driver: Send + Sync + 'static {
         std::process::exit(101);
     }
 
+    /// So much is to be sent, each to another connection, that it is worth waking a thread that has nothing to do: whoever calls
+    /// [`Host::assist`](super::Host::assist) takes a part of it. The thread that calls this does what nobody takes. The default wakes
+    /// nobody.
+    fn offer(&self, sends: usize) {
+        let _ = sends;
+    }
+
     /// Runs something that takes a few milliseconds, elsewhere if possible. The default runs it here.
     fn run(&self, job: Job) {
         job();
@@ -58,6 +65,10 @@ impl<D: Driver> Driver for Arc<D> {
         (**self).failed();
     }
 
+    fn offer(&self, sends: usize) {
+        (**self).offer(sends);
+    }
+
     fn run(&self, job: Job) {
         (**self).run(job);
     }
@@ -79,6 +90,10 @@ impl<D: Driver> Runtime for D {
 
     fn failed(&self) {
         Driver::failed(self);
+    }
+
+    fn offer(&self, sends: usize) {
+        Driver::offer(self, sends);
     }
 
     fn run(&self, job: Job) {

@@ -19,11 +19,12 @@
 //! Each imports only those above it.
 //!
 //! ```text
-//! combining deadlines draining entropy stats socket wakers head bucket
+//! combining crew deadlines draining entropy stats socket wakers head bucket
 //!                                                           know nothing of a host
 //! addresses limiter                                         who comes from where, and how many there are
 //! exchange state foreign                                    a connection, and a request of another server, as data
 //! agenda                                                    what is to be done when no lock is held
+//! fanout                                                    what threads share of that
 //! shards sessions hub                                       the protocol behind its locks
 //! setup shared                                              what all of it has in common
 //! held responses posting requests advance writing enter     a connection whose lock is held
@@ -38,12 +39,14 @@ mod agenda;
 pub mod application;
 mod bucket;
 mod combining;
+mod crew;
 mod deadlines;
 mod draining;
 mod driver;
 mod enter;
 mod entropy;
 mod exchange;
+mod fanout;
 mod foreign;
 mod head;
 mod held;
@@ -68,6 +71,7 @@ mod writing;
 
 pub use addresses::{AddressHits, AddressLimits};
 pub use bucket::{InvalidRate, Rate};
+pub use crew::{BATCH, Crew, NAP, NAPS, SHARE, Step};
 pub use driver::{Driver, Job};
 pub use entropy::Fill;
 pub use hub::ApplyError;

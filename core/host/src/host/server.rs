@@ -66,6 +66,16 @@ impl<A> Host<A> {
         Turn::new(&self.shared)
     }
 
+    /// Does a part of what is to be sent, if another thread has so much of that that it offers some; see [`Driver::offer`]. Returns
+    /// whether there was any. Cheap where there is none.
+    pub fn assist(&self) -> bool {
+        if self.shared.fanout.is_empty() {
+            return false;
+        }
+        let mut turn = self.turn();
+        self.shared.fanout.take(&mut turn.agenda.memory.list)
+    }
+
     /// A connection was accepted. Nothing if there are so many already that it cannot even be told so: close it.
     #[must_use]
     pub fn accept(&self, peer: Peer, socket: Arc<dyn Socket>) -> Option<Line> {

@@ -3,8 +3,10 @@
 
 use super::addresses::{Address, Addresses};
 use super::agenda::{Agenda, Work};
+use super::combining::Combining;
 use super::deadlines::Deadlines;
 use super::draining::SessionDrain;
+use super::fanout::Fanout;
 use super::head::Head;
 use super::hub::Pump;
 use super::limiter::Limiter;
@@ -37,6 +39,9 @@ pub(super) trait Runtime: Send + Sync {
     /// The application has panicked.
     fn failed(&self);
 
+    /// There are so many sends that other threads may do.
+    fn offer(&self, sends: usize);
+
     /// Runs something that takes a few milliseconds.
     fn run(&self, job: Box<dyn FnOnce() + Send>);
 }
@@ -48,6 +53,9 @@ pub(super) struct Shared {
     pub(super) options: RequestOptions,
     pub(super) sessions: Sessions,
     pub(super) hub: Arc<dyn Pump>,
+    /// Whoever is at it lets the hub speak, and sends what it says. No lock is held there, and nobody waits for it.
+    pub(super) desk: Combining<()>,
+    pub(super) fanout: Fanout,
     pub(super) runtime: Box<dyn Runtime>,
     pub(super) population: Arc<Population>,
     pub(super) limiter: Limiter,
@@ -88,6 +96,8 @@ impl Shared {
             config,
             options,
             hub,
+            desk: Combining::default(),
+            fanout: Fanout::default(),
             runtime: Box::new(runtime),
             population,
             limiter: Limiter::new(http.clone()),

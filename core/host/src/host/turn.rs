@@ -3,6 +3,7 @@
 //! nothing here is deep in a call of itself, and no lock is held between two entries.
 
 use super::agenda::{Agenda, Waiter, Work};
+use super::fanout::Fanout;
 use super::held::Held;
 use super::shared::Shared;
 use super::state::Inner;
@@ -71,17 +72,9 @@ impl<'a> Turn<'a> {
         let _restores = Restore(LEFT.replace(Some(mine)));
         for _ in 0..ROUNDS {
             if std::mem::take(&mut self.agenda.events) {
-                self.shared.pump(&mut self.agenda);
+                self.speak();
             }
-            while let Some(work) = self.agenda.memory.list.pop_front() {
-                self.work(work);
-                LEFT.with_borrow_mut(|left| {
-                    if let Some(left) = left {
-                        self.agenda.events |= std::mem::take(&mut left.events);
-                        self.agenda.memory.list.append(&mut left.list);
-                    }
-                });
-            }
+            self.work_off();
             self.tell_due();
             if !self.agenda.events {
                 break;
@@ -89,6 +82,52 @@ impl<'a> Turn<'a> {
         }
         if self.agenda.events {
             self.shared.leave_over();
+        }
+    }
+
+    /// Lets the hub hear what clients did, and sends what it says. If somebody else is at it, that one will see to it: what many
+    /// threads have heard meanwhile goes out together.
+    fn speak(&mut self) {
+        let shared = self.shared;
+        shared.desk.want();
+        let more = shared.desk.work(1, |()| {
+            shared.pump(&mut self.agenda);
+            self.send();
+        });
+        self.agenda.events |= more;
+    }
+
+    /// Sends what is to be sent. The rest is left: nothing of the driver's or the application's is waited for at the desk.
+    fn send(&mut self) {
+        let shared = self.shared;
+        let list = &mut self.agenda.memory.list;
+        if Fanout::is_worth(list.len()) {
+            shared.runtime.offer(shared.fanout.share(list));
+            let rest = std::mem::take(list);
+            while shared.fanout.take(&mut self.agenda.memory.list) {
+                while let Some(work) = self.agenda.memory.list.pop_front() {
+                    self.work(work);
+                }
+            }
+            self.agenda.memory.list = rest;
+            return;
+        }
+        for _ in 0..list.len() {
+            let Some(work) = self.agenda.memory.list.pop_front() else { break };
+            if work.is_send() { self.work(work) } else { self.agenda.push(work) }
+        }
+    }
+
+    /// Does everything else.
+    fn work_off(&mut self) {
+        while let Some(work) = self.agenda.memory.list.pop_front() {
+            self.work(work);
+            LEFT.with_borrow_mut(|left| {
+                if let Some(left) = left {
+                    self.agenda.events |= std::mem::take(&mut left.events);
+                    self.agenda.memory.list.append(&mut left.list);
+                }
+            });
         }
     }
 

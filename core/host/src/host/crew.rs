@@ -1,0 +1,195 @@
+//! Which of several threads does what. One waits for the system; another is awake only while there is more to do than one does
+//! soon. A value: it knows no thread, no socket and no clock, so that a simulation drives what a driver drives.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Who of several threads waits, works and rests, and the work that waits for them.
+///
+/// A thread asks for its [`Step`] with [`Crew::next`], takes it, and asks again. So at most one thread is in the system's
+/// call that waits, and what comes is worked off by that thread alone, batch by batch. Only when more pieces wait
+/// than [`SHARE`] for each thread that is awake is another one woken. It rests again when there is nothing left for it.
+///
+/// # Why
+///
+/// What a message costs is what is written because of it, and one write that carries ten messages costs little more than one
+/// that carries one. Two threads that hear five messages each write twice. So a second thread is of use only where the first
+/// does not keep up, or where one message has more recipients than one thread serves soon. Where the processors are busy with
+/// something else, a second thread takes them from it. `docs/performance/where-time-goes.md` has the figures of this and of
+/// the designs that were not taken.
+///
+/// # A thread that is stuck
+///
+/// An application may compute for a while. One of the resting threads, the deputy, looks every [`NAP`] whether any thread has
+/// asked for a step meanwhile. If none has, and none waits for the system, it takes a step itself. When nothing happens for
+/// [`NAPS`] naps, it rests like the others, until something does.
+#[derive(Debug)]
+pub struct Crew<J> {
+    share: usize,
+    queue: VecDeque<J>,
+    /// How much of the queue was there when the system was asked last: the rest may wait until it has been asked again.
+    fresh: usize,
+    /// Somebody waits for the system.
+    waits: bool,
+    /// It was told to stop waiting.
+    is_rung: bool,
+    /// Who rests; the last was awake most recently.
+    resting: Vec<usize>,
+    rests: Box<[bool]>,
+    deputy: Option<Deputy>,
+    /// Steps that were taken.
+    steps: u64,
+}
+
+/// Who looks whether the others are stuck.
+#[derive(Clone, Copy, Debug)]
+struct Deputy {
+    thread: usize,
+    /// Steps that had been taken when it looked.
+    seen: u64,
+    /// How often it found that nothing had happened.
+    naps: u32,
+}
+
+/// What a thread is to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The work that it was given.
+    Work,
+    /// Ask the system what has happened, and say so with [`Crew::found`]. Wait for it only if `sleeps`.
+    Wait {
+        /// Whether there is nothing to be done until something happens.
+        sleeps: bool,
+    },
+    /// Sleep until woken, or for so long.
+    Rest(Option<Duration>),
+}
+
+/// Pieces of work that a thread is given at a time: few enough for what clients say to be in the processor's caches when it is
+/// answered, and enough for much to be sent in one write.
+pub const BATCH: usize = 32;
+/// Pieces of work, each a read or a write, that wait for one thread before another is woken. A piece takes 1 to 8 µs, so
+/// nothing waits much longer than a millisecond for a thread that could be awake.
+pub const SHARE: usize = 256;
+/// How long the deputy sleeps.
+pub const NAP: Duration = Duration::from_millis(20);
+/// Naps in which nothing happens, after which there is no deputy.
+pub const NAPS: u32 = 50;
+
+impl<J> Crew<J> {
+    /// A crew of `threads`, which are numbered from 0 and are all awake.
+    #[must_use]
+    pub fn new(threads: usize) -> Self {
+        Self {
+            share: SHARE,
+            queue: VecDeque::new(),
+            fresh: 0,
+            waits: false,
+            is_rung: false,
+            resting: Vec::with_capacity(threads),
+            rests: vec![false; threads].into(),
+            deputy: None,
+            steps: 0,
+        }
+    }
+
+    /// The same, with another number of pieces than [`SHARE`].
+    #[must_use]
+    pub fn with_share(self, share: usize) -> Self {
+        Self { share: share.max(1), ..self }
+    }
+
+    /// What `thread` is to do next. It leaves what its last step has brought, and gets up to [`BATCH`] pieces if it is to work.
+    /// A thread that rests may ask at any time.
+    pub fn next(&mut self, thread: usize, leaves: impl IntoIterator<Item = J>, batch: &mut Vec<J>) -> Step {
+        self.queue.extend(leaves);
+        if let Some(deputy) = self.deputy.as_mut().filter(|deputy| deputy.thread == thread) {
+            let has_happened = self.steps != deputy.seen;
+            if has_happened || self.waits {
+                deputy.naps = if has_happened { 0 } else { deputy.naps + 1 };
+                deputy.seen = self.steps;
+                if deputy.naps < NAPS {
+                    return Step::Rest(Some(NAP));
+                }
+                self.deputy = None;
+                return Step::Rest(None);
+            }
+            self.deputy = None;
+        }
+        self.rise(thread);
+        self.steps += 1;
+        if !self.waits && self.fresh == 0 {
+            self.waits = true;
+            return Step::Wait { sleeps: self.queue.is_empty() };
+        }
+        if !self.queue.is_empty() {
+            let taken = self.queue.len().min(BATCH);
+            self.fresh = self.fresh.saturating_sub(taken);
+            batch.extend(self.queue.drain(..taken));
+            return Step::Work;
+        }
+        self.rests[thread] = true;
+        self.resting.push(thread);
+        if self.deputy.is_some() {
+            return Step::Rest(None);
+        }
+        self.deputy = Some(Deputy { thread, seen: self.steps, naps: 0 });
+        Step::Rest(Some(NAP))
+    }
+
+    /// What the system said. Pushes the numbers of those who are to be woken.
+    pub fn found(&mut self, jobs: impl IntoIterator<Item = J>, wake: &mut Vec<usize>) {
+        (self.waits, self.is_rung) = (false, false);
+        self.queue.extend(jobs);
+        self.fresh = self.queue.len();
+        self.call(self.fresh, wake);
+        if self.deputy.is_none()
+            && let Some(thread) = self.resting.first().copied()
+        {
+            // What it will see is not what was: somebody is about to take a step.
+            self.deputy = Some(Deputy { thread, seen: self.steps.wrapping_sub(1), naps: 0 });
+            wake.push(thread);
+        }
+    }
+
+    /// There are so many pieces of work that the threads share by other means. Pushes the numbers of those who are to be woken.
+    pub fn offer(&mut self, pieces: usize, wake: &mut Vec<usize>) {
+        self.call(self.queue.len() + pieces, wake);
+    }
+
+    /// There is something to be done. Unless a thread of the crew says so, which asks for its next step by itself,
+    /// [`Crew::ring`] is to follow.
+    pub fn push(&mut self, job: J) {
+        self.queue.push_back(job);
+    }
+
+    /// Whoever waits for the system is to look again. Returns whether it has to be told.
+    pub fn ring(&mut self) -> bool {
+        self.waits && !std::mem::replace(&mut self.is_rung, true)
+    }
+
+    /// How many threads do not rest.
+    #[must_use]
+    pub fn awake(&self) -> usize {
+        self.rests.len() - self.resting.len()
+    }
+
+    /// Wakes as many as `waiting` pieces are worth.
+    fn call(&mut self, waiting: usize, wake: &mut Vec<usize>) {
+        let wanted = 1 + waiting / self.share;
+        while self.awake() < wanted
+            && let Some(thread) = self.resting.last().copied()
+        {
+            self.rise(thread);
+            wake.push(thread);
+        }
+    }
+
+    /// A thread rests no more.
+    fn rise(&mut self, thread: usize) {
+        if std::mem::replace(&mut self.rests[thread], false) {
+            self.resting.retain(|resting| *resting != thread);
+            self.deputy.take_if(|deputy| deputy.thread == thread);
+        }
+    }
+}
