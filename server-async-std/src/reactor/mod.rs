@@ -7,6 +7,7 @@
 //! system's time (`docs/performance/where-time-goes.md`).
 
 mod listener;
+mod processors;
 mod stream;
 
 use crate::clock::Clock;
@@ -14,6 +15,7 @@ use listener::{Listening, Outcome, Paused};
 use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest as Readiness, Poll, Registry, Token, Waker};
+use processors::Processors;
 use sanket::Time;
 use sanket_host::host::{Crew, Host, Line, Step, Turn};
 use sanket_host::request::Peer;
@@ -93,7 +95,12 @@ impl Reactor {
         clock: Clock,
         threads: usize,
     ) -> io::Result<()> {
-        let waiting = Arc::new(Mutex::new(Waiting { poll, events: Events::with_capacity(EVENTS), jobs: Vec::new() }));
+        let waiting = Arc::new(Mutex::new(Waiting {
+            poll,
+            events: Events::with_capacity(EVENTS),
+            jobs: Vec::new(),
+            processors: Processors::default(),
+        }));
         let mut started = Vec::new();
         for number in 0..threads.max(1) {
             let worker = Worker {
@@ -192,6 +199,7 @@ struct Waiting {
     poll: Poll,
     events: Events,
     jobs: Vec<Job>,
+    processors: Processors,
 }
 
 /// A thread's own half.
@@ -236,7 +244,7 @@ impl<A> Worker<A> {
     fn wait(&mut self, sleeps: bool) {
         let waiting = self.waiting.clone();
         let mut waiting = lock(&waiting);
-        let Waiting { poll, events, jobs } = &mut *waiting;
+        let Waiting { poll, events, jobs, processors } = &mut *waiting;
         let due = self.host.poll_timeout();
         let patience = if sleeps { self.patience(due) } else { Some(Duration::ZERO) };
         match poll.poll(events, patience) {
@@ -263,7 +271,14 @@ impl<A> Worker<A> {
         if due.is_some_and(|due| self.clock.until(due).is_zero()) {
             jobs.push(Job::Time);
         }
-        lock(&self.reactor.crew).found(jobs.drain(..), &mut self.wake);
+        let is_short = {
+            let mut crew = lock(&self.reactor.crew);
+            crew.found(jobs.drain(..), &mut self.wake);
+            crew.is_short()
+        };
+        if is_short && let Some(threads) = processors.measure() {
+            lock(&self.reactor.crew).limit(threads);
+        }
         self.reactor.wake(&mut self.wake);
     }
 

@@ -37,8 +37,13 @@ pub struct Crew<J> {
     resting: Vec<usize>,
     rests: Box<[bool]>,
     deputy: Option<Deputy>,
-    /// Steps that were taken.
+    /// How many may be awake.
+    limit: usize,
+    /// There was more to do than those who were awake do soon.
+    is_short: bool,
+    /// Steps that were taken, and by whom the last was.
     steps: u64,
+    last: usize,
 }
 
 /// Who looks whether the others are stuck.
@@ -89,7 +94,10 @@ impl<J> Crew<J> {
             resting: Vec::with_capacity(threads),
             rests: vec![false; threads].into(),
             deputy: None,
+            limit: threads,
+            is_short: false,
             steps: 0,
+            last: 0,
         }
     }
 
@@ -117,7 +125,12 @@ impl<J> Crew<J> {
             self.deputy = None;
         }
         self.rise(thread);
+        // Unless the others are stuck.
+        if self.awake() > self.limit && self.last != thread {
+            return self.rest(thread);
+        }
         self.steps += 1;
+        self.last = thread;
         if !self.waits && self.fresh == 0 {
             self.waits = true;
             return Step::Wait { sleeps: self.queue.is_empty() };
@@ -128,6 +141,10 @@ impl<J> Crew<J> {
             batch.extend(self.queue.drain(..taken));
             return Step::Work;
         }
+        self.rest(thread)
+    }
+
+    fn rest(&mut self, thread: usize) -> Step {
         self.rests[thread] = true;
         self.resting.push(thread);
         if self.deputy.is_some() {
@@ -174,10 +191,24 @@ impl<J> Crew<J> {
         self.rests.len() - self.resting.len()
     }
 
+    /// Whether there has been more to do than those who are awake do soon, or more than one is awake: then it is worth finding
+    /// out for how many there are processors, and saying so with [`Crew::limit`].
+    #[must_use]
+    pub fn is_short(&mut self) -> bool {
+        std::mem::take(&mut self.is_short) || self.awake() > 1
+    }
+
+    /// There are processors for so many threads: no more than these are woken, and others rest. One thread may always be
+    /// awake, and another one whenever that one is stuck.
+    pub fn limit(&mut self, threads: usize) {
+        self.limit = threads.max(1);
+    }
+
     /// Wakes as many as `waiting` pieces are worth.
     fn call(&mut self, waiting: usize, wake: &mut Vec<usize>) {
         let wanted = 1 + waiting / self.share;
-        while self.awake() < wanted
+        self.is_short |= self.awake() < wanted;
+        while self.awake() < wanted.min(self.limit)
             && let Some(thread) = self.resting.last().copied()
         {
             self.rise(thread);
