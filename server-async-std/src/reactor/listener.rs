@@ -1,12 +1,13 @@
 //! A socket that connections come in on, and what is done when the system gives none.
 
 use super::Job;
+use super::news::{Board, News};
 use crate::clock::Clock;
 use mio::net::{TcpListener, TcpStream};
 use sanket::Time;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -16,16 +17,12 @@ const ACCEPTS: usize = 64;
 const PAUSE: Duration = Duration::from_millis(100);
 /// Milliseconds without such an error after which it is said that there is none any more.
 const CALM: u64 = 10_000;
-/// Connections may wait.
-const READY: u8 = 1;
-/// The listener waits for a thread, or a thread has it.
-const TAKEN: u8 = 2;
 
 /// A listener.
 #[derive(Debug)]
 pub(super) struct Listening {
     listener: TcpListener,
-    state: AtomicU8,
+    pub(super) board: Board,
     /// When accepting failed last, in milliseconds; 0 if it has gone well for a while.
     failed_at: AtomicU64,
 }
@@ -43,17 +40,12 @@ pub(super) enum Outcome {
 
 impl Listening {
     pub(super) fn new(listener: TcpListener) -> Self {
-        Self { listener, state: AtomicU8::new(0), failed_at: AtomicU64::new(0) }
-    }
-
-    /// Connections wait. Returns whether a thread is to take the listener: no other one will.
-    pub(super) fn announce(&self) -> bool {
-        self.state.fetch_or(READY | TAKEN, Ordering::AcqRel) & TAKEN == 0
+        Self { listener, board: Board::free(), failed_at: AtomicU64::new(0) }
     }
 
     /// Accepts what waits, and lets go of the listener if that is all.
     pub(super) fn accept(&self, clock: Clock, mut each: impl FnMut(TcpStream, SocketAddr)) -> Outcome {
-        self.state.fetch_and(!READY, Ordering::AcqRel);
+        self.board.take();
         for _ in 0..ACCEPTS {
             match self.listener.accept() {
                 Ok((socket, address)) => {
@@ -72,10 +64,7 @@ impl Listening {
     }
 
     fn let_go(&self) -> Outcome {
-        match self.state.compare_exchange(TAKEN, 0, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => Outcome::Done,
-            Err(_) => Outcome::More,
-        }
+        if self.board.let_go(News::NONE, true) { Outcome::More } else { Outcome::Done }
     }
 
     fn failed(&self, error: &io::Error, clock: Clock) {

@@ -7,6 +7,7 @@
 //! system's time (`docs/performance/where-time-goes.md`).
 
 mod listener;
+mod news;
 mod processors;
 mod stream;
 
@@ -15,6 +16,7 @@ use listener::{Listening, Outcome, Paused};
 use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest as Readiness, Poll, Registry, Token, Waker};
+use news::News;
 use processors::Processors;
 use sanket::Time;
 use sanket_host::host::{Crew, Host, Line, Step, Turn};
@@ -28,7 +30,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::{self, Thread};
 use std::time::Duration;
-use stream::{News, Stream};
+use stream::Stream;
+
+/// What `news` stands on: a test puts loom's in its place.
+mod sync {
+    pub(super) use std::sync::atomic::{AtomicU8, Ordering};
+}
 
 /// Sockets that the system tells of at once.
 const EVENTS: usize = 1_024;
@@ -328,7 +335,7 @@ impl<A> Worker<A> {
 
     /// Sees to what has happened to a connection. Returns what it leaves for later.
     fn happened(&mut self, stream: &Stream, line: &Line, turn: &mut Turn<'_>) -> News {
-        let news = stream.take();
+        let news = stream.board.take();
         if news.has(News::WRITABLE) && line.interest().write {
             turn.writable(line);
         }
@@ -379,7 +386,7 @@ impl<A> Worker<A> {
             // It fails if the peer is gone already, which is read then.
             let _ = stream.socket.shutdown(Shutdown::Write);
         }
-        if stream.let_go(unseen, interest.read) {
+        if stream.board.let_go(unseen, interest.read) {
             self.leaves.push(Job::Socket(place));
         }
     }
@@ -422,8 +429,8 @@ impl Entry {
     /// Something has happened. Returns whether a thread is to take it.
     fn announce(&self, news: News) -> bool {
         match self {
-            Self::Listener(listening) => listening.announce(),
-            Self::Connection(stream, _) => stream.announce(news),
+            Self::Listener(listening) => listening.board.announce(news),
+            Self::Connection(stream, _) => stream.board.announce(news),
         }
     }
 }

@@ -36,8 +36,8 @@ impl Processors {
 /// What this process used, and what nobody did. A processor that others use less than a quarter of counts.
 fn between(before: Sample, now: Sample) -> usize {
     let (idle, used) = (now.idle.saturating_sub(before.idle), now.used.saturating_sub(before.used));
-    let quarter = (now.at - before.at) / 4;
-    ((idle + used + quarter).div_duration_f64(now.at - before.at)) as usize
+    let window = (now.at - before.at).as_micros().max(1);
+    usize::try_from((idle + used).as_micros().saturating_add(window / 4) / window).unwrap_or(usize::MAX)
 }
 
 #[cfg(target_os = "linux")]
@@ -90,7 +90,8 @@ mod tests {
             idle: Duration::from_millis(idle),
             used: Duration::from_millis(used),
         };
-        let threads = |idle: u64, used: u64| between(sample(1_000, 7_000, 3_000), sample(1_100, 7_000 + idle, 3_000 + used));
+        let threads =
+            |idle: u64, used: u64| between(sample(1_000, 7_000, 3_000), sample(1_100, 7_000 + idle, 3_000 + used));
         // Of two processors: another process uses one, a third of one, hardly any.
         assert_eq!((threads(0, 100), threads(0, 110), threads(0, 166), threads(70, 120)), (1, 1, 1, 2));
         // Of eight.
