@@ -21,7 +21,7 @@ use std::time::Duration;
 /// # A thread that is stuck
 ///
 /// An application may compute for a while. One of the resting threads, the deputy, looks every [`NAP`] whether any thread has
-/// asked for a step meanwhile. If none has, and none waits for the system, it takes a step itself. When nothing happens for
+/// asked for a step meanwhile, or offered work. If none has, and none waits for the system, it takes a step itself. When nothing happens for
 /// [`NAPS`] naps, it rests like the others, until something does.
 #[derive(Debug)]
 pub struct Crew<J> {
@@ -169,8 +169,10 @@ impl<J> Crew<J> {
         }
     }
 
-    /// There are so many pieces of work that the threads share by other means. Pushes the numbers of those who are to be woken.
+    /// There are so many pieces of work that the threads share by other means, and whoever is at them is not stuck. Pushes the
+    /// numbers of those who are to be woken.
     pub fn offer(&mut self, pieces: usize, wake: &mut Vec<usize>) {
+        self.steps += 1;
         self.call(self.queue.len() + pieces, wake);
     }
 

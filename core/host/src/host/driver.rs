@@ -34,9 +34,9 @@ pub trait Driver: Send + Sync + 'static {
         std::process::exit(101);
     }
 
-    /// So much is to be sent, each to another connection, that it is worth waking a thread that has nothing to do: whoever calls
-    /// [`Host::assist`](super::Host::assist) takes a part of it. The thread that calls this does what nobody takes. The default wakes
-    /// nobody.
+    /// So much is to be sent, each to another connection, that a thread that has nothing to do might be woken for it: whoever calls
+    /// [`Host::assist`](super::Host::assist) takes a part of it. The thread that calls this does what nobody takes, and says
+    /// this again as it goes on. The default wakes nobody.
     fn offer(&self, sends: usize) {
         let _ = sends;
     }

@@ -20,30 +20,28 @@ impl Fanout {
         sends > SHARE
     }
 
-    /// Adds what is to be sent of `work`, and leaves the rest. Returns how much that was.
-    pub(super) fn share(&self, work: &mut VecDeque<Work>) -> usize {
+    /// Adds what is to be sent of `work`, and leaves the rest.
+    pub(super) fn share(&self, work: &mut VecDeque<Work>) {
         let (sends, rest): (VecDeque<_>, VecDeque<_>) = work.drain(..).partition(Work::is_send);
         *work = rest;
-        let count = sends.len();
         let mut list = lock(&self.list);
         list.extend(sends);
         self.length.store(list.len(), Ordering::Release);
-        count
     }
 
-    /// Takes a few. Returns whether there were any.
-    pub(super) fn take(&self, into: &mut VecDeque<Work>) -> bool {
-        if self.length.load(Ordering::Acquire) == 0 {
-            return false;
+    /// Takes a few, if there are any. Returns how many are left.
+    pub(super) fn take(&self, into: &mut VecDeque<Work>) -> Option<usize> {
+        if self.is_empty() {
+            return None;
         }
         let mut list = lock(&self.list);
         let count = list.len().min(BATCH);
         into.extend(list.drain(..count));
         self.length.store(list.len(), Ordering::Release);
-        count > 0
+        (count > 0).then_some(list.len())
     }
 
-    /// Whether there are any.
+    /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
         self.length.load(Ordering::Acquire) == 0
     }

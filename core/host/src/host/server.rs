@@ -73,7 +73,7 @@ impl<A> Host<A> {
             return false;
         }
         let mut turn = self.turn();
-        self.shared.fanout.take(&mut turn.agenda.memory.list)
+        self.shared.fanout.take(&mut turn.agenda.memory.list).is_some()
     }
 
     /// A connection was accepted. Nothing if there are so many already that it cannot even be told so: close it.

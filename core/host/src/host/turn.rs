@@ -102,9 +102,12 @@ impl<'a> Turn<'a> {
         let shared = self.shared;
         let list = &mut self.agenda.memory.list;
         if Fanout::is_worth(list.len()) {
-            shared.runtime.offer(shared.fanout.share(list));
+            shared.fanout.share(list);
             let rest = std::mem::take(list);
-            while shared.fanout.take(&mut self.agenda.memory.list) {
+            while let Some(left) = shared.fanout.take(&mut self.agenda.memory.list) {
+                if left > 0 {
+                    shared.runtime.offer(left);
+                }
                 while let Some(work) = self.agenda.memory.list.pop_front() {
                     self.work(work);
                 }
