@@ -22,7 +22,7 @@ pub(crate) struct Driver(Arc<Inside>);
 
 struct Inside {
     clock: Clock,
-    reactor: Arc<Reactor>,
+    reactor: Reactor,
     application: RwLock<Option<Arc<dyn Application>>>,
     /// Closed when the server's own application has panicked.
     failed: (Sender<()>, Receiver<()>),
@@ -36,7 +36,7 @@ pub(crate) trait Application: Send + Sync {
 }
 
 impl Driver {
-    pub(crate) fn new(reactor: Arc<Reactor>) -> Self {
+    pub(crate) fn new(reactor: Reactor) -> Self {
         let (application, is_known) = (RwLock::new(None), AtomicBool::new(false));
         Self(Arc::new(Inside { clock: Clock::new(), reactor, application, failed: bounded(1), is_known }))
     }

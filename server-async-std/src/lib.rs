@@ -26,6 +26,7 @@ mod mount;
 mod options;
 mod reactor;
 mod server;
+mod sync;
 
 pub use listen::{Listen, Listening};
 pub use options::AllowAsync;

@@ -50,7 +50,7 @@ impl std::error::Error for Ended {}
 
 /// The threads of a server, which end with it.
 pub(crate) struct Threads {
-    pub(crate) reactor: Arc<Reactor>,
+    pub(crate) reactor: Reactor,
     /// Closed when the server has shut down.
     pub(crate) closed: Receiver<()>,
     _open: Sender<()>,
@@ -103,12 +103,10 @@ impl<A: App + Send + 'static> Server<A> {
     ///
     /// The system's, if it gives no threads or no descriptors for them.
     pub fn start(app: A, setup: Setup) -> io::Result<Self> {
-        let threads = setup.shards;
-        let (reactor, poll) = Reactor::new(threads)?;
-        let reactor = Arc::new(reactor);
+        let (reactor, poll) = Reactor::new(setup.shards)?;
         let driver = Driver::new(reactor.clone());
         let host = Host::new(app, setup, driver.clone());
-        reactor.start(poll, &host, driver.clock(), threads)?;
+        reactor.start(poll, &host, driver.clock())?;
         let (open, closed) = bounded(1);
         let [ended, cut, counted] = [host.clone(), host.clone(), host.clone()];
         let threads = Threads {

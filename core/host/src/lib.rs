@@ -122,14 +122,20 @@
 //! - **What waits in the sockets is read before [`Host::handle_timeout`] is called**, as far as the runtime allows. Otherwise a
 //!   process that was stopped for a while takes its own silence for that of its clients.
 //! - **One sleeper is enough**, however many threads there are. Whatever becomes due earlier than it knows of wakes it.
+//! - **A second thread is of use only where one does not keep up.** Two that read half of what comes each write twice as often. A
+//!   runtime with tasks decides that by itself; a driver with threads of its own asks a [`Crew`]. One whose threads can be woken for
+//!   what others send has [`Driver::offer`] do it, and [`Host::assist`] called by them.
 //!
+//! [`Crew`]: host::Crew
 //! [`Driver`]: host::Driver
 //! [`Driver::now`]: host::Driver::now
+//! [`Driver::offer`]: host::Driver::offer
 //! [`Driver::request`]: host::Driver::request
 //! [`Setup::new`]: host::Setup::new
 //! [`Driver::wake`]: host::Driver::wake
 //! [`Host`]: host::Host
 //! [`Host::accept`]: host::Host::accept
+//! [`Host::assist`]: host::Host::assist
 //! [`Host::end`]: host::Host::end
 //! [`Host::handle_timeout`]: host::Host::handle_timeout
 //! [`Host::poll_timeout`]: host::Host::poll_timeout

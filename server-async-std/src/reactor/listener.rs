@@ -1,7 +1,7 @@
 //! A socket that connections come in on, and what is done when the system gives none.
 
-use super::Job;
 use super::news::{Board, News};
+use super::threads::{Job, lock};
 use crate::clock::Clock;
 use mio::net::{TcpListener, TcpStream};
 use sanket::Time;
@@ -117,7 +117,7 @@ impl Paused {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<(Instant, usize)>> {
-        super::lock(&self.list)
+        lock(&self.list)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What has happened to a socket that nobody has seen to, and which thread has the socket. Knows no socket: `tests` has it under
 //! loom.
 
-use super::sync::{AtomicU8, Ordering};
+use crate::sync::{AtomicU8, Ordering};
 
 /// What has happened to a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! A connection's socket: how the host writes to it, and the news of it.
 
-use super::Reactor;
 use super::news::{Board, News};
+use super::threads::Threads;
 use mio::net::TcpStream;
 use sanket_host::host::{Interest, Socket};
 use std::io::{self, Write as _};
@@ -13,16 +13,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(super) struct Stream {
     pub(super) socket: TcpStream,
     pub(super) board: Board,
-    reactor: Arc<Reactor>,
+    threads: Arc<Threads>,
     place: usize,
     is_shut_down: AtomicBool,
 }
 
 impl Stream {
     /// A new one, which its maker has taken. Something is there to be read, most likely.
-    pub(super) fn new(socket: TcpStream, reactor: Arc<Reactor>, place: usize) -> Self {
+    pub(super) fn new(socket: TcpStream, threads: Arc<Threads>, place: usize) -> Self {
         let board = Board::taken(News::READABLE, bits(Interest { read: true, ..Interest::default() }));
-        Self { socket, board, reactor, place, is_shut_down: AtomicBool::new(false) }
+        Self { socket, board, threads, place, is_shut_down: AtomicBool::new(false) }
     }
 
     /// What to wait for, of which the threads know from now on: [`Socket::wake`] tells of changes.
@@ -44,7 +44,7 @@ impl Socket for Stream {
 
     fn wake(&self, interest: Interest) {
         if self.board.tell(bits(interest)) {
-            self.reactor.push(self.place);
+            self.threads.push(self.place);
         }
     }
 }

@@ -14,6 +14,17 @@
 //! deadlines, the table of addresses and the sessions of one address have locks of their own, which may be taken under any of these
 //! for a few instructions; under those, none is taken.
 //!
+//! # The desk
+//!
+//! Whoever has told a shard something lets the hub speak and sends what it says, in its own turn: nobody is woken for that. Only
+//! one thread at a time is at it, which is the desk; the others leave what they have heard, and it goes out with what comes next.
+//! So a socket is written once for all that was said meanwhile, however many threads heard it, and under load the batches grow
+//! by themselves. The desk is no lock: nobody waits for it, and nothing of the driver's or the application's runs at it but for
+//! writes into sockets. After a few rounds it is left for the driver to come back to.
+//!
+//! What goes to more than [`SHARE`] connections is a list that threads with nothing to do take parts of ([`Driver::offer`],
+//! [`Host::assist`]). [`Crew`] says which of a driver's threads have nothing to do.
+//!
 //! # The files
 //!
 //! Each imports only those above it.
