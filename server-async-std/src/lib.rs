@@ -19,6 +19,7 @@
 //! [`Server::mount`] puts the server on any listener of tide's.
 
 mod application;
+mod backlog;
 mod clock;
 mod driver;
 mod listen;
