@@ -2,6 +2,7 @@
 //! nothing of costs.
 
 use crate::fault::{Fault, Result};
+use std::collections::BTreeMap;
 use std::fs::{read_dir, read_to_string};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -98,9 +99,34 @@ impl Process {
     }
 }
 
+/// What the system has counted of connections that had to be tried again, by its own names: those that found a listener's
+/// queue full or were not answered in time. Of all processes. Nothing where there is no `/proc`.
+#[must_use]
+pub fn tcp_counters() -> BTreeMap<String, u64> {
+    const WANTED: [&str; 4] = ["ListenOverflows", "ListenDrops", "TCPTimeouts", "TCPSynRetrans"];
+    let mut counters = extended(&read_to_string("/proc/net/netstat").unwrap_or_default());
+    counters.retain(|name, _| WANTED.contains(&name.as_str()));
+    counters
+}
+
+/// Two lines that begin alike: names, and their numbers.
+fn extended(text: &str) -> BTreeMap<String, u64> {
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix("TcpExt:"));
+    let (names, numbers) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    let pairs = names.split_whitespace().zip(numbers.split_whitespace());
+    pairs.filter_map(|(name, number)| Some((name.to_owned(), number.parse().ok()?))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_system_counts_what_was_tried_again() {
+        let counters = extended("TcpExt: A B\nTcpExt: 1 22\nIpExt: C\nIpExt: 3\n");
+        assert_eq!(counters.into_iter().collect::<Vec<_>>(), [("A".to_owned(), 1), ("B".to_owned(), 22)]);
+        assert!(tcp_counters().contains_key("ListenOverflows"));
+    }
 
     #[test]
     fn what_this_process_does_is_on_its_account() {

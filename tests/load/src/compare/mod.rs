@@ -87,11 +87,11 @@ fn setting(
     let (host, path) = (address.to_string(), "/socket.io/".to_owned());
     Ok(Setting {
         plan,
-        settings: Settings { address, host, path, revision, transport, from: None },
+        settings: Settings { address, host, path, revision, transport, from: None, sources: 0, namespaces: 0 },
         server: Some(Process(running.pid())),
         measured,
         warm_up,
-        senders: 1,
+        senders: None,
         strict,
         patience: PATIENCE,
         tells: false,

@@ -118,10 +118,12 @@ pub fn remarks(outcome: &Outcome, plans: &[Plan]) -> String {
 
 fn unit(kind: Kind) -> &'static str {
     match kind {
-        Kind::Broadcast { .. } => "µs a delivery",
+        Kind::Broadcast(_) => "µs a delivery",
         Kind::Echo { .. } => "µs an ack",
         Kind::Connect { .. } => "µs a client",
-        Kind::Storm => "µs a join",
+        Kind::Storm { each: false } => "µs a join",
+        Kind::Storm { each: true } => "µs a notice",
+        Kind::Return { .. } => "ms until 99 % are in",
         Kind::Memory => "KiB a client",
         Kind::Heartbeats => "µs a client and minute",
     }
