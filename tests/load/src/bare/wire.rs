@@ -22,10 +22,7 @@ pub(super) enum Frame<'a> {
 pub(super) fn upgrade(head: &[u8]) -> Option<(String, usize)> {
     let mut headers = [httparse::EMPTY_HEADER; 16];
     let mut request = httparse::Request::new(&mut headers);
-    let length = match request.parse(head) {
-        Ok(httparse::Status::Complete(length)) => length,
-        _ => return None,
-    };
+    let Ok(httparse::Status::Complete(length)) = request.parse(head) else { return None };
     let key = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case("sec-websocket-key"))?;
     let accept = derive_accept_key(key.value);
     let answer = format!(
