@@ -501,3 +501,32 @@ impl Client {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn what_is_said_in_another_namespace_is_a_fault() {
+        let (poll, listener) = (mio::Poll::new().unwrap(), TcpListener::bind(("127.0.0.1", 0)).unwrap());
+        let settings = Settings {
+            address: listener.local_addr().unwrap(),
+            host: "a".to_owned(),
+            path: "/".to_owned(),
+            revision: Revision::V4,
+            transport: Transport::Websocket,
+            from: None,
+            sources: 0,
+            namespaces: 2,
+        };
+        let env = Env { settings: &settings, registry: poll.registry() };
+        let mut client = Client::open(3, env).unwrap();
+        let mut heard = |packet: &[u8]| client.packet(packet, env, &mut |_| Ok(()));
+        heard(b"40/n1,{}").unwrap();
+        heard(br#"42/n1,["said"]"#).unwrap();
+        for packet in ["40{}", "40/n0,{}", r#"42["said"]"#, r#"42/n0,["said"]"#, r#"43/n11,["said"]"#] {
+            assert!(heard(packet.as_bytes()).is_err(), "{packet}");
+        }
+    }
+}

@@ -232,3 +232,53 @@ fn receive(who: usize, peer: &mut Peer, data: &mut [u8], common: &mut Common) ->
     });
     start + used
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::{Settings, Transport};
+    use crate::packet::Revision;
+    use crate::scenario::{Kind, Setting, plans, run};
+    use std::time::Duration;
+
+    #[test]
+    fn it_does_what_the_scenarios_ask_for() {
+        let mut bare = Bare::listen().unwrap();
+        let address = bare.address().unwrap();
+        std::thread::spawn(move || bare.run());
+        for mut plan in plans().into_iter().filter(|plan| plan.transport == Transport::Websocket) {
+            // Those need a process to look at, or time. It counts the joins of its whole life, and so it can have one storm.
+            if matches!(plan.kind, Kind::Memory | Kind::Heartbeats | Kind::Storm { each: false }) {
+                continue;
+            }
+            plan.clients = plan.clients.min(32);
+            once(plan, address);
+        }
+    }
+
+    fn once(plan: crate::scenario::Plan, address: SocketAddr) {
+        let (host, path, transport) = (address.to_string(), "/socket.io/".to_owned(), Transport::Websocket);
+        let moment = Duration::from_millis(10);
+        let report = run(Setting {
+            plan,
+            settings: Settings {
+                address,
+                host,
+                path,
+                revision: Revision::V4,
+                transport,
+                from: None,
+                sources: 0,
+                namespaces: 0,
+            },
+            server: None,
+            measured: moment,
+            warm_up: moment,
+            senders: None,
+            strict: true,
+            patience: Duration::from_secs(20),
+            tells: false,
+        });
+        assert!(report.unwrap().units > 0, "{}", plan.name);
+    }
+}

@@ -126,6 +126,13 @@ impl Outcome {
         Spread::of(shares.collect())
     }
 
+    /// The most of something that a scenario counts, by its name, in the runs of a server.
+    #[must_use]
+    pub fn most(&self, server: &str, scenario: &str, name: &str) -> f64 {
+        let counts = self.reports(server, scenario).filter_map(|(_, report)| report.more.get(name).copied());
+        counts.fold(0.0, f64::max)
+    }
+
     /// What went wrong.
     pub fn faults(&self) -> impl Iterator<Item = (&Run, &str)> {
         self.runs.iter().filter_map(|run| Some((run, run.fault.as_deref()?)))

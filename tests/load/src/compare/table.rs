@@ -2,8 +2,9 @@
 
 use super::outcome::{NEAR, Outcome, Spread};
 use super::servers::{FLOOR, OURS};
+use crate::account::OVERFLOWS;
 use crate::report::Report;
-use crate::scenario::{Kind, Plan, Target};
+use crate::scenario::{CAME_AGAIN, Kind, Plan, Target};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -233,6 +234,20 @@ pub fn remarks(outcome: &Outcome, plans: &[Plan]) -> String {
     }
     if outcome.faults().next().is_none() {
         remarks += "\nIn all these runs nothing was lost and nothing came twice; with Sanket and socket.io everything came in order.\n";
+    }
+    for plan in plans.iter().filter(|plan| matches!(plan.kind, Kind::Return { .. })) {
+        for (server, title) in COLUMNS {
+            let most = |name| outcome.most(server, plan.name, name);
+            let (full, again) = (most(OVERFLOWS), most(CAME_AGAIN));
+            if full + again > 0.0 {
+                let _ = write!(
+                    remarks,
+                    "\n`{}` with {title}: a listener's queue was full {full:.0} times, and {again:.0} times a client was turned away \
+                     and came again (the most in a round).\n",
+                    plan.name
+                );
+            }
+        }
     }
     // What can not be started fails in every run for the same reason.
     let mut faults: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();

@@ -28,7 +28,7 @@ pub struct Talk {
 
 pub(super) fn run(stage: &mut Stage, talk: Talk) -> Result<Found> {
     talk.circles.gather(&mut stage.world, stage.clients)?;
-    let mut broadcast = Broadcast::new(stage, talk)?;
+    let mut broadcast = Broadcast::new(stage.clients, stage.strict, talk)?;
     broadcast.go_on_for(stage.warm_up);
     stage.world.run(&mut broadcast)?;
     let (before, measured) = (broadcast.delivered, stage.measured);
@@ -82,16 +82,16 @@ struct Sender {
 }
 
 impl Broadcast {
-    fn new(stage: &Stage, talk: Talk) -> Result<Self> {
+    fn new(clients: usize, strict: bool, talk: Talk) -> Result<Self> {
         let (count, now) = (talk.circles.count(), Instant::now());
         let room = |circle: usize| {
-            let members = talk.circles.members(circle, stage.clients);
+            let members = talk.circles.members(circle, clients);
             let senders = talk.senders.clamp(1, members.max(1));
             let client = |n: usize| n * members / senders * count + circle;
             Room {
                 members,
                 senders: (0..senders).map(|n| Sender { client: client(n), ..Sender::default() }).collect(),
-                ledger: Ledger::new(members, senders, stage.strict),
+                ledger: Ledger::new(members, senders, strict),
                 due: now,
                 said: 0,
                 open: 0,
@@ -99,7 +99,7 @@ impl Broadcast {
         };
         Ok(Self {
             talk,
-            rooms: (0..count.min(stage.clients)).map(room).collect(),
+            rooms: (0..count.min(clients)).map(room).collect(),
             pace: talk.per_second.map(|n| Duration::from_secs(1) / n),
             until: now,
             over: false,
@@ -196,5 +196,30 @@ impl Scenario for Broadcast {
         }
         some.truncate(5);
         format!("{all} deliveries of senders to clients are behind: {}", some.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_elsewhere_is_not_to_be_heard() {
+        let circles = Circles::Rooms(2);
+        let talk = Talk { in_flight: 2, per_second: None, senders: usize::MAX, circles, padding: "" };
+        let mut broadcast = Broadcast::new(4, true, talk).unwrap();
+        let (now, mut orders) = (Instant::now(), Orders::default());
+        broadcast.go_on_for(Duration::from_secs(60));
+        broadcast.tick(now, &mut orders);
+        // Clients 0 and 2 are in one room, and each of them has said something; so have 1 and 3.
+        for who in [0, 2] {
+            broadcast.packet(who, br#"2["said",0,0,""]"#, now, &mut orders).unwrap();
+            broadcast.packet(who, br#"2["said",2,0,""]"#, now, &mut orders).unwrap();
+            assert!(broadcast.packet(who, br#"2["said",1,0,""]"#, now, &mut orders).is_err());
+            assert!(broadcast.packet(who, br#"2["said",0,0,""]"#, now, &mut orders).is_err());
+        }
+        // Two more are under way in their room, and two still in the other.
+        assert_eq!((broadcast.delivered, broadcast.open), (4, 4));
+        assert!(broadcast.missing().contains("1 waits for 0 of 0"), "{}", broadcast.missing());
     }
 }

@@ -19,6 +19,7 @@ use crate::world::{Seen, World};
 pub use broadcast::Talk;
 pub use circles::Circles;
 use hdrhistogram::Histogram;
+pub use returning::CAME_AGAIN;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -269,15 +270,15 @@ impl Stage {
     /// What `work` costs. Nothing is to be under way when it begins, nor when it ends.
     fn cost_of(&mut self, work: impl FnOnce(&mut World) -> Result<()>) -> Result<Cost> {
         let own = Process::own();
-        let before = self.server.map(Process::settled_cpu).transpose()?;
-        let (own_before, seen, start) = (own.cpu().unwrap_or(0), self.world.seen(), Instant::now());
+        let before = self.server.map(Process::settled).transpose()?;
+        let (own_before, seen, start) = (own.account().ok(), self.world.seen(), Instant::now());
         work(&mut self.world)?;
         let wall = start.elapsed();
         let after = self.world.seen();
         let seen = Seen { frames: after.frames - seen.frames, reads: after.reads - seen.reads };
-        let own = own.cpu().unwrap_or(0) - own_before;
-        let after = self.server.map(Process::settled_cpu).transpose()?;
-        let server = after.zip(before).map(|(after, before)| after - before);
+        let own = own.account().ok().zip(own_before).map_or(0, |(after, before)| after.since(&before));
+        let after = self.server.map(Process::settled).transpose()?;
+        let server = after.zip(before).map(|(after, before)| after.since(&before));
         Ok(Cost { server, own, wall, seen })
     }
 }

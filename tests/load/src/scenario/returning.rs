@@ -8,6 +8,8 @@ use hdrhistogram::Histogram;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
+/// The name of how often somebody was refused or cut off, and came again.
+pub const CAME_AGAIN: &str = "came again";
 /// Descriptors that are left to everything else.
 const SPARE: u64 = 500;
 /// Loopback's addresses that clients come from, so that there are ports enough.
@@ -29,7 +31,7 @@ pub(super) fn run(stage: &mut Stage, within: Duration) -> Result<Found> {
     let mut found = Found::new("client", stage.clients as u64, cost)?;
     found.latency = returning.latency;
     found.until_in = Some([returning.most, returning.all].map(|took| took.as_secs_f64() * 1_000.0));
-    found.more.insert("came again".to_owned(), returning.retries as f64);
+    found.more.insert(CAME_AGAIN.to_owned(), returning.retries as f64);
     // The system counts them for all its connections; those of others are few in a moment like this one.
     for (name, count) in after {
         let before = before.get(&name).copied().unwrap_or_default();
