@@ -510,7 +510,7 @@ mod tests {
     #[test]
     fn what_is_said_in_another_namespace_is_a_fault() {
         let (poll, listener) = (mio::Poll::new().unwrap(), TcpListener::bind(("127.0.0.1", 0)).unwrap());
-        let settings = Settings {
+        let mut settings = Settings {
             address: listener.local_addr().unwrap(),
             host: "a".to_owned(),
             path: "/".to_owned(),
@@ -528,5 +528,12 @@ mod tests {
         for packet in ["40{}", "40/n0,{}", r#"42["said"]"#, r#"42/n0,["said"]"#, r#"43/n11,["said"]"#] {
             assert!(heard(packet.as_bytes()).is_err(), "{packet}");
         }
+        settings.namespaces = 0;
+        let env = Env { settings: &settings, registry: poll.registry() };
+        let mut client = Client::open(3, env).unwrap();
+        let mut heard = |packet: &[u8]| client.packet(packet, env, &mut |_| Ok(()));
+        heard(b"40{}").unwrap();
+        heard(br#"42["said"]"#).unwrap();
+        assert!(heard(br#"42/n0,["said"]"#).is_err());
     }
 }

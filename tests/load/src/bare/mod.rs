@@ -256,6 +256,44 @@ mod tests {
         }
     }
 
+    #[test]
+    fn whoever_is_in_several_rooms_gets_what_is_said_in_each() {
+        let mut bare = Bare::listen().unwrap();
+        let mut stream = std::net::TcpStream::connect(bare.address().unwrap()).unwrap();
+        std::thread::spawn(move || bare.run());
+        // All of it comes at once, and is answered in one turn.
+        let (mut sent, _) = crate::ws::request("a", "/");
+        for packet in [
+            r#"40"#,
+            r#"42["enter","a"]"#,
+            r#"42["enter","b"]"#,
+            r#"42["tell","a",1,1,""]"#,
+            r#"42["tell","b",2,2,""]"#,
+            r#"42["tell","elsewhere",3,3,""]"#,
+            r#"427["echo","x"]"#,
+            r#"42["say",4,4,""]"#,
+        ] {
+            crate::ws::text(&mut sent, &[packet.as_bytes()]);
+        }
+        crate::ws::close(&mut sent);
+        stream.write_all(&sent).unwrap();
+        let mut received = Vec::new();
+        stream.read_to_end(&mut received).unwrap();
+        let start = crate::http::read(&received).unwrap().unwrap().length;
+        let mut texts = Vec::new();
+        crate::ws::each_frame(&received[start..], |frame| {
+            if let crate::ws::Frame::Text(text) = frame {
+                texts.push(String::from_utf8_lossy(text).into_owned());
+            }
+            Ok(())
+        })
+        .unwrap();
+        texts.retain(|text| text.starts_with("42") || text.starts_with("43"));
+        texts.sort();
+        let wanted = [r#"42["said",1,1,""]"#, r#"42["said",2,2,""]"#, r#"42["said",4,4,""]"#, r#"437["x"]"#];
+        assert_eq!(texts, wanted);
+    }
+
     fn once(plan: crate::scenario::Plan, address: SocketAddr) {
         let (host, path, transport) = (address.to_string(), "/socket.io/".to_owned(), Transport::Websocket);
         let moment = Duration::from_millis(10);

@@ -5,7 +5,7 @@ use super::processors::Processors;
 use super::servers::{FLOOR, Server};
 use super::setting;
 use crate::client::Transport;
-use crate::fault::Result;
+use crate::fault::{Fault, Result};
 use crate::packet::Revision;
 use crate::scenario::{Circles, Kind, Plan, plans, run};
 use std::time::Duration;
@@ -38,6 +38,10 @@ pub fn check(server: &Server) -> Result<usize> {
                 let place = format!("{}, EIO={} {transport:?}", server.name, revision.number());
                 let setting = setting(plan, &running, revision, transport, (MOMENT, MOMENT), true)?;
                 let report = run(setting).map_err(|fault| fault.at(&place))?;
+                // Whoever polls gets no frames.
+                if report.frames_per_read.is_some() != (transport != Transport::Polling) {
+                    return Err(Fault::new(format!("{:?} frames a read", report.frames_per_read)).at(&place));
+                }
                 println!("{}", report.lines());
                 runs += 1;
             }

@@ -213,9 +213,9 @@ mod tests {
         broadcast.tick(now, &mut orders);
         // Clients 0 and 2 are in one room, and each of them has said something; so have 1 and 3.
         for who in [0, 2] {
+            assert!(broadcast.packet(who, br#"2["said",1,0,""]"#, now, &mut orders).is_err());
             broadcast.packet(who, br#"2["said",0,0,""]"#, now, &mut orders).unwrap();
             broadcast.packet(who, br#"2["said",2,0,""]"#, now, &mut orders).unwrap();
-            assert!(broadcast.packet(who, br#"2["said",1,0,""]"#, now, &mut orders).is_err());
             assert!(broadcast.packet(who, br#"2["said",0,0,""]"#, now, &mut orders).is_err());
         }
         // Two more are under way in their room, and two still in the other.

@@ -170,10 +170,11 @@ mod tests {
         assert_eq!(returning.tick(now, &mut orders), None);
         returning.opened(0);
         returning.opened(1);
-        returning.lost(1, Fault::new("refused"), now, &mut orders).unwrap();
+        let later = now + PAUSE / 4;
+        returning.lost(1, Fault::new("refused"), later, &mut orders).unwrap();
         returning.ready(0, now + PAUSE / 2, &mut orders).unwrap();
-        assert_eq!(returning.tick(now, &mut orders), Some(now + PAUSE));
-        assert_eq!(returning.tick(now + PAUSE, &mut orders), None);
+        assert_eq!(returning.tick(later, &mut orders), Some(later + PAUSE));
+        assert_eq!(returning.tick(later + PAUSE, &mut orders), None);
         returning.opened(1);
         assert!(!returning.is_done());
         returning.ready(1, now + 2 * PAUSE, &mut orders).unwrap();
@@ -191,5 +192,11 @@ mod tests {
         returning.opened(0);
         returning.ready(0, now, &mut orders).unwrap();
         assert!(returning.lost(0, Fault::new("cut off"), now, &mut orders).is_err());
+        // Nor is whoever gets what it should not have got a client that was turned away.
+        let mut returning = Returning::new(1, Duration::ZERO).unwrap();
+        returning.tick(now, &mut orders);
+        returning.opened(0);
+        let fault = returning.packet(0, b"2[]", now, &mut orders).unwrap_err();
+        assert!(returning.lost(0, fault, now, &mut orders).is_err());
     }
 }

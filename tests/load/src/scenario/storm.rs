@@ -13,21 +13,7 @@ use std::time::{Duration, Instant};
 
 pub(super) fn run(stage: &mut Stage, each: bool) -> Result<Found> {
     Circles::One.gather(&mut stage.world, stage.clients)?;
-    let mut storm = Storm {
-        each,
-        told: vec![0; stage.clients],
-        early: vec![BTreeSet::new(); stage.clients],
-        strict: stage.strict,
-        disordered: 0,
-        joins: 0,
-        began: Instant::now(),
-        until: Instant::now(),
-        begun: false,
-        over: false,
-        up_to_date: 0,
-        notices: 0,
-        latency: recorder()?,
-    };
+    let mut storm = Storm::new(stage.clients, each, stage.strict)?;
     storm.go_on_for(Duration::ZERO);
     stage.world.run(&mut storm)?;
     let (joins, notices, measured) = (storm.joins, storm.notices, stage.measured);
@@ -70,6 +56,24 @@ struct Storm {
 }
 
 impl Storm {
+    fn new(clients: usize, each: bool, strict: bool) -> Result<Self> {
+        Ok(Self {
+            each,
+            told: vec![0; clients],
+            early: vec![BTreeSet::new(); clients],
+            strict,
+            disordered: 0,
+            joins: 0,
+            began: Instant::now(),
+            until: Instant::now(),
+            begun: false,
+            over: false,
+            up_to_date: 0,
+            notices: 0,
+            latency: recorder()?,
+        })
+    }
+
     fn go_on_for(&mut self, duration: Duration) {
         self.until = Instant::now() + duration;
         (self.begun, self.over) = (false, false);
@@ -148,5 +152,24 @@ impl Scenario for Storm {
         let behind = self.told.len() - self.up_to_date;
         let least = self.told.iter().min().copied().unwrap_or_default();
         format!("{behind} clients have not been told of all {} joins, somebody only of {least}", self.joins)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_notice_of_several_joins_is_for_those_who_do_not_want_each() {
+        for each in [true, false] {
+            let mut storm = Storm::new(2, each, true).unwrap();
+            let (now, mut orders) = (Instant::now(), Orders::default());
+            storm.tick(now, &mut orders);
+            let both = storm.packet(0, br#"2["joined",{"count":2,"joined":2}]"#, now, &mut orders);
+            assert_eq!(both.is_err(), each);
+            storm.packet(1, br#"2["joined",{"count":1}]"#, now, &mut orders).unwrap();
+            storm.packet(1, br#"2["joined",{"count":2}]"#, now, &mut orders).unwrap();
+            assert!(storm.packet(1, br#"2["joined",{"count":3}]"#, now, &mut orders).is_err());
+        }
     }
 }
