@@ -261,37 +261,31 @@ mod tests {
         let mut bare = Bare::listen().unwrap();
         let mut stream = std::net::TcpStream::connect(bare.address().unwrap()).unwrap();
         std::thread::spawn(move || bare.run());
-        // All of it comes at once, and is answered in one turn.
-        let (mut sent, _) = crate::ws::request("a", "/");
-        for packet in [
-            r#"40"#,
-            r#"42["enter","a"]"#,
-            r#"42["enter","b"]"#,
-            r#"42["tell","a",1,1,""]"#,
-            r#"42["tell","b",2,2,""]"#,
-            r#"42["tell","elsewhere",3,3,""]"#,
-            r#"427["echo","x"]"#,
-            r#"42["say",4,4,""]"#,
-        ] {
-            crate::ws::text(&mut sent, &[packet.as_bytes()]);
-        }
-        crate::ws::close(&mut sent);
+        stream.write_all(&crate::ws::request("a", "/").0).unwrap();
+        let [a, b] = ["a", "b"].map(|room| format!(r#"42["enter","{room}"]"#));
+        converse(&mut stream, &["40", &a, &b], r#"40{"sid":"#);
+        // Both come in one piece, and are nothing that is for it alone.
+        let said = converse(&mut stream, &[r#"42["tell","a",1,1,""]"#, r#"42["tell","b",2,2,""]"#], "2,2");
+        assert!(said.contains(r#"42["said",1,1,""]"#) && said.contains(r#"42["said",2,2,""]"#), "{said}");
+        // What is for all, and what is for it alone.
+        let packets = [r#"42["say",4,4,""]"#, r#"42["tell","elsewhere",3,3,""]"#, r#"427["echo","x"]"#];
+        let said = converse(&mut stream, &packets, "4,4");
+        assert!(said.contains(r#"42["said",4,4,""]"#) && said.contains(r#"437["x"]"#), "{said}");
+        assert!(!said.contains("3,3"), "{said}");
+    }
+
+    /// Says all at once, and listens until something is said.
+    fn converse(stream: &mut std::net::TcpStream, packets: &[&str], until: &str) -> String {
+        let mut sent = Vec::new();
+        packets.iter().for_each(|packet| crate::ws::text(&mut sent, &[packet.as_bytes()]));
         stream.write_all(&sent).unwrap();
-        let mut received = Vec::new();
-        stream.read_to_end(&mut received).unwrap();
-        let start = crate::http::read(&received).unwrap().unwrap().length;
-        let mut texts = Vec::new();
-        crate::ws::each_frame(&received[start..], |frame| {
-            if let crate::ws::Frame::Text(text) = frame {
-                texts.push(String::from_utf8_lossy(text).into_owned());
-            }
-            Ok(())
-        })
-        .unwrap();
-        texts.retain(|text| text.starts_with("42") || text.starts_with("43"));
-        texts.sort();
-        let wanted = [r#"42["said",1,1,""]"#, r#"42["said",2,2,""]"#, r#"42["said",4,4,""]"#, r#"437["x"]"#];
-        assert_eq!(texts, wanted);
+        let (mut said, mut buffer) = (String::new(), [0; 4096]);
+        while !said.contains(until) {
+            let count = stream.read(&mut buffer).unwrap();
+            assert!(count > 0, "it ended after {said}");
+            said += &String::from_utf8_lossy(&buffer[..count]);
+        }
+        said
     }
 
     fn once(plan: crate::scenario::Plan, address: SocketAddr) {
