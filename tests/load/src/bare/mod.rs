@@ -260,6 +260,7 @@ mod tests {
     fn whoever_is_in_several_rooms_gets_what_is_said_in_each() {
         let mut bare = Bare::listen().unwrap();
         let mut stream = std::net::TcpStream::connect(bare.address().unwrap()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         std::thread::spawn(move || bare.run());
         stream.write_all(&crate::ws::request("a", "/").0).unwrap();
         let [a, b] = ["a", "b"].map(|room| format!(r#"42["enter","{room}"]"#));

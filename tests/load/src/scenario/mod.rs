@@ -103,7 +103,8 @@ pub enum Target {
 /// 1,600, or 256 to 100 each. So what they differ by is what a message costs apart from its deliveries, in one room, in 16
 /// that have nothing to do with each other, and in 16 namespaces. If one thread of the server at a time may turn a message
 /// into deliveries, more processors do not bring more of them a second in `rooms-16`, while it stays behind `in-turn-1600`
-/// (`compare --cpus 1,all` shows both).
+/// (`compare --cpus 1,all` shows both). The load tool takes about one processor: with two in all, only the costs of a delivery
+/// tell the three apart.
 #[must_use]
 pub fn plans() -> Vec<Plan> {
     use Kind::{Broadcast, Connect, Echo, Heartbeats, Memory, Return, Storm};
