@@ -1,15 +1,15 @@
-//! The server that the load tool measures us by: a room that everybody is in, a broadcast, an echo, and joins that are told
-//! of. It says what a server of the reference would say to the same clients, except that joins are told once a tick, as
-//! presence is state and not history. Nothing here is tuned; what `tests/load` compares is what the crates do by default.
+//! The server that the load tool measures us by: a room that everybody is in, rooms that clients enter, a broadcast, an echo,
+//! and joins that are told of, in `/` and every other namespace. It says what a server of the reference would say to the same
+//! clients, except that joins are told once a tick, as presence is state and not history; an arrival is told at once. Nothing here is tuned; what `tests/load` compares is what the crates do by default.
 //!
 //! `cargo run --release -p sanket-async-std --example load_peer` prints where it listens.
 
 use async_std::task::block_on;
-use sanket::{AckId, App, ConnectRequest, Effects, Emit, Event, Nsp, Reason, SocketId, Target, Time};
+use sanket::{AckId, Admission, App, ConnectRequest, Effects, Emit, Event, Nsp, Reason, SocketId, Target, Time};
 use sanket_async_std::{AddressLimits, HttpConfig, Server, Setup, setup};
 use serde_json::json;
 
-/// The room that everybody is in.
+/// The room that everybody of a namespace is in.
 const ROOM: &str = "everybody";
 /// Milliseconds between two notices of who has joined.
 const TICK: u64 = 100;
@@ -59,15 +59,29 @@ impl Peer {
 }
 
 impl App for Peer {
+    fn admit(&mut self, _who: SocketId, _request: &ConnectRequest, _fx: &mut Effects<'_>) -> Admission {
+        Admission::Accept
+    }
+
     fn connect(&mut self, who: SocketId, _connect: &ConnectRequest, fx: &mut Effects<'_>) {
         // One short name is within every limit.
         let _ = fx.join(who, ROOM);
     }
 
     fn event(&mut self, who: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
+        let nsp = fx.nsp(who).cloned().unwrap_or_default();
         match (&*event.name(), ack) {
-            ("say", _) => {
-                fx.send(Target::Room(&Nsp::ROOT, ROOM), &Emit::new("said").args_json(event.args_json()));
+            ("say", _) => fx.send(Target::Room(&nsp, ROOM), &Emit::new("said").args_json(event.args_json())),
+            ("tell", _) => {
+                if let Some((room, said)) = room(event) {
+                    fx.send(Target::Room(&nsp, &room), &Emit::new("said").args_json(said));
+                }
+            }
+            ("enter", _) => {
+                if let Some((room, _)) = room(event) {
+                    // Clients of the load tool enter one room with a short name.
+                    let _ = fx.join(who, &room);
+                }
             }
             ("echo", Some(ack)) => fx.ack_json(ack, event.args_json(), &[]),
             ("join", _) => {
@@ -78,6 +92,10 @@ impl App for Peer {
                 }
                 self.tell(fx);
             }
+            ("arrive", _) => {
+                self.count += 1;
+                fx.emit(Target::Room(&nsp, ROOM), "joined", &json!({ "count": self.count }));
+            }
             _ => {}
         }
     }
@@ -87,4 +105,11 @@ impl App for Peer {
     fn wake(&mut self, fx: &mut Effects<'_>) {
         self.tell(fx);
     }
+}
+
+/// The room that an event names first, and the arguments behind it.
+fn room(event: &Event) -> Option<(String, &str)> {
+    let first = event.first_arg()?;
+    let rest = event.args_json().strip_prefix(first)?.trim_start();
+    Some((serde_json::from_str(first).ok()?, rest.strip_prefix(',').unwrap_or(rest)))
 }

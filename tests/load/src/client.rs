@@ -1,4 +1,4 @@
-//! One client: a session over polling, WebSocket, or the one upgraded to the other, in `/`. Turns what came over its
+//! One client: a session over polling, WebSocket, or the one upgraded to the other, in one namespace. Turns what came over its
 //! connections into [`Event`]s, and what the scenario wants said into bytes. Whatever a server has no business to do is a
 //! fault; the scenario, not the client, knows what should have come.
 
@@ -9,7 +9,8 @@ use crate::packet::{Handshake, Revision, each_packet, payload};
 use crate::ws::{self, Frame};
 use mio::{Registry, Token};
 use std::mem::take;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 /// How a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -37,6 +38,21 @@ pub struct Settings {
     pub transport: Transport,
     /// The address they connect from, one of loopback's, if it matters.
     pub from: Option<IpAddr>,
+    /// Over how many of loopback's addresses clients are spread by their index, from 127.0.0.2, if the server is on loopback.
+    /// The system takes ever longer to find a port of an address that has few left. If 0, they connect from `from`.
+    pub sources: u8,
+    /// Over how many namespaces clients are spread by their index, `/n0` and so on. If 0, all are in `/`.
+    pub namespaces: usize,
+}
+
+impl Settings {
+    /// The address that a client connects from.
+    fn source(&self, index: usize) -> Option<IpAddr> {
+        let sources = usize::from(self.sources);
+        let last = index.checked_rem(sources).and_then(|place| u8::try_from(place + 2).ok());
+        let spread = last.filter(|_| self.address.ip() == Ipv4Addr::LOCALHOST);
+        spread.map(|last| IpAddr::from([127, 0, 0, last])).or(self.from)
+    }
 }
 
 /// Which of its connections it is.
@@ -58,7 +74,7 @@ impl Role {
 /// What a client has to tell.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
-    /// It is in `/`, over the transport that it is to be on.
+    /// It is in its namespace, over the transport that it is to be on.
     Ready,
     /// It got an event or an ack.
     Packet(&'a [u8]),
@@ -88,6 +104,8 @@ enum Upgrade {
 #[derive(Debug)]
 pub struct Client {
     index: usize,
+    /// `/name,` as packets of its namespace have it; nothing of those of `/`.
+    nsp: Arc<[u8]>,
     links: [Option<Link>; 3],
     asked: Asked,
     posting: bool,
@@ -117,8 +135,13 @@ impl Client {
     ///
     /// If it can not.
     pub fn open(index: usize, env: Env<'_>) -> Result<Self> {
+        let nsp = match env.settings.namespaces {
+            0 => String::new(),
+            count => format!("/n{},", index % count),
+        };
         let mut client = Self {
             index,
+            nsp: nsp.into_bytes().into(),
             links: [None, None, None],
             asked: Asked::Nothing,
             posting: false,
@@ -178,7 +201,9 @@ impl Client {
     ///
     /// If a connection that this needs can not be opened.
     pub fn send(&mut self, packet: &[u8], env: Env<'_>) -> Result<()> {
-        self.say(&[b"4", packet], env)
+        let nsp = self.nsp.clone();
+        let (kind, rest) = packet.split_at(packet.len().min(1));
+        self.say(&[b"4", kind, &nsp, rest], env)
     }
 
     /// Sends a heartbeat of its own, as clients of EIO=3 do.
@@ -217,7 +242,7 @@ impl Client {
         if closing { Ok(()) } else { flushed }
     }
 
-    /// Takes what came over one connection.
+    /// Takes what came over one connection. How many whole WebSocket frames it was.
     ///
     /// # Errors
     ///
@@ -228,23 +253,23 @@ impl Client {
         data: &[u8],
         env: Env<'_>,
         sink: &mut impl FnMut(Event<'_>) -> Result<()>,
-    ) -> Result<()> {
-        let Some(link) = self.link(role) else { return Ok(()) };
+    ) -> Result<u64> {
+        let Some(link) = self.link(role) else { return Ok(0) };
         if link.inbox.is_empty() {
-            let used = self.parse(role, data, env, sink)?;
+            let (used, frames) = self.parse(role, data, env, sink)?;
             if let Some(link) = self.link(role) {
                 link.inbox.extend(&data[used..]);
             }
-            return Ok(());
+            return Ok(frames);
         }
         let mut inbox = take(&mut link.inbox);
         inbox.extend(data);
-        let used = self.parse(role, &inbox, env, sink)?;
+        let (used, frames) = self.parse(role, &inbox, env, sink)?;
         inbox.drain(..used);
         if let Some(link) = self.link(role) {
             link.inbox = inbox;
         }
-        Ok(())
+        Ok(frames)
     }
 
     /// The server ended one of its connections.
@@ -270,15 +295,16 @@ impl Client {
         Ok(())
     }
 
+    /// How many bytes were whole, and how many WebSocket frames.
     fn parse(
         &mut self,
         role: Role,
         data: &[u8],
         env: Env<'_>,
         sink: &mut impl FnMut(Event<'_>) -> Result<()>,
-    ) -> Result<usize> {
+    ) -> Result<(usize, u64)> {
         if role != Role::Ws {
-            let Some(answer) = http::read(data)? else { return Ok(0) };
+            let Some(answer) = http::read(data)? else { return Ok((0, 0)) };
             if answer.encoding.is_some() {
                 return Err(Fault::new("an answer is encoded, which nobody asked for"));
             }
@@ -293,11 +319,11 @@ impl Client {
             } else {
                 self.polled(body, env, sink)?;
             }
-            return Ok(answer.length);
+            return Ok((answer.length, 0));
         }
-        let mut start = 0;
+        let (mut start, mut frames) = (0, 0);
         if let Some(accept) = &self.accept {
-            let Some(answer) = http::read(data)? else { return Ok(0) };
+            let Some(answer) = http::read(data)? else { return Ok((0, 0)) };
             if answer.status != 101 || answer.accept.as_ref() != Some(accept) {
                 return Err(Fault::new(format!("a WebSocket was refused with {}", answer.status)));
             }
@@ -307,26 +333,29 @@ impl Client {
                 self.frame(&[b"2probe"]);
             }
         }
-        let used = ws::each_frame(&data[start..], |frame| match frame {
-            Frame::Text(packet) => self.packet(packet, env, sink),
-            Frame::Ping(payload) => {
-                if let Some(link) = self.link(Role::Ws) {
-                    ws::pong(&mut link.outbox, payload);
+        let used = ws::each_frame(&data[start..], |frame| {
+            frames += 1;
+            match frame {
+                Frame::Text(packet) => self.packet(packet, env, sink),
+                Frame::Ping(payload) => {
+                    if let Some(link) = self.link(Role::Ws) {
+                        ws::pong(&mut link.outbox, payload);
+                    }
+                    Ok(())
                 }
-                Ok(())
+                Frame::Close if self.closing => Ok(()),
+                Frame::Close => Err(Fault::new("the server closed a WebSocket")),
             }
-            Frame::Close if self.closing => Ok(()),
-            Frame::Close => Err(Fault::new("the server closed a WebSocket")),
         })?;
-        Ok(start + used)
+        Ok((start + used, frames))
     }
 
     /// An Engine.IO packet.
     fn packet(&mut self, packet: &[u8], env: Env<'_>, sink: &mut impl FnMut(Event<'_>) -> Result<()>) -> Result<()> {
         let unexpected = || Fault::new(format!("an unexpected packet: {}", String::from_utf8_lossy(packet)));
         match (packet, env.settings.revision) {
-            ([b'4', b'0', ..], _) => self.connected(env, sink),
-            ([b'4', rest @ ..], _) if matches!(rest, [b'2' | b'3', ..]) => sink(Event::Packet(rest)),
+            ([b'4', b'0', rest @ ..], _) => self.connected(rest, env, sink),
+            ([b'4', b'2' | b'3', after @ ..], _) if self.is_ours(after) => sink(Event::Packet(&packet[1..])),
             (b"2", Revision::V4) => self.say(&[b"3"], env),
             (b"3", Revision::V3) | (b"6", _) => Ok(()),
             (b"3probe", _) if self.upgrade == Upgrade::Probing => {
@@ -336,14 +365,30 @@ impl Client {
             ([b'0', json @ ..], revision) if self.handshake.is_none() => {
                 self.handshake = Some(Handshake::read(json)?);
                 // A client of EIO=3 is in `/` without asking. A polling one asks when it has read the whole answer.
-                if revision == Revision::V4 && self.on_websocket() { self.say(&[b"40"], env) } else { Ok(()) }
+                if revision == Revision::V4 && self.on_websocket() { self.ask_in(env) } else { Ok(()) }
             }
             _ if self.closing => Ok(()),
             _ => Err(unexpected()),
         }
     }
 
-    fn connected(&mut self, env: Env<'_>, sink: &mut impl FnMut(Event<'_>) -> Result<()>) -> Result<()> {
+    /// Whether a packet is of this client's namespace, by what stands behind its type.
+    fn is_ours(&self, after_type: &[u8]) -> bool {
+        if self.nsp.is_empty() { !after_type.starts_with(b"/") } else { after_type.starts_with(&self.nsp) }
+    }
+
+    fn ask_in(&mut self, env: Env<'_>) -> Result<()> {
+        let nsp = self.nsp.clone();
+        self.say(&[b"40", &nsp], env)
+    }
+
+    fn connected(&mut self, nsp: &[u8], env: Env<'_>, sink: &mut impl FnMut(Event<'_>) -> Result<()>) -> Result<()> {
+        if !self.is_ours(nsp) {
+            // EIO=3 lets a client into `/` first; nobody else gets what was not asked for.
+            let first = nsp.is_empty() && env.settings.revision == Revision::V3;
+            let other = || Fault::new(format!("let into another namespace: {}", String::from_utf8_lossy(nsp)));
+            return if first { self.ask_in(env) } else { Err(other()) };
+        }
         if env.settings.transport == Transport::Upgrade {
             self.upgrade = Upgrade::Probing;
             return self.open_websocket(env);
@@ -418,8 +463,8 @@ impl Client {
     fn connection(&mut self, role: Role, env: Env<'_>) -> Result<&mut Link> {
         let place = &mut self.links[role as usize];
         if place.is_none() {
-            *place =
-                Some(Link::open(env.settings.address, env.settings.from, env.registry, Self::token(self.index, role))?);
+            let (token, from) = (Self::token(self.index, role), env.settings.source(self.index));
+            *place = Some(Link::open(env.settings.address, from, env.registry, token)?);
         }
         place.as_mut().ok_or_else(|| Fault::new("no connection"))
     }
@@ -436,7 +481,8 @@ impl Client {
         let target = self.target("polling", env.settings);
         let request = match what {
             Asked::Greeting => {
-                http::post(&env.settings.host, &target, &payload(env.settings.revision, &[b"40".to_vec()]))
+                let packet = [b"40", &*self.nsp].concat();
+                http::post(&env.settings.host, &target, &payload(env.settings.revision, &[packet]))
             }
             _ => http::get(&env.settings.host, &target),
         };
@@ -453,5 +499,41 @@ impl Client {
         let request = http::post(&env.settings.host, &self.target("polling", env.settings), &body);
         self.connection(Role::Post, env)?.outbox.extend(request);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn what_is_said_in_another_namespace_is_a_fault() {
+        let (poll, listener) = (mio::Poll::new().unwrap(), TcpListener::bind(("127.0.0.1", 0)).unwrap());
+        let mut settings = Settings {
+            address: listener.local_addr().unwrap(),
+            host: "a".to_owned(),
+            path: "/".to_owned(),
+            revision: Revision::V4,
+            transport: Transport::Websocket,
+            from: None,
+            sources: 0,
+            namespaces: 2,
+        };
+        let env = Env { settings: &settings, registry: poll.registry() };
+        let mut client = Client::open(3, env).unwrap();
+        let mut heard = |packet: &[u8]| client.packet(packet, env, &mut |_| Ok(()));
+        heard(b"40/n1,{}").unwrap();
+        heard(br#"42/n1,["said"]"#).unwrap();
+        for packet in ["40{}", "40/n0,{}", r#"42["said"]"#, r#"42/n0,["said"]"#, r#"43/n11,["said"]"#] {
+            assert!(heard(packet.as_bytes()).is_err(), "{packet}");
+        }
+        settings.namespaces = 0;
+        let env = Env { settings: &settings, registry: poll.registry() };
+        let mut client = Client::open(3, env).unwrap();
+        let mut heard = |packet: &[u8]| client.packet(packet, env, &mut |_| Ok(()));
+        heard(b"40{}").unwrap();
+        heard(br#"42["said"]"#).unwrap();
+        assert!(heard(br#"42/n0,["said"]"#).is_err());
     }
 }

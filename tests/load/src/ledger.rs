@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 /// What is seen by everybody, and how far each has got.
 #[derive(Debug)]
 pub struct Ledger {
-    senders: usize,
-    /// The next number of each sender, for each recipient.
+    recipients: usize,
+    /// The next number for each recipient, sender by sender: what many get of one lies together.
     next: Vec<u64>,
     /// Recipient, sender and number of what came before its time.
     early: BTreeSet<(usize, usize, u64)>,
@@ -21,7 +21,7 @@ impl Ledger {
     /// A ledger in which nobody has seen anything.
     #[must_use]
     pub fn new(recipients: usize, senders: usize, strict: bool) -> Self {
-        Self { senders, next: vec![0; recipients * senders], early: BTreeSet::new(), strict, disordered: 0 }
+        Self { recipients, next: vec![0; recipients * senders], early: BTreeSet::new(), strict, disordered: 0 }
     }
 
     /// `recipient` has got `number` of `sender`.
@@ -30,10 +30,10 @@ impl Ledger {
     ///
     /// If it had got it already, or it is not the next one and order counts.
     pub fn seen(&mut self, recipient: usize, sender: usize, number: u64) -> Result<()> {
-        if sender >= self.senders {
+        let place = sender.checked_mul(self.recipients).map(|start| start + recipient);
+        let Some(next) = place.and_then(|place| self.next.get_mut(place)) else {
             return Err(Fault::new(format!("client {recipient} got something of {sender}, who said nothing")));
-        }
-        let next = &mut self.next[recipient * self.senders + sender];
+        };
         if number == *next {
             *next += 1;
             while !self.early.is_empty() && self.early.remove(&(recipient, sender, *next)) {
@@ -56,7 +56,7 @@ impl Ledger {
     /// Who has not got as far as it should: a recipient, a sender, and what it waits for.
     #[must_use]
     pub fn behind(&self, sent: &[u64]) -> Vec<(usize, usize, u64)> {
-        let at = |index: usize| (index / self.senders, index % self.senders);
+        let at = |index: usize| (index % self.recipients, index / self.recipients);
         let all = self.next.iter().enumerate().map(|(index, next)| (at(index), *next));
         all.filter(|((_, sender), next)| *next < sent[*sender])
             .map(|((who, sender), next)| (who, sender, next))

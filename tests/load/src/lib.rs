@@ -10,15 +10,21 @@
 //!
 //! # What the server has to do
 //!
-//! In `/`, whoever connects gets everything that is said to everybody:
+//! In `/`, and in `/n0` to `/n15`, whoever connects gets everything that is said to everybody of the namespace:
 //!
 //! | a client emits | and |
 //! |---|---|
 //! | `say`, sender, number, padding | everybody, the sender too, gets `said` with the same arguments |
+//! | `enter`, room | the client is in that room, too |
+//! | `tell`, room, sender, number, padding | everybody in the room gets `said` with the arguments after the room |
 //! | `echo`, text, with an ack | the ack has the text |
 //! | `join` | everybody gets `joined`, `{count}`: how many joins there have been; one notice may tell of several, `{count, joined}` |
+//! | `arrive` | the same, at once and by a notice of its own |
+//!
+//! [`bare`] does this and nothing else: the floor that servers are compared with.
 
 pub mod account;
+pub mod bare;
 pub mod client;
 pub mod compare;
 

@@ -6,7 +6,7 @@ use sanket_load::client::{Settings, Transport};
 use sanket_load::fault::{Fault, Result};
 use sanket_load::packet::Revision;
 use sanket_load::report::Report;
-use sanket_load::scenario::{Kind, Plan, Setting, plans, run};
+use sanket_load::scenario::{Kind, Plan, Setting, Talk, plans, run};
 use std::net::ToSocketAddrs as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,8 +15,10 @@ use std::time::Duration;
 /// Puts load on a Socket.IO server, counts what comes back, and says what it cost the server.
 #[derive(Debug, Parser)]
 struct Args {
-    /// A scenario, or `all`: broadcast-1, broadcast-16, broadcast-paced, broadcast-1000, broadcast-5000, echo-1, echo-16,
-    /// polling, connect, upgrade, storm, idle-websocket, idle-polling, heartbeats (not part of `all`).
+    /// A scenario, or `all`: broadcast-1, broadcast-16, broadcast-paced, broadcast-1000, broadcast-5000 (one client speaks),
+    /// in-turn-16, in-turn-paced, in-turn-1000, in-turn-1600 (all speak in turn), rooms-16, namespaces-16 (all speak, in 16
+    /// circles), echo-1, echo-16, polling, connect, upgrade, storm, storm-told, return-600, return (all connect at once, or
+    /// within a second), idle-websocket, idle-polling, heartbeats (not part of `all`).
     scenario: String,
     /// Where the server listens; a path in it is the server's, `/socket.io/` if there is none.
     #[arg(long)]
@@ -33,12 +35,12 @@ struct Args {
     /// How many clients, if not as many as the scenario has. Of those that come and go: how many at a time.
     #[arg(long)]
     clients: Option<usize>,
-    /// How many messages are under way, or acks outstanding.
+    /// How many messages are under way in each room or namespace, or acks outstanding.
     #[arg(long)]
     in_flight: Option<usize>,
-    /// How many clients take turns in saying what is broadcast.
-    #[arg(long, default_value_t = 1)]
-    senders: usize,
+    /// How many clients of each room or namespace take turns in speaking, if not as many as the scenario has.
+    #[arg(long)]
+    senders: Option<usize>,
     /// Seconds that are measured.
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
@@ -97,11 +99,11 @@ fn setting(args: &Args, mut plan: Plan) -> Result<Setting> {
         plan.clients = clients;
     }
     match &mut plan.kind {
-        Kind::Broadcast { in_flight: places, .. } | Kind::Echo { outstanding: places } => {
+        Kind::Broadcast(Talk { in_flight: places, .. }) | Kind::Echo { outstanding: places } => {
             *places = args.in_flight.unwrap_or(*places);
         }
         Kind::Connect { at_a_time } => *at_a_time = plan.clients,
-        Kind::Storm | Kind::Memory | Kind::Heartbeats => {}
+        Kind::Storm { .. } | Kind::Return { .. } | Kind::Memory | Kind::Heartbeats => {}
     }
     let (host, path) = place(&args.url)?;
     let address = host.to_socket_addrs()?.next().ok_or_else(|| Fault::new(format!("{host} is nowhere")))?;
@@ -109,7 +111,7 @@ fn setting(args: &Args, mut plan: Plan) -> Result<Setting> {
     let transport = args.transport.unwrap_or(plan.transport);
     Ok(Setting {
         plan,
-        settings: Settings { address, host, path, revision, transport, from: None },
+        settings: Settings { address, host, path, revision, transport, from: None, sources: 0, namespaces: 0 },
         server: args.pid.map(Process),
         measured: seconds(args.seconds)?,
         warm_up: seconds(args.warm_up)?,

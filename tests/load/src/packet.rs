@@ -107,14 +107,20 @@ impl Handshake {
 pub fn said(packet: &[u8]) -> Option<(usize, u64)> {
     said_compactly(packet).or_else(|| {
         let (name, sender, number, _): (String, usize, u64, String) =
-            serde_json::from_slice(packet.strip_prefix(b"2")?).ok()?;
+            serde_json::from_slice(without_nsp(packet.strip_prefix(b"2")?)).ok()?;
         (name == "said").then_some((sender, number))
     })
 }
 
+/// What comes after `/name,`. Whose packets may have which name is not looked at here.
+fn without_nsp(packet: &[u8]) -> &[u8] {
+    let comma = packet.iter().position(|byte| *byte == b',').filter(|_| packet.starts_with(b"/"));
+    comma.map_or(packet, |comma| &packet[comma + 1..])
+}
+
 /// The same, of a packet as every server known writes it: it is looked at for each delivery.
 fn said_compactly(packet: &[u8]) -> Option<(usize, u64)> {
-    let (sender, rest) = number(packet.strip_prefix(br#"2["said","#)?)?;
+    let (sender, rest) = number(without_nsp(packet.strip_prefix(b"2")?).strip_prefix(br#"["said","#)?)?;
     let (number, _) = number(rest.strip_prefix(b",")?)?;
     Some((usize::try_from(sender).ok()?, number))
 }
@@ -192,6 +198,8 @@ mod tests {
         assert_eq!(said(br#"2["said",3,14,"xxx"]"#), Some((3, 14)));
         assert_eq!(said(br#"2["said", 3, 14, "xxx"]"#), Some((3, 14)));
         assert_eq!(said(br#"2["unsaid",3,14,"xxx"]"#), None);
+        assert_eq!(said(br#"2/n3,["said",3,14,"xxx"]"#), Some((3, 14)));
+        assert_eq!(said(br#"2/n3,["said", 3, 14, "xxx"]"#), Some((3, 14)));
         assert_eq!(joined(br#"2["joined",{"count":7}]"#), Some(Joined { count: 7, joined: 1 }));
         assert_eq!(joined(br#"2["joined",{"count":7,"joined":5,"names":[]}]"#), Some(Joined { count: 7, joined: 5 }));
         assert_eq!(ack(br#"312["x"]"#), Some((12, &br#"["x"]"#[..])));

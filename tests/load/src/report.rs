@@ -43,6 +43,11 @@ pub struct Report {
     pub units: u64,
     /// How long that took.
     pub seconds: f64,
+    /// How many that is a second.
+    pub units_per_second: f64,
+    /// WebSocket frames that a client's read brought on average, of the reads that brought any: how many messages were in
+    /// one piece. None where none came.
+    pub frames_per_read: Option<f64>,
     /// Microseconds of the server's processor time for each.
     pub server_cpu_us: Option<f64>,
     /// The whole of it.
@@ -55,15 +60,18 @@ pub struct Report {
     pub disordered: u64,
     /// Resident KiB of the server for each client.
     pub kib_per_client: Option<f64>,
+    /// Milliseconds from the beginning until 99 of 100 clients were in, and until all were, where they all come at once.
+    pub until_in_ms: Option<[f64; 2]>,
     /// What else the scenario counts, by name.
     pub more: std::collections::BTreeMap<String, f64>,
 }
 
 impl Report {
-    /// The figure that the scenario is about: memory where that is measured, otherwise processor time.
+    /// The figure that the scenario is about: memory where that is measured, how long it takes until 99 of 100 are in where
+    /// they all come at once, otherwise processor time.
     #[must_use]
     pub fn figure(&self) -> Option<f64> {
-        self.kib_per_client.or(self.server_cpu_us)
+        self.kib_per_client.or(self.until_in_ms.map(|[most, _]| most)).or(self.server_cpu_us)
     }
 
     /// A few lines for a terminal.
@@ -81,6 +89,10 @@ impl Report {
                 format!("  server {server:>8} µs each, this tool {own:.2}")
             }
         };
+        lines += &format!("\n{:17} {:.0} a second", "", self.units_per_second);
+        if let Some(frames) = self.frames_per_read {
+            lines += &format!(", {frames:.2} frames a read");
+        }
         if let Some(latency) = self.latency_us {
             let shown = |micros| format!("{:.2?}", Duration::from_micros(micros));
             lines += &format!(
@@ -91,6 +103,9 @@ impl Report {
                 shown(latency.p99),
                 shown(latency.max)
             );
+        }
+        if let Some([most, all]) = self.until_in_ms {
+            lines += &format!("\n{:17} 99 % were in after {most:.0} ms, all after {all:.0} ms", "");
         }
         for (name, value) in &self.more {
             lines += &format!("\n{:17} {name} {value:.2}", "");

@@ -10,6 +10,7 @@ use slab::Slab;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::Write as _;
+use std::mem::take;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,11 @@ const NAP: Duration = Duration::from_millis(500);
 
 /// What clients do.
 pub trait Scenario {
+    /// A client that was to come has begun to connect.
+    fn opened(&mut self, who: usize) {
+        let _ = who;
+    }
+
     /// A client is in.
     ///
     /// # Errors
@@ -49,6 +55,17 @@ pub trait Scenario {
     fn closed(&mut self, who: usize, at: Instant, orders: &mut Orders) -> Result<()> {
         let (_, _, _) = (who, at, orders);
         Ok(())
+    }
+
+    /// A client's connection was refused or broke, or the server did to it what it should not have done. If this is no
+    /// fault, the client is gone.
+    ///
+    /// # Errors
+    ///
+    /// The fault, unless the scenario expects such things.
+    fn lost(&mut self, who: usize, fault: Fault, at: Instant, orders: &mut Orders) -> Result<()> {
+        let (_, _, _) = (who, at, orders);
+        Err(fault)
     }
 
     /// Time has passed. When it wants to be called next, at the latest.
@@ -115,6 +132,16 @@ pub struct World {
     patience: Duration,
     /// Whether to say how far it is.
     tells: bool,
+    seen: Seen,
+}
+
+/// How what came over WebSockets came.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seen {
+    /// Frames.
+    pub frames: u64,
+    /// Reads that brought at least one whole frame.
+    pub reads: u64,
 }
 
 impl World {
@@ -133,7 +160,14 @@ impl World {
             beats: VecDeque::new(),
             patience,
             tells,
+            seen: Seen::default(),
         })
+    }
+
+    /// How what came so far has come.
+    #[must_use]
+    pub fn seen(&self) -> Seen {
+        self.seen
     }
 
     /// Turns the loop until the scenario says that that is all.
@@ -149,7 +183,7 @@ impl World {
             let now = Instant::now();
             let wake = scenario.tick(now, &mut orders);
             self.beat(now)?;
-            self.carry_out(&mut orders)?;
+            self.carry_out(scenario, &mut orders)?;
             if scenario.is_done() {
                 return Ok(());
             }
@@ -174,10 +208,10 @@ impl World {
                     self.dirty.push(who);
                 }
                 if event.is_readable() || event.is_read_closed() || event.is_error() {
-                    self.read(who, role, event.is_read_closed(), scenario, &mut orders)
-                        .map_err(|fault| fault.at(format!("client {who}")))?;
+                    let read = self.read(who, role, event.is_read_closed(), scenario, &mut orders);
+                    read.or_else(|fault| self.lose(who, fault, scenario, &mut orders))?;
                 }
-                self.carry_out(&mut orders)?;
+                self.carry_out(scenario, &mut orders)?;
             }
         }
     }
@@ -206,13 +240,15 @@ impl World {
                 Found::Bytes(count) => {
                     let beats = &mut self.beats;
                     let mut is_in = false;
-                    client.received(role, &self.buffer[..count], env, &mut |event| match event {
+                    let frames = client.received(role, &self.buffer[..count], env, &mut |event| match event {
                         Event::Packet(packet) => scenario.packet(who, packet, at, orders),
                         Event::Ready => {
                             is_in = true;
                             scenario.ready(who, at, orders)
                         }
                     })?;
+                    self.seen.frames += frames;
+                    self.seen.reads += u64::from(frames > 0);
                     if is_in && env.settings.revision == Revision::V3 {
                         beats.push_back((at + Duration::from_millis(client.ping_interval()), who));
                     }
@@ -230,6 +266,11 @@ impl World {
         }
     }
 
+    fn lose(&mut self, who: usize, fault: Fault, scenario: &mut impl Scenario, orders: &mut Orders) -> Result<()> {
+        self.clients.try_remove(who);
+        scenario.lost(who, fault.at(format!("client {who}")), Instant::now(), orders)
+    }
+
     fn beat(&mut self, now: Instant) -> Result<()> {
         let env = Env { settings: &self.settings, registry: self.poll.registry() };
         while let Some((at, who)) = self.beats.front().copied().filter(|(at, _)| *at <= now) {
@@ -244,7 +285,7 @@ impl World {
         Ok(())
     }
 
-    fn carry_out(&mut self, orders: &mut Orders) -> Result<()> {
+    fn carry_out(&mut self, scenario: &mut impl Scenario, orders: &mut Orders) -> Result<()> {
         let env = Env { settings: &self.settings, registry: self.poll.registry() };
         for order in orders.list.drain(..) {
             let who = match order {
@@ -252,6 +293,7 @@ impl World {
                     let entry = self.clients.vacant_entry();
                     let who = entry.key();
                     entry.insert(Client::open(who, env)?);
+                    scenario.opened(who);
                     who
                 }
                 Order::Close(who) => {
@@ -266,11 +308,14 @@ impl World {
             self.dirty.push(who);
         }
         orders.bytes.clear();
-        for who in self.dirty.drain(..) {
-            if let Some(client) = self.clients.get_mut(who) {
-                client.flush().map_err(|fault| fault.at(format!("client {who}")))?;
+        let mut dirty = take(&mut self.dirty);
+        for who in dirty.drain(..) {
+            let Some(client) = self.clients.get_mut(who) else { continue };
+            if let Err(fault) = client.flush() {
+                self.lose(who, fault, scenario, orders)?;
             }
         }
+        self.dirty = dirty;
         Ok(())
     }
 }

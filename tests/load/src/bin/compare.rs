@@ -2,7 +2,8 @@
 
 use clap::Parser;
 use sanket_load::compare::check::check;
-use sanket_load::compare::servers::{all, versions};
+use sanket_load::compare::processors::Processors;
+use sanket_load::compare::servers::{FLOOR, OURS, all, versions};
 use sanket_load::compare::{Comparison, picture, table};
 use sanket_load::fault::{Fault, Result};
 use sanket_load::scenario::{Kind, plans};
@@ -17,9 +18,13 @@ struct Args {
     /// Only these scenarios, with commas between them. `heartbeats` is run only if it is asked for.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Only these servers: sanket, socketioxide, socket.io.
+    /// Only these servers: sanket, bare (the floor), bun, socketioxide, socket.io.
     #[arg(long, value_delimiter = ',')]
     servers: Vec<String>,
+    /// With how many processors our server runs, 1, 2, all: each scenario with each. The others run with the greatest number
+    /// of them. The load tool has all.
+    #[arg(long, value_delimiter = ',', default_value = "1,all")]
+    cpus: Vec<Processors>,
     /// How often each server meets each scenario.
     #[arg(long)]
     rounds: Option<usize>,
@@ -35,7 +40,7 @@ struct Args {
     /// Our server.
     #[arg(long, default_value = "target/release/examples/load_peer")]
     ours: PathBuf,
-    /// Only looks whether our server loses anything, in all transports and both revisions.
+    /// Only looks whether our server loses anything, in all transports and both revisions, and the floor over WebSocket.
     #[arg(long)]
     check: bool,
 }
@@ -55,8 +60,10 @@ fn compare(args: &Args) -> Result<()> {
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let mut servers = all(args.ours.clone());
     if args.check {
-        let ours = servers.iter().find(|server| server.name == "sanket").ok_or_else(|| Fault::new("no server"))?;
-        let runs = check(ours)?;
+        let mut runs = 0;
+        for server in servers.iter().filter(|server| matches!(server.name, OURS | FLOOR)) {
+            runs += check(server)?;
+        }
         println!("{runs} runs, nothing lost");
         return Ok(());
     }
@@ -68,25 +75,30 @@ fn compare(args: &Args) -> Result<()> {
         only => only.iter().any(|name| name == plan.name),
     });
     servers.retain(|server| args.servers.is_empty() || args.servers.iter().any(|name| name == server.name));
-    let rounds = args.rounds.unwrap_or(if args.quick { 1 } else { 3 });
-    let seconds = args.seconds.unwrap_or(if args.quick { 2.0 } else { 5.0 });
+    let rounds = args.rounds.unwrap_or(if args.quick { 1 } else { 2 });
+    let seconds = args.seconds.unwrap_or(if args.quick { 2.0 } else { 3.0 });
     let measured = Duration::try_from_secs_f64(seconds).map_err(|error| Fault::new(error.to_string()))?;
     // Node compiles what it sees often: what it takes in its first second is twice what it takes later.
-    let warm_up = Duration::from_secs(if args.quick { 1 } else { 3 });
+    let warm_up = Duration::from_secs(if args.quick { 1 } else { 2 });
+    let mut processors = args.cpus.iter().map(|cpus| cpus.count()).collect::<Result<Vec<usize>>>()?;
+    processors.sort_unstable();
+    processors.dedup();
     let whole = args.only.is_empty() && args.servers.is_empty() && !args.quick;
-    let comparison = Comparison { plans: chosen, servers, rounds, measured, warm_up };
+    let comparison = Comparison { plans: chosen, servers, rounds, measured, warm_up, processors };
     let outcome = comparison.run();
-    println!("\n{}{}", table::costs(&outcome, &comparison.plans), table::remarks(&outcome, &comparison.plans));
+    let plans = &comparison.plans;
+    let (costs, scaled) = (table::costs(&outcome, plans), table::scaled(&outcome, plans));
+    println!("\n{costs}{scaled}{}", table::remarks(&outcome, plans));
     if let Some(out) = args.out.clone().or_else(|| whole.then(|| "docs/performance".into())) {
         create_dir_all(&out)?;
-        let page = table::page(&outcome, &comparison.plans, &versions(), rounds, seconds);
+        let page = table::page(&outcome, plans, &versions(), rounds, seconds);
         write(out.join("README.md"), page)?;
-        write(out.join("bars.svg"), picture::bars(&outcome, &comparison.plans))?;
+        write(out.join("bars.svg"), picture::bars(&outcome, plans))?;
         let runs = serde_json::to_string(&outcome).map_err(|error| Fault::new(error.to_string()))?;
         write(out.join("runs.json"), runs.replace("},{\"server\"", "},\n{\"server\"") + "\n")?;
         println!("written to {}", out.display());
     }
-    if outcome.faults().any(|(run, _)| run.server == "sanket") {
+    if outcome.faults().any(|(run, _)| run.server == OURS) {
         return Err(Fault::new("our server failed"));
     }
     Ok(())

@@ -1,7 +1,12 @@
 //! What all runs found, and the figures that are made of it: medians, and how far runs were apart.
 
+use super::servers::{FLOOR, OURS, PEERS};
 use crate::report::Report;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// How many times the floor's figure ours may have and is near it.
+pub const NEAR: f64 = 1.2;
 
 /// One run of one server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -10,6 +15,8 @@ pub struct Run {
     pub server: String,
     /// The scenario's name.
     pub scenario: String,
+    /// How many processors the server had.
+    pub processors: usize,
     /// In which round, beginning with 0.
     pub round: usize,
     /// What was found.
@@ -50,15 +57,63 @@ impl Spread {
 }
 
 impl Outcome {
+    /// With how many processors our server ran, ascending.
+    #[must_use]
+    pub fn processors(&self) -> Vec<usize> {
+        let counts: BTreeSet<usize> = self.runs.iter().map(|run| run.processors).collect();
+        counts.into_iter().collect()
+    }
+
+    fn reports_with<'a>(
+        &'a self,
+        processors: usize,
+        server: &'a str,
+        scenario: &'a str,
+    ) -> impl Iterator<Item = (usize, &'a Report)> {
+        let is_asked =
+            move |run: &&Run| run.server == server && run.scenario == scenario && run.processors == processors;
+        self.runs.iter().filter(is_asked).filter_map(|run| Some((run.round, run.report.as_ref()?)))
+    }
+
+    /// Those of runs with as many processors as there were.
     fn reports<'a>(&'a self, server: &'a str, scenario: &'a str) -> impl Iterator<Item = (usize, &'a Report)> {
-        let runs = self.runs.iter().filter(move |run| run.server == server && run.scenario == scenario);
-        runs.filter_map(|run| Some((run.round, run.report.as_ref()?)))
+        self.reports_with(self.processors().last().copied().unwrap_or_default(), server, scenario)
     }
 
     /// Something of each report of a server in a scenario.
     #[must_use]
     pub fn spread(&self, server: &str, scenario: &str, what: impl Fn(&Report) -> Option<f64>) -> Option<Spread> {
         Spread::of(self.reports(server, scenario).filter_map(|(_, report)| what(report)).collect())
+    }
+
+    /// Something of each report of a server that had so many processors.
+    #[must_use]
+    pub fn spread_with(
+        &self,
+        processors: usize,
+        server: &str,
+        scenario: &str,
+        what: impl Fn(&Report) -> Option<f64>,
+    ) -> Option<Spread> {
+        let reports = self.reports_with(processors, server, scenario);
+        Spread::of(reports.filter_map(|(_, report)| what(report)).collect())
+    }
+
+    /// The peer with the least figure in a scenario.
+    #[must_use]
+    pub fn best_peer(&self, scenario: &str) -> Option<&'static str> {
+        let figure = |server| Some(self.spread(server, scenario, Report::figure)?.median);
+        let figures = PEERS.into_iter().filter_map(|server| Some((server, figure(server)?)));
+        figures.min_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(server, _)| server)
+    }
+
+    /// Whether ours costs no more than every peer in a scenario, and at most [`NEAR`] times as much as the floor; nothing of
+    /// what was not run.
+    #[must_use]
+    pub fn is_ahead(&self, scenario: &str) -> (bool, bool) {
+        let within = |server, bound| self.ratio(OURS, server, scenario).is_none_or(|ratio| ratio.median <= bound);
+        let runs = !self.failed(OURS, scenario);
+        (runs && PEERS.into_iter().all(|peer| within(peer, 1.0)), runs && within(FLOOR, NEAR))
     }
 
     /// A server's figure as a share of another's, round by round.
@@ -69,6 +124,13 @@ impl Outcome {
             Some(report.figure()? / base.figure().filter(|figure| *figure > 0.0)?)
         });
         Spread::of(shares.collect())
+    }
+
+    /// The most of something that a scenario counts, by its name, in the runs of a server.
+    #[must_use]
+    pub fn most(&self, server: &str, scenario: &str, name: &str) -> f64 {
+        let counts = self.reports(server, scenario).filter_map(|(_, report)| report.more.get(name).copied());
+        counts.fold(0.0, f64::max)
     }
 
     /// What went wrong.

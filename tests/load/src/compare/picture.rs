@@ -1,13 +1,15 @@
 //! A comparison as bars: a group for each scenario, scaled to its longest. Plain SVG, for light and dark pages.
 
 use super::outcome::Outcome;
-use super::table::number;
+use super::servers::{FLOOR, OURS};
+use super::table::{number, unit};
 use crate::report::Report;
-use crate::scenario::{Kind, Plan};
+use crate::scenario::Plan;
 use std::fmt::Write as _;
 
 /// The servers in the order of their bars, with their colours.
-const SERVERS: [(&str, &str); 3] = [("sanket", "#0f766e"), ("socketioxide", "#d97706"), ("socket.io", "#94a3b8")];
+const SERVERS: [(&str, &str); 5] =
+    [(FLOOR, "#334155"), (OURS, "#0f766e"), ("bun", "#be185d"), ("socketioxide", "#d97706"), ("socket.io", "#94a3b8")];
 const WIDTH: usize = 880;
 /// Where bars begin.
 const LEFT: usize = 290;
@@ -25,7 +27,7 @@ pub fn bars(outcome: &Outcome, plans: &[Plan]) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" viewBox=\"0 0 {WIDTH} {height}\" \
          font-family=\"system-ui, sans-serif\" font-size=\"11\">\n<title>What servers cost, by scenario</title>\n\
          <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#ffffff\"/>\n\
-         <text x=\"12\" y=\"20\" font-size=\"13\" fill=\"#0f172a\">Processor time of the server, or memory a client; shorter is \
+         <text x=\"12\" y=\"20\" font-size=\"13\" fill=\"#0f172a\">Processor time of the server, memory a client, or time until clients are in; shorter is \
          better. Each group has its own scale.</text>\n"
     );
     for (n, (name, colour)) in SERVERS.iter().enumerate() {
@@ -48,7 +50,7 @@ fn group(svg: &mut String, outcome: &Outcome, plan: &Plan, y: usize) {
     let medians =
         SERVERS.map(|(server, _)| outcome.spread(server, plan.name, Report::figure).map(|spread| spread.median));
     let greatest = medians.iter().flatten().copied().fold(f64::MIN_POSITIVE, f64::max);
-    let unit = if plan.kind == Kind::Memory { "KiB" } else { "µs" };
+    let unit = unit(plan.kind).split(' ').next().unwrap_or_default();
     let middle = y + SERVERS.len() * BAR / 2 + 4;
     let _ = writeln!(
         svg,

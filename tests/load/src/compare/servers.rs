@@ -1,6 +1,9 @@
-//! The servers that are compared: how they are started, and what they are. Knows nothing of scenarios.
+//! The servers that are compared: how they are started, and what they are.
 
+use super::processors;
+use crate::client::Transport;
 use crate::fault::{Fault, Result};
+use crate::scenario::{Kind, Plan};
 use serde_json::Value;
 use std::fs::read_to_string;
 use std::io::{BufRead as _, BufReader};
@@ -13,7 +16,15 @@ use std::time::Duration;
 
 /// How long a server may take until it listens.
 const START: Duration = Duration::from_secs(20);
-/// Where socket.io is.
+/// Ours.
+pub const OURS: &str = "sanket";
+/// The one that does nothing but what the scenarios ask for.
+pub const FLOOR: &str = "bare";
+/// The others.
+pub const PEERS: [&str; 3] = ["bun", "socketioxide", "socket.io"];
+/// Where socket.io on Bun is.
+const BUN: &str = "tests/load/peers/bun";
+/// Where socket.io on Node is.
 const NODE: &str = "tests/load/peers/node";
 /// Where socketioxide is.
 const OXIDE: &str = "tests/load/peers/socketioxide";
@@ -27,16 +38,26 @@ pub struct Server {
     command: Vec<PathBuf>,
     /// Whether it keeps the order of what one client says. One that runs each handler in a task of its own does not.
     pub keeps_order: bool,
+    /// Whether it compiles what it runs often, and so gets faster.
+    pub warms_up: bool,
 }
 
 /// All of them, ours being the program `ours`. Called from the root of the repository.
 #[must_use]
 pub fn all(ours: PathBuf) -> Vec<Server> {
-    let server = |name, command, keeps_order| Server { name, command, keeps_order };
+    let compiled = |name, program, keeps_order| Server { name, command: vec![program], keeps_order, warms_up: false };
+    let script = |name, runtime: String, place: &str| Server {
+        name,
+        command: vec![runtime.into(), format!("{place}/server.mjs").into()],
+        keeps_order: true,
+        warms_up: true,
+    };
     vec![
-        server("sanket", vec![ours], true),
-        server("socketioxide", vec!["target/peers/release/socketioxide-peer".into()], false),
-        server("socket.io", vec!["node".into(), format!("{NODE}/server.mjs").into()], true),
+        compiled(OURS, ours, true),
+        compiled(FLOOR, "target/release/bare".into(), true),
+        script("bun", format!("{BUN}/node_modules/.bin/bun"), BUN),
+        compiled("socketioxide", "target/peers/release/socketioxide-peer".into(), false),
+        script("socket.io", "node".to_owned(), NODE),
     ]
 }
 
@@ -49,21 +70,23 @@ pub struct Running {
 }
 
 impl Server {
-    /// Starts it, and waits until it listens.
+    /// Whether it can do what a scenario asks for: the floor has only WebSockets, and no heartbeats.
+    #[must_use]
+    pub fn takes(&self, plan: &Plan) -> bool {
+        self.name != FLOOR || (plan.transport == Transport::Websocket && plan.kind != Kind::Heartbeats)
+    }
+
+    /// Starts it with so many processors, and waits until it listens.
     ///
     /// # Errors
     ///
     /// If it does not.
-    pub fn start(&self) -> Result<Running> {
+    pub fn start(&self, processors: usize) -> Result<Running> {
         let place = || format!("{} can not be started", self.name);
         let (program, args) = self.command.split_first().ok_or_else(|| Fault::new(place()))?;
-        let mut child = Command::new(program)
-            .args(args)
-            .env("NODE_ENV", "production")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| Fault::from(error).at(place()))?;
+        let mut command = Command::new(program);
+        command.args(args).env("NODE_ENV", "production").stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = processors::spawn(&mut command, processors).map_err(|fault| fault.at(place()))?;
         let (said, heard) = channel();
         let output = child.stdout.take();
         spawn(move || {
@@ -118,15 +141,28 @@ pub fn versions() -> Vec<(&'static str, String)> {
             "socketioxide",
             format!("{} on axum {}, tokio {}", in_lock("socketioxide"), in_lock("axum"), in_lock("tokio")),
         ),
-        ("socket.io", format!("{} on Node {}", node_package("socket.io"), said_by("node", &["--version"]))),
+        ("socket.io", format!("{} on Node {}", package(NODE, "socket.io"), said_by("node", &["--version"]))),
+        (
+            "socket.io on Bun",
+            format!(
+                "{} on Bun {}, bun-engine {}",
+                package(BUN, "socket.io"),
+                package(BUN, "bun"),
+                package(BUN, "@socket.io/bun-engine")
+            ),
+        ),
+        (
+            "bare",
+            "the floor: a loop around epoll in one thread, without checks, heartbeats, limits or polling".to_owned(),
+        ),
         ("rustc", said_by("rustc", &["--version"]).trim_start_matches("rustc ").to_owned()),
         ("machine", format!("{count} × {}", model.map_or("processor", |(_, model)| model))),
         ("kernel", said_by("uname", &["-sr"])),
     ]
 }
 
-fn node_package(name: &str) -> String {
-    let text = read_to_string(format!("{NODE}/node_modules/{name}/package.json")).unwrap_or_default();
+fn package(place: &str, name: &str) -> String {
+    let text = read_to_string(format!("{place}/node_modules/{name}/package.json")).unwrap_or_default();
     let package: Value = serde_json::from_str(&text).unwrap_or_default();
     package["version"].as_str().map_or_else(unknown, str::to_owned)
 }

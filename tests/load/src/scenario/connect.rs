@@ -29,7 +29,6 @@ pub(super) fn run(stage: &mut Stage, at_a_time: usize) -> Result<Found> {
     let gone = coming.gone - before;
     let mut found = Found::new("client", gone, cost)?;
     found.latency = coming.latency;
-    found.more.insert("clients a second".to_owned(), gone as f64 / cost.wall.as_secs_f64());
     Ok(found)
 }
 

@@ -1,5 +1,6 @@
 //! Each client sends events that are to be acked with their text, so many at a time.
 
+use super::circles::Circles;
 use super::rollcall::is_call;
 use super::{Found, PADDING, Stage, micros, recorder};
 use crate::fault::{Fault, Result};
@@ -11,7 +12,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 pub(super) fn run(stage: &mut Stage, outstanding: usize) -> Result<Found> {
-    stage.gather()?;
+    Circles::One.gather(&mut stage.world, stage.clients)?;
     let mut echo = Echo {
         outstanding,
         people: (0..stage.clients).map(|_| Person::default()).collect(),
@@ -36,7 +37,6 @@ pub(super) fn run(stage: &mut Stage, outstanding: usize) -> Result<Found> {
     let mut found = Found::new("ack", acked, cost)?;
     found.disordered = echo.ledger.disordered;
     found.latency = echo.latency;
-    found.more.insert("acks a second".to_owned(), acked as f64 / cost.wall.as_secs_f64());
     Ok(found)
 }
 

@@ -2,6 +2,7 @@
 
 use super::{AT_A_TIME, Found, Stage};
 use crate::fault::{Fault, Result};
+use crate::scenario::circles::Circles;
 use crate::scenario::crowd::Crowd;
 use crate::world::{Orders, Scenario};
 use std::time::{Duration, Instant};
@@ -30,7 +31,7 @@ pub(super) fn memory(stage: &mut Stage) -> Result<Found> {
 
 /// What keeping clients costs, as a share of one processor.
 pub(super) fn heartbeats(stage: &mut Stage) -> Result<Found> {
-    stage.gather()?;
+    Circles::One.gather(&mut stage.world, stage.clients)?;
     stage.world.run(&mut Idle::of(stage.warm_up))?;
     let measured = stage.measured;
     let cost = stage.cost_of(|world| world.run(&mut Idle::of(measured)))?;

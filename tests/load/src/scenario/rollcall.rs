@@ -1,8 +1,9 @@
-//! Makes sure that everybody is in the room. Some servers tell a client that it is in before they have done for it what they
-//! do on a connection; what is said meanwhile passes it by, which is not what is measured here. So somebody calls until all
-//! have heard it.
+//! Makes sure that everybody is in its room. Some servers tell a client that it is in before they have done for it what they
+//! do on a connection; what is said meanwhile passes it by, which is not what is measured here. So somebody of each circle
+//! calls until all have heard it.
 
 use super::PADDING;
+use super::circles::Circles;
 use crate::fault::{Fault, Result};
 use crate::packet::said;
 use crate::world::{Orders, Scenario};
@@ -21,6 +22,7 @@ pub(super) fn is_call(packet: &[u8]) -> bool {
 /// Calls until everybody has heard one call.
 #[derive(Debug)]
 pub(super) struct RollCall {
+    circles: Circles,
     /// The last call that each has heard, beginning with 1.
     heard: Vec<u64>,
     calls: u64,
@@ -31,8 +33,8 @@ pub(super) struct RollCall {
 }
 
 impl RollCall {
-    pub(super) fn of(clients: usize) -> Self {
-        Self { heard: vec![0; clients], calls: 0, present: 0, again: Instant::now(), total: 0 }
+    pub(super) fn of(clients: usize, circles: Circles) -> Self {
+        Self { circles, heard: vec![0; clients], calls: 0, present: 0, again: Instant::now(), total: 0 }
     }
 }
 
@@ -52,10 +54,16 @@ impl Scenario for RollCall {
 
     fn tick(&mut self, now: Instant, orders: &mut Orders) -> Option<Instant> {
         if now >= self.again {
+            if self.calls == 0 {
+                (0..self.heard.len()).for_each(|who| self.circles.enter(who, orders));
+            }
             self.again = now + PAUSE;
             self.calls += 1;
             self.present = 0;
-            orders.send(0, format_args!(r#"2["say",{CALLER},{},"{PADDING}"]"#, self.calls));
+            // The first client of each circle calls.
+            for who in 0..self.circles.count().min(self.heard.len()) {
+                self.circles.say(who, (CALLER, self.calls), PADDING, orders);
+            }
         }
         Some(self.again)
     }

@@ -80,7 +80,8 @@ impl Witnesses {
             let from = IpAddr::from([127, 2, 0, 1 + u8::try_from(number).unwrap_or(0)]);
             let (host, path) = (address.to_string(), "/socket.io/".to_owned());
             let (revision, transport) = (*revision, *transport);
-            let settings = Settings { address, host, path, revision, transport, from: Some(from) };
+            let settings =
+                Settings { address, host, path, revision, transport, from: Some(from), sources: 0, namespaces: 0 };
             let company = company.clone();
             spawn(move || {
                 let mut few = Few::new(company.clone(), number * OF_EACH);
