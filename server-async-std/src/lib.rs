@@ -19,6 +19,7 @@
 //! [`Server::mount`] puts the server on any listener of tide's.
 
 mod application;
+mod bind;
 mod clock;
 mod driver;
 mod listen;
@@ -27,6 +28,7 @@ mod options;
 mod reactor;
 mod server;
 
+pub use bind::bind;
 pub use listen::{Listen, Listening};
 pub use options::AllowAsync;
 pub use sanket_host::host::{AddressLimits, InvalidRate, Rate, RefusalKind, Setup, Stats};

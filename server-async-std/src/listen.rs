@@ -1,6 +1,7 @@
 //! The server's own listener, as tide wants one: what is not for the server goes to the tide application.
 
 use crate::application::Tide;
+use crate::bind::bind;
 use crate::driver::Driver;
 use crate::server::{LOOK, Server, Threads};
 use async_std::channel::Receiver;
@@ -66,7 +67,7 @@ impl<State: Clone + Send + Sync + 'static> Listener<State> for Listening {
         let mut listeners = Vec::new();
         for address in addresses {
             let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"));
-            listeners.push(TcpListener::bind(address).map_err(named)?);
+            listeners.push(bind(*address).map_err(named)?);
         }
         if listeners.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on"));

@@ -1,5 +1,6 @@
 //! A Socket.IO server as something that is started, listens, and is closed. What ties it to tide is in `listen` and `mount`.
 
+use crate::bind::bind;
 use crate::driver::Driver;
 use crate::reactor::Reactor;
 use async_std::channel::{Receiver, Sender, bounded};
@@ -161,7 +162,7 @@ impl<A> Server<A> {
     ///
     /// The system's.
     pub fn listen(&self, address: impl Into<SocketAddr>) -> io::Result<SocketAddr> {
-        let listener = std::net::TcpListener::bind(address.into())?;
+        let listener = bind(address)?;
         let address = listener.local_addr()?;
         self.threads.reactor.listen(listener)?;
         self.threads.add_address(address);
