@@ -145,6 +145,12 @@ pub struct Config {
     /// Bytes of all attachments of a packet. More of them end the session. Default 10,000,000: ten full payloads, as
     /// much as the reference allows.
     pub max_attached: usize,
+    /// Bytes of packets that wait for attachments, with the attachments that have arrived: of all sessions of a server,
+    /// counted as for [`Config::max_sessions`]. A session may have at most as many of them as are left for all others
+    /// then; beyond it, it ends as one with more than `max_attached`. So sessions that send much leave room for those that
+    /// send little, and those that keep everything waiting do not lock out the rest. Default 256 MiB: room for 24 sessions
+    /// with the most that one may send, or a thousand with 200 KB each. The reference has no limit.
+    pub max_incomplete: usize,
     /// Bytes that may be queued for a client. A single packet may always be queued, whatever its size. Beyond the limit
     /// volatile packets are dropped, then the session ends with "slow consumer". Default 12,000,000: the largest event
     /// that a client may send with its attachments, and some more. The reference has no limit; engineioxide allows 128
@@ -207,6 +213,7 @@ impl Default for Config {
             max_attachments: 10,
             max_depth: 8_192,
             max_attached: 10_000_000,
+            max_incomplete: 256 << 20,
             max_queue: 12_000_000,
             max_sessions: 100_000,
             max_unjoined: 50_000,

@@ -9,7 +9,8 @@ use crate::frame::{Frame, Revision, WsMessage};
 use crate::grace::Grace;
 use crate::id::{Key, RequestId, Sid, SocketId};
 use crate::population::Population;
-use crate::socket::client::{Client, Context, Events};
+use crate::socket::client::Client;
+use crate::socket::context::{Context, Events};
 use crate::socket::{Delivery, Input, SocketEvent};
 use crate::stats::{Census, ShardStats};
 use crate::time::Time;
@@ -98,6 +99,12 @@ impl Shard {
         self.by_sid.is_empty()
     }
 
+    /// What there is in all shards that share it.
+    #[must_use]
+    pub fn population(&self) -> &Population {
+        &self.population
+    }
+
     /// Opens a session. For a polling session, the next input is [`Input::Poll`] with the request that opened it.
     ///
     /// # Errors
@@ -129,7 +136,7 @@ impl Shard {
         let generation = self.slots[index as usize].generation;
         let key = Key::new(self.index, index, generation);
         let engine = engine::Context { key, config: &self.config, now: self.now, outputs: &mut self.outputs };
-        let mut cx = Context { engine, events: &mut self.events };
+        let mut cx = Context { engine, events: &mut self.events, population: &self.population };
         let client = Client::open(new, &mut cx);
         let slot = &mut self.slots[index as usize];
         (slot.client, slot.unjoined) = (Some(client), true);
@@ -383,7 +390,7 @@ impl Shard {
         let current = Key::new(self.index, key.slot(), slot.generation) == key;
         let client = slot.client.as_mut().filter(|_| current)?;
         let engine = engine::Context { key, config: &self.config, now: self.now, outputs: &mut self.outputs };
-        Some((client, Context { engine, events: &mut self.events }))
+        Some((client, Context { engine, events: &mut self.events, population: &self.population }))
     }
 
     /// Calls a method of a client. Returns `false` if there is no client of this key.

@@ -113,6 +113,8 @@ pub enum Limit {
     MaxUnjoined,
     /// [`Config::max_payload`](crate::Config::max_payload): a POST was refused.
     MaxPayload,
+    /// [`Config::max_incomplete`](crate::Config::max_incomplete): a session was closed.
+    MaxIncomplete,
     /// [`Config::max_namespaces`](crate::Config::max_namespaces): a CONNECT was refused.
     MaxNamespaces,
     /// [`Config::upgrade_timeout`](crate::Config::upgrade_timeout): an upgrade failed.
@@ -139,10 +141,11 @@ pub enum Limit {
 
 impl Limit {
     /// All limits, in the order in which they are declared.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::MaxSessions,
         Self::MaxUnjoined,
         Self::MaxPayload,
+        Self::MaxIncomplete,
         Self::MaxNamespaces,
         Self::UpgradeTimeout,
         Self::ConnectTimeout,
@@ -163,6 +166,7 @@ impl Limit {
             Self::MaxSessions => "max_sessions",
             Self::MaxUnjoined => "max_unjoined",
             Self::MaxPayload => "max_payload",
+            Self::MaxIncomplete => "max_incomplete",
             Self::MaxNamespaces => "max_namespaces",
             Self::UpgradeTimeout => "upgrade_timeout",
             Self::ConnectTimeout => "connect_timeout",

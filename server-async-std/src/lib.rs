@@ -19,7 +19,7 @@
 //! [`Server::mount`] puts the server on any listener of tide's.
 
 mod application;
-mod backlog;
+mod bind;
 mod clock;
 mod driver;
 mod listen;
@@ -29,6 +29,7 @@ mod reactor;
 mod server;
 mod sync;
 
+pub use bind::bind;
 pub use listen::{Listen, Listening};
 pub use options::AllowAsync;
 pub use sanket_host::host::{AddressLimits, InvalidRate, Rate, RefusalKind, Setup, Stats};

@@ -1,7 +1,7 @@
 //! The server's own listener, as tide wants one: what is not for the server goes to the tide application.
 
 use crate::application::Tide;
-use crate::backlog::bind;
+use crate::bind::bind;
 use crate::driver::Driver;
 use crate::server::{LOOK, Server, Threads};
 use async_std::channel::Receiver;

@@ -1,6 +1,6 @@
 //! A Socket.IO server as something that is started, listens, and is closed. What ties it to tide is in `listen` and `mount`.
 
-use crate::backlog::bind;
+use crate::bind::bind;
 use crate::driver::Driver;
 use crate::reactor::Reactor;
 use async_std::channel::{Receiver, Sender, bounded};

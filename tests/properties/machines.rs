@@ -164,5 +164,6 @@ fn the_default_config_is_coherent() {
     let config = Config::default();
     assert!(config.max_queue >= config.max_attached + config.max_payload);
     assert!(config.max_attached >= config.max_payload);
+    assert!(config.max_incomplete >= 2 * (config.max_attached + config.max_payload), "one session may have half");
     assert!(config.connect_timeout > config.upgrade_timeout);
 }

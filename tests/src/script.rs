@@ -147,6 +147,7 @@ pub fn tight() -> Config {
         max_packets: 6,
         max_attachments: 2,
         max_attached: 64,
+        max_incomplete: 150,
         max_queue: 2_000,
         max_sessions: 6,
         max_namespaces: 2,

@@ -372,6 +372,7 @@ impl<A: App> World<A> {
         assert_eq!(self.waiting, BTreeSet::new(), "requests were never answered");
         assert_eq!(self.live, BTreeSet::new(), "sockets never ended");
         assert!(self.lines.values().all(|line| line.closed), "WebSockets were never closed");
+        assert_eq!(self.server.shard.population().incomplete(), 0, "bytes of packets that nobody waits for");
         assert_eq!(self.server.hub.poll_timeout(), None, "the hub waits for something");
         assert_eq!(self.server.poll_timeout(), None, "a deadline is left");
     }
@@ -383,6 +384,8 @@ impl<A: App> World<A> {
     fn pump(&mut self) {
         self.exchange();
         self.ledger.check(&self.server, &self.keys, &self.ended);
+        let incomplete = self.server.shard.population().incomplete();
+        assert!(incomplete <= self.config.max_incomplete, "{incomplete} bytes of packets wait for attachments");
     }
 
     fn exchange(&mut self) {

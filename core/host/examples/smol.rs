@@ -144,7 +144,10 @@ fn main() -> io::Result<()> {
     let setup = Setup { shards, ..Setup::new(|bytes| getrandom::fill(bytes).is_ok()) };
     let driver = Smol::new(Request::not_found);
     let host = Host::new(Chat::new(ChatConfig::default(), getrandom::u64()?), setup, driver.clone());
-    smol::spawn(accept(host.clone(), Async::<TcpListener>::bind(([127, 0, 0, 1], 8081))?)).detach();
+    let listener = Async::<TcpListener>::bind(([127, 0, 0, 1], 8081))?;
+    // As many may wait to be accepted as the system allows.
+    socket2::SockRef::from(&listener).listen(i32::MAX)?;
+    smol::spawn(accept(host.clone(), listener)).detach();
     smol::block_on(serve(host, driver, pending::<()>()));
     Ok(())
 }

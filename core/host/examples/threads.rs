@@ -164,6 +164,8 @@ fn main() -> io::Result<()> {
     let driver = Threads::new(Request::not_found);
     let host = Host::new(Chat::new(ChatConfig::default(), getrandom::u64()?), setup, driver.clone());
     let (listener, accepting) = (TcpListener::bind("127.0.0.1:8081")?, host.clone());
+    // As many may wait to be accepted as the system allows.
+    socket2::SockRef::from(&listener).listen(i32::MAX)?;
     thread::spawn(move || accept(&accepting, &listener));
     serve(host, driver, thread::park);
     Ok(())

@@ -144,7 +144,10 @@ async fn main() -> io::Result<()> {
     let setup = Setup { shards, ..Setup::new(|bytes| getrandom::fill(bytes).is_ok()) };
     let driver = Tokio::new(Request::not_found);
     let host = Host::new(Chat::new(ChatConfig::default(), getrandom::u64()?), setup, driver.clone());
-    tokio::spawn(accept(host.clone(), TcpListener::bind("127.0.0.1:8081").await?));
+    let listener = TcpListener::bind("127.0.0.1:8081").await?;
+    // As many may wait to be accepted as the system allows.
+    SockRef::from(&listener).listen(i32::MAX)?;
+    tokio::spawn(accept(host.clone(), listener));
     serve(host, driver, std::future::pending::<()>()).await;
     Ok(())
 }

@@ -2,22 +2,21 @@
 //! not parse, and cannot fail: any input leads to a state and outputs. Knows nothing of rooms and other clients.
 
 use super::assembly::{Assembly, Purpose};
+use super::context::{Context, NotAllowed};
 use super::encode;
 use super::event::{ConnectRequest, Delivery, Event, Message, SocketEvent};
 use super::incoming::{DecodeError, Incoming, Packets};
 use super::nsp::Nsp;
 use super::packet::{Kind, Packet, SocketMessage};
 use crate::config::Protocol;
-use crate::engine::output as engine;
 use crate::engine::session::Session;
 use crate::engine::timer::Timer;
 use crate::engine::{Handshake, NewSession, Opening, PacketData, Reason, Response, Transport, WsEnd};
 use crate::frame::{Frame, Revision, WsMessage};
-use crate::id::{RequestId, Sid, SocketId};
+use crate::id::{RequestId, Sid};
 use crate::stats::{Census, Limit};
 use crate::time::Time;
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -47,27 +46,6 @@ pub enum Input<'a> {
     Shutdown,
 }
 
-/// The events of a shard's clients for the hub.
-#[derive(Debug, Default)]
-pub(crate) struct Events {
-    pub(crate) queue: VecDeque<(SocketId, SocketEvent)>,
-    pub(crate) bytes: usize,
-}
-
-/// What a client needs while it works.
-#[derive(Debug)]
-pub(crate) struct Context<'a> {
-    pub(crate) engine: engine::Context<'a>,
-    pub(crate) events: &'a mut Events,
-}
-
-impl Context<'_> {
-    fn event(&mut self, serial: u32, event: SocketEvent) {
-        self.events.bytes += event.cost();
-        self.events.queue.push_back((SocketId { key: self.engine.key, serial }, event));
-    }
-}
-
 /// Refusals of a CONNECT for which the hub is not asked.
 const TOO_MANY_NAMESPACES: &str = r#"{"message":"Too many namespaces"}"#;
 const TAKEN_OVER: &str = r#"{"message":"Recovered by another connection"}"#;
@@ -91,10 +69,6 @@ pub(crate) struct Client {
     opening: bool,
     assembly: Option<Box<Assembly>>,
 }
-
-/// A packet that the client may not send, or not at that point. The reference closes the whole connection.
-#[derive(Clone, Copy, Debug)]
-struct NotAllowed;
 
 /// A client's connection to a namespace, from CONNECT on.
 #[derive(Debug)]
@@ -263,7 +237,7 @@ impl Client {
             }
             (Delivery::Emit(frame), Some(_)) => self.emit(serial, frame, cx),
             (Delivery::Disconnect, Some(index)) => {
-                let socket = self.sockets.swap_remove(index);
+                let socket = self.remove(index);
                 if cx.engine.config.protocol == Protocol::EngineIo {
                     self.session.shut(Reason::ForcedServerClose, &mut cx.engine);
                 } else {
@@ -272,7 +246,7 @@ impl Client {
                 }
             }
             (Delivery::Detach, Some(index)) => {
-                let socket = self.sockets.swap_remove(index);
+                let socket = self.remove(index);
                 if self.sockets.is_empty() {
                     self.session.abandon(&mut cx.engine);
                 } else if !socket.accepted {
@@ -282,6 +256,15 @@ impl Client {
             }
         }
         self.disconnect_if_ended(cx);
+    }
+
+    /// Removes a socket that the hub has disconnected, and what has arrived of a packet for it.
+    fn remove(&mut self, index: usize) -> Socket {
+        let socket = self.sockets.swap_remove(index);
+        if let Some(assembly) = self.assembly.as_mut().filter(|assembly| assembly.serial == socket.serial) {
+            assembly.forget();
+        }
+        socket
     }
 
     /// Sends a DISCONNECT in every namespace first, as in the reference: otherwise clients would reconnect.
@@ -368,11 +351,11 @@ impl Client {
         match packet.kind {
             Kind::Event { id, args, name, attachments: owed } => {
                 let event = Event::new(args.into(), name, id, attachments);
-                self.receive(serial, Purpose::Event, event, owed, cx);
+                return self.receive(serial, Purpose::Event, event, owed, cx);
             }
             Kind::Ack { id, args, attachments: owed } => {
                 let answer = Event::acknowledgement(args.into(), attachments);
-                self.receive(serial, Purpose::Answer(id), answer, owed, cx);
+                return self.receive(serial, Purpose::Answer(id), answer, owed, cx);
             }
             Kind::Disconnect => {
                 self.sockets.swap_remove(index);
@@ -410,11 +393,11 @@ impl Client {
 
     fn handle_attachment(&mut self, data: &[u8], cx: &mut Context<'_>) -> Result<(), NotAllowed> {
         let mut assembly = self.assembly.take().ok_or(NotAllowed)?;
-        assembly.add(data, cx.engine.config).map_err(|_| NotAllowed)?;
         if !self.sockets.iter().any(|socket| socket.serial == assembly.serial) {
             // The socket has been disconnected meanwhile. The client may not send anything to its namespace.
             return Err(NotAllowed);
         }
+        assembly.add(data, cx.engine.config).map_err(|much| cx.too_much(&much))?;
         if !assembly.is_complete() {
             self.wait_for_attachment(assembly, cx);
             return Ok(());
@@ -426,12 +409,22 @@ impl Client {
     }
 
     /// Delivers a packet, or keeps it until `owed` attachments have arrived.
-    fn receive(&mut self, serial: u32, purpose: Purpose, event: Event, owed: usize, cx: &mut Context<'_>) {
+    fn receive(
+        &mut self,
+        serial: u32,
+        purpose: Purpose,
+        event: Event,
+        owed: usize,
+        cx: &mut Context<'_>,
+    ) -> Result<(), NotAllowed> {
         if event.attachments().len() < owed {
-            self.wait_for_attachment(Box::new(Assembly::new(serial, purpose, event, owed)), cx);
+            let assembly = Assembly::new(serial, purpose, event, owed, (cx.population, cx.engine.config));
+            let assembly = assembly.map_err(|much| cx.too_much(&much))?;
+            self.wait_for_attachment(Box::new(assembly), cx);
         } else {
             deliver_up(serial, purpose, event, cx);
         }
+        Ok(())
     }
 
     fn wait_for_attachment(&mut self, assembly: Box<Assembly>, cx: &Context<'_>) {

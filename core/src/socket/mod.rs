@@ -6,6 +6,7 @@
 pub(crate) mod assembly;
 mod check;
 pub(crate) mod client;
+pub(crate) mod context;
 pub(crate) mod encode;
 pub(crate) mod event;
 pub(crate) mod incoming;

@@ -122,16 +122,20 @@ async fn until_the_end(
 }
 
 fn config(args: &Args) -> Config {
+    let usual = Config::default();
+    let max_attached = args.max_payload.saturating_mul(usual.max_attachments);
     Config {
         ping_interval: args.ping_interval,
         ping_timeout: args.ping_timeout,
         max_payload: args.max_payload,
         max_queue: args.max_queue,
-        max_attached: args.max_payload.saturating_mul(Config::default().max_attachments),
+        max_attached,
+        // Two sessions with the most that one may send, whatever that is.
+        max_incomplete: usual.max_incomplete.max(max_attached.saturating_add(args.max_payload).saturating_mul(3)),
         max_sessions: args.max_sessions,
         max_unjoined: args.max_sessions.div_ceil(2),
         recovery: args.recovery.then(Recovery::default),
-        ..Config::default()
+        ..usual
     }
 }
 

@@ -159,6 +159,8 @@ fn sessions(out: &mut Writer<'_>, stats: &Stats) -> fmt::Result {
     out.gauge("sanket_queue", "Bytes that are queued for clients", Some(Unit::Bytes), census.queued)?;
     let longest = "Bytes that are queued for the client that has most";
     out.gauge("sanket_longest_queue", longest, Some(Unit::Bytes), census.longest_queue)?;
+    let incomplete = "Bytes of packets that wait for attachments";
+    out.gauge("sanket_incomplete", incomplete, Some(Unit::Bytes), stats.incomplete)?;
     out.counter("sanket_hub_turns", "Times that the hub was given what clients had said", None, stats.hub_turns)?;
     out.gauge("sanket_backlog", "Bytes of what clients said that wait for the hub", Some(Unit::Bytes), stats.backlog)
 }

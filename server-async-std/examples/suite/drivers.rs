@@ -43,7 +43,7 @@ where
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(address)?;
+    let listener = sanket_async_std::bind(address)?;
     announce(listener.local_addr()?);
     Ok(listener)
 }

@@ -41,6 +41,11 @@ impl Client {
         self.0.send(Message::text(text)).await.expect("the server takes it");
     }
 
+    /// Sends an attachment.
+    pub(crate) async fn send_binary(&mut self, bytes: &[u8]) {
+        self.0.send(Message::binary(bytes.to_vec())).await.expect("the server takes it");
+    }
+
     /// The next text message.
     pub(crate) async fn next(&mut self) -> String {
         loop {

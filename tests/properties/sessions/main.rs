@@ -5,6 +5,7 @@ mod attachments;
 mod closing;
 mod deadlines;
 mod heartbeats;
+mod incomplete;
 mod namespaces;
 mod polling;
 mod queues;

@@ -97,6 +97,8 @@ async fn main() -> io::Result<()> {
     tokio::spawn(keep_time(host.clone(), driver));
     let application = Router::new().route("/", get(async || "Hello from axum.\n"));
     let listener = TcpListener::bind("127.0.0.1:8081").await?;
+    // As many may wait to be accepted as the system allows.
+    socket2::SockRef::from(&listener).listen(i32::MAX)?;
     serve(host.clone(), mount(host, application), listener, pending::<()>()).await;
     Ok(())
 }

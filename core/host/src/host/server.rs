@@ -175,6 +175,7 @@ impl<A> Host<A> {
     pub fn stats(&self) -> Stats {
         let shared = &self.shared;
         let mut stats = Stats { websockets: shared.websockets() as u64, ..Stats::default() };
+        stats.incomplete = shared.population.incomplete() as u64;
         shared.counters.read(&mut stats);
         shared.limiter.read(&mut stats);
         stats.addresses = shared.addresses.hits();

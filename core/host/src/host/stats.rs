@@ -25,6 +25,9 @@ pub struct Stats {
     /// Bytes of what clients did that are there and wait for the hub, as [`Config::max_backlog`](sanket::Config::max_backlog)
     /// counts them.
     pub backlog: u64,
+    /// Bytes of packets that are there and wait for attachments, as
+    /// [`Config::max_incomplete`](sanket::Config::max_incomplete) counts them.
+    pub incomplete: u64,
     /// How often a connection was not read from until the hub had caught up: `max_backlog` was hit.
     pub pauses: u64,
     /// Connections that are there.

@@ -139,6 +139,7 @@ impl Driver {
     pub(in crate::fuzz) fn finish(mut self) {
         self.advance(LONG);
         assert!(!self.live && self.shard.is_empty(), "the session is left");
+        assert_eq!(self.shard.population().incomplete(), 0, "bytes of packets that nobody waits for");
         assert_eq!(self.waiting, BTreeSet::new(), "requests were never answered");
         // Looks at who is gone may be left.
         self.advance(LONG);

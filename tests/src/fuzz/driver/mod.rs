@@ -26,6 +26,7 @@ pub(super) fn config(protocol: Protocol) -> Config {
         max_packets: 6,
         max_attachments: 2,
         max_attached: 64,
+        max_incomplete: 150,
         max_queue: 1_000,
         max_sessions: 1,
         max_unjoined: 1,
