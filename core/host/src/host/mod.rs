@@ -19,7 +19,7 @@
 //! Each imports only those above it.
 //!
 //! ```text
-//! combining deadlines draining entropy stats socket wakers head bucket
+//! combining deadlines draining entropy stats socket trim wakers head bucket
 //!                                                           know nothing of a host
 //! addresses limiter                                         who comes from where, and how many there are
 //! exchange state foreign                                    a connection, and a request of another server, as data
@@ -62,6 +62,7 @@ mod shared;
 mod socket;
 mod state;
 mod stats;
+mod trim;
 mod turn;
 mod wakers;
 mod writing;
