@@ -93,9 +93,11 @@ mod population;
 mod room;
 mod server;
 mod shard;
+mod slots;
 mod socket;
 mod stats;
 mod time;
+mod trim;
 mod wheel;
 
 pub use chat::{Chat, ChatConfig};

@@ -9,11 +9,13 @@ use crate::frame::{Frame, Revision, WsMessage};
 use crate::grace::Grace;
 use crate::id::{Key, RequestId, Sid, SocketId};
 use crate::population::Population;
+use crate::slots::Slots;
 use crate::socket::client::Client;
 use crate::socket::context::{Context, Events};
 use crate::socket::{Delivery, Input, SocketEvent};
 use crate::stats::{Census, ShardStats};
 use crate::time::Time;
+use crate::trim::Trim as _;
 use crate::wheel::Wheel;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
@@ -36,8 +38,7 @@ pub struct Shard {
     index: u8,
     config: Arc<Config>,
     now: Time,
-    slots: Vec<Slot>,
-    free: Vec<u32>,
+    slots: Slots,
     by_sid: BTreeMap<Sid, Key>,
     wheel: Wheel,
     /// Deadlines are not handled before.
@@ -47,16 +48,6 @@ pub struct Shard {
     population: Arc<Population>,
     farewells: Farewells,
     closing: bool,
-}
-
-#[derive(Debug)]
-struct Slot {
-    generation: u32,
-    /// The moment of the slot's entry in the wheel. Not later than the client's next deadline.
-    armed: Time,
-    /// The client counts as unjoined.
-    unjoined: bool,
-    client: Option<Client>,
 }
 
 impl Shard {
@@ -74,8 +65,7 @@ impl Shard {
             index,
             config,
             now: Time::default(),
-            slots: Vec::new(),
-            free: Vec::new(),
+            slots: Slots::default(),
             by_sid: BTreeMap::new(),
             wheel: Wheel::new(),
             grace: Grace::default(),
@@ -128,18 +118,15 @@ impl Shard {
             self.outputs.stats.limits.add(limit);
             return Err(RequestError::Full);
         }
-        let index = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { generation: 0, armed: Time::NEVER, unjoined: false, client: None });
-            // There are at most `MAX_SLOTS` slots, which is less than `u32::MAX`.
-            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
-        });
-        let generation = self.slots[index as usize].generation;
+        let index = self.slots.take();
+        let generation = self.slots.get(index).map_or(0, |slot| slot.generation);
         let key = Key::new(self.index, index, generation);
         let engine = engine::Context { key, config: &self.config, now: self.now, outputs: &mut self.outputs };
         let mut cx = Context { engine, events: &mut self.events, population: &self.population };
         let client = Client::open(new, &mut cx);
-        let slot = &mut self.slots[index as usize];
-        (slot.client, slot.unjoined) = (Some(client), true);
+        if let Some(slot) = self.slots.get_mut(index) {
+            (slot.client, slot.unjoined) = (Some(client), true);
+        }
         self.by_sid.insert(sid, key);
         self.settle(key);
         Ok(key)
@@ -230,8 +217,7 @@ impl Shard {
     /// Returns whether it was.
     pub fn end_unjoined(&mut self, key: Key, now: Time) -> bool {
         self.advance(now);
-        let unjoined =
-            self.client(key).is_some() && self.slots.get(key.slot() as usize).is_some_and(|slot| slot.unjoined);
+        let unjoined = self.client(key).is_some() && self.slots.get(key.slot()).is_some_and(|slot| slot.unjoined);
         unjoined && self.with(key, Client::abandon)
     }
 
@@ -294,7 +280,11 @@ impl Shard {
     /// The next thing that the driver is to do. To be called until it returns `None` after each call, before the lock
     /// is released.
     pub fn poll_output(&mut self) -> Option<(Key, Output)> {
-        self.outputs.queue.pop_front()
+        let output = self.outputs.queue.pop_front();
+        if output.is_none() {
+            self.outputs.queue.trim();
+        }
+        output
     }
 
     /// The next event for the hub, in the order in which they happened.
@@ -307,10 +297,12 @@ impl Shard {
     /// Takes up to `max` events at once, as [`Shard::poll_event`] does one by one.
     pub fn take_events(&mut self, max: usize, into: &mut VecDeque<(SocketId, SocketEvent)>) {
         if into.is_empty() && self.events.queue.len() <= max {
+            into.trim();
             core::mem::swap(into, &mut self.events.queue);
             self.events.bytes = 0;
         } else {
             into.extend(core::iter::from_fn(|| self.poll_event()).take(max));
+            self.events.queue.trim();
         }
     }
 
@@ -352,7 +344,7 @@ impl Shard {
     }
 
     fn client(&self, key: Key) -> Option<&Client> {
-        let slot = self.slots.get(key.slot() as usize)?;
+        let slot = self.slots.get(key.slot())?;
         let client = slot.client.as_ref()?;
         (Key::new(self.index, key.slot(), slot.generation) == key).then_some(client)
     }
@@ -375,8 +367,10 @@ impl Shard {
         let mut due = Vec::new();
         self.wheel.advance(self.now, &mut due);
         for (index, at) in due {
-            let slot = &mut self.slots[index as usize];
-            if slot.armed == at {
+            // The place may have been given up.
+            if let Some(slot) = self.slots.get_mut(index)
+                && slot.armed == at
+            {
                 slot.armed = Time::NEVER;
                 let key = Key::new(self.index, index, slot.generation);
                 self.with(key, Client::handle_timeout);
@@ -386,7 +380,7 @@ impl Shard {
 
     /// A client, and the context that its methods need.
     fn reach(&mut self, key: Key) -> Option<(&mut Client, Context<'_>)> {
-        let slot = self.slots.get_mut(key.slot() as usize)?;
+        let slot = self.slots.get_mut(key.slot())?;
         let current = Key::new(self.index, key.slot(), slot.generation) == key;
         let client = slot.client.as_mut().filter(|_| current)?;
         let engine = engine::Context { key, config: &self.config, now: self.now, outputs: &mut self.outputs };
@@ -404,7 +398,7 @@ impl Shard {
     /// To be called after a client's methods: frees the slot of a session that has ended, or sets the wheel to the next
     /// deadline.
     fn settle(&mut self, key: Key) {
-        let Some(slot) = self.slots.get_mut(key.slot() as usize) else { return };
+        let Some(slot) = self.slots.get_mut(key.slot()) else { return };
         let Some(client) = &slot.client else { return };
         if slot.unjoined && (!client.is_unjoined() || client.is_closed()) {
             slot.unjoined = false;
@@ -416,9 +410,7 @@ impl Shard {
             if client.closed_unpolled() {
                 self.farewells.keep(client.sid(), client.revision(), client.base64(), self.now);
             }
-            slot.client = None;
-            slot.generation = slot.generation.wrapping_add(1);
-            self.free.push(key.slot());
+            self.slots.free(key.slot());
         } else if let Some((at, _)) = client.poll_timeout()
             // A deadline that is far away has the wheel's last tick as its entry. It needs only one.
             && self.wheel.look(at) < slot.armed

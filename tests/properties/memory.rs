@@ -1,14 +1,15 @@
 //! The memory of a client, counted by the allocator: a million clients must fit a gigabyte. A broadcast must not
-//! allocate for each recipient. Persisted sessions have a limit in bytes.
+//! allocate for each recipient. Persisted sessions have a limit in bytes. When a crowd has gone, what it took is free.
 
 use bytes::Bytes;
 use sanket::{
     AckId, Admission, App, Chat, ChatConfig, Config, ConnectRequest, Delivery, Effects, Emit, Event, Hub, Input,
     NewSession, Nsp, Opening, Output, Protocol, RawMessage, Reason, Recovery, RequestId, Revision, Shard, Sid,
-    SocketId, Target, Time, decode_message,
+    SocketId, Target, Time, WsEnd, decode_message,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 #[global_allocator]
@@ -23,6 +24,7 @@ fn memory_is_what_it_is_said_to_be() {
     an_idle_client_is_small();
     the_log_is_as_large_as_it_says();
     a_broadcast_over_websocket_allocates_nothing_for_each_who_gets_it();
+    memory_comes_back_when_a_crowd_has_gone();
 }
 
 /// From the application's word to the messages that are to be written.
@@ -175,4 +177,59 @@ fn an_idle_client_is_small() {
 fn held(region: &Region<'_, System>) -> u64 {
     let stats = region.change();
     (stats.bytes_allocated - stats.bytes_deallocated) as u64
+}
+
+/// A crowd comes, each has much queued, and all but those who were there before go.
+fn memory_comes_back_when_a_crowd_has_gone() {
+    let config = Arc::new(Config { max_sessions: usize::MAX, max_unjoined: usize::MAX, ..Config::default() });
+    let (mut shard, mut hub) = (Shard::new(0, config.clone()), Hub::new(Silent, config.clone()));
+    let now = Time::from_millis(1_700_000_000_000);
+    let mut next = 0;
+    let mut come = |shard: &mut Shard| {
+        next += 1;
+        let (id, ids) = (RequestId(next), [0, 1, 2].map(|k| Sid::from_bytes(u128::from(next * 3 + k).to_le_bytes())));
+        let ([sid, public, private], opening) = (ids, Opening::WebSocket(id));
+        let new = NewSession { sid, public, private, revision: Revision::V4, opening, handshake: None };
+        let key = shard.open(new, now).expect("there is room");
+        shard.handle(key, Input::WsMessage(id, decode_message(Revision::V4, RawMessage::Text("40"), &config)), now);
+        (key, id)
+    };
+    let witness = come(&mut shard);
+    exchange(&mut hub, &mut shard, now);
+    let region = Region::new(ALLOCATOR);
+    for round in 0..3 {
+        let crowd: Vec<_> = (0..4 * CLIENTS).map(|_| come(&mut shard)).collect();
+        exchange(&mut hub, &mut shard, now);
+        for n in 0..10 {
+            hub.apply(now, |_, fx| fx.emit(Target::Namespace(&Nsp::ROOT), "said", &n));
+            exchange(&mut hub, &mut shard, now);
+        }
+        let most = held(&region);
+        for (key, id) in &crowd {
+            shard.handle(*key, Input::WsEnd(*id, WsEnd::Closed), now);
+        }
+        exchange(&mut hub, &mut shard, now);
+        assert_eq!((shard.len(), hub.len()), (1, 1));
+        // Those who were there before are, and whoever has gone is nobody.
+        assert!(crowd.iter().all(|(key, _)| shard.revision(*key).is_none()) && shard.revision(witness.0).is_some());
+        drop(crowd);
+        let left = held(&region);
+        println!("round {round}: {most} bytes, of which {left} are left");
+        assert!(left < 2 << 20 && most > 20 << 20, "{left} of {most} bytes are left");
+    }
+}
+
+/// Lets the hub and the shard do what there is for them. Nobody reads.
+fn exchange(hub: &mut Hub<Silent>, shard: &mut Shard, now: Time) {
+    let mut events = VecDeque::new();
+    while shard.has_events() {
+        shard.take_events(usize::MAX, &mut events);
+        while let Some((who, event)) = events.pop_front() {
+            hub.handle(who, event, now);
+        }
+    }
+    while let Some((who, delivery)) = hub.poll_delivery() {
+        shard.deliver(&who, delivery, now);
+    }
+    while shard.poll_output().is_some() {}
 }

@@ -8,6 +8,7 @@ use super::history::{History, Membership};
 use crate::frame::Frame;
 use crate::socket::Nsp;
 use crate::time::Time;
+use crate::trim::Trim as _;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -175,6 +176,7 @@ impl EventLog {
         if let Some(entry) = self.entries.pop_front() {
             self.bytes -= entry.cost();
             self.first += 1;
+            self.entries.trim();
         }
     }
 }

@@ -4,6 +4,7 @@
 use super::entry::SocketEntry;
 use crate::frame::Revision;
 use crate::id::{Key, SocketId};
+use crate::trim::Trim as _;
 use alloc::vec::Vec;
 
 /// All connected sockets.
@@ -64,13 +65,19 @@ impl Sockets {
     }
 
     pub(crate) fn remove(&mut self, socket: SocketId) -> Option<SocketEntry> {
-        let slot = self.shards.get_mut(usize::from(socket.key.shard()))?.get_mut(socket.key.slot() as usize)?;
+        let slots = self.shards.get_mut(usize::from(socket.key.shard()))?;
+        let slot = slots.get_mut(socket.key.slot() as usize)?;
         let index = slot.iter().position(|(id, _)| *id == socket)?;
         let (_, entry) = slot.remove(index);
         if slot.is_empty() {
             *slot = Vec::new();
         }
         self.len -= 1;
+        // Places of clients that are gone, as in the shard.
+        if self.len < slots.len() / 4 {
+            while slots.pop_if(|slot| slot.is_empty()).is_some() {}
+            slots.trim();
+        }
         self.v3 -= usize::from(entry.revision == Revision::V3);
         Some(entry)
     }

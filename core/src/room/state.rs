@@ -19,6 +19,7 @@ use crate::id::{Sid, SocketId};
 use crate::socket::{Delivery, Nsp};
 use crate::stats::HubStats;
 use crate::time::Time;
+use crate::trim::Trim as _;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -121,7 +122,10 @@ impl State {
 
     /// Takes the next delivery.
     pub(crate) fn poll_delivery(&mut self) -> Option<(Recipients, Delivery)> {
-        let (to, delivery) = self.deliveries.pop_front()?;
+        let Some((to, delivery)) = self.deliveries.pop_front() else {
+            self.deliveries.trim();
+            return None;
+        };
         self.delivery_bytes -= delivery.cost();
         Some((to, delivery))
     }

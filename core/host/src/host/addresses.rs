@@ -2,6 +2,7 @@
 //! when it is full share one entry, so that they are limited all the same.
 
 use super::bucket::{Bucket, Rate};
+use super::trim::trim_map;
 use crate::sync::lock;
 use sanket::{Key, Network, Time};
 use std::collections::{BTreeMap, HashMap};
@@ -9,8 +10,12 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// Milliseconds between two searches for addresses that nobody needs to know of any more.
+/// Milliseconds between two searches for addresses that nobody needs to know of any more, when there is no room.
 const SWEEP: u64 = 1_000;
+/// The same when there is, and more than [`FEW`] are known.
+const SWEEP_AT_EASE: u64 = 30_000;
+/// So many addresses are not worth a search, unless they are all that may be.
+const FEW: usize = 1_024;
 /// Bytes after which a connection waits for the whole debt of its address; after fewer, for a part of it. About what one read
 /// brings.
 const SHARE: u64 = 16 << 10;
@@ -172,13 +177,20 @@ impl Addresses {
             return known.clone();
         }
         if table.known.len() >= self.limits.max_addresses && table.swept.after(SWEEP) <= now {
-            table.swept = now;
-            table.known.retain(|_, address| Arc::strong_count(address) > 1 || !address.has_paid(now));
+            table.sweep(now);
         }
         if table.known.len() >= self.limits.max_addresses {
             return table.others.clone();
         }
         table.known.entry(address).or_default().clone()
+    }
+
+    /// Forgets those that nobody needs to know of any more, now and then.
+    pub(super) fn tidy(&self, now: Time) {
+        let mut table = lock(&self.table);
+        if table.known.len() > FEW && table.swept.after(SWEEP_AT_EASE) <= now {
+            table.sweep(now);
+        }
     }
 
     /// One more connection. Returns whether it may be.
@@ -258,6 +270,15 @@ impl Addresses {
             joins: self.hits.get(Hit::Joins),
             bytes: self.hits.get(Hit::Bytes),
         }
+    }
+}
+
+impl Table {
+    /// Forgets addresses that nobody is from, and that owe nothing.
+    fn sweep(&mut self, now: Time) {
+        self.swept = now;
+        self.known.retain(|_, address| Arc::strong_count(address) > 1 || !address.has_paid(now));
+        trim_map(&mut self.known);
     }
 }
 
@@ -379,5 +400,21 @@ mod tests {
         assert!(open(4, 1_000) && open(5, 1_000));
         assert_eq!(lock(&addresses.table).known.len(), 2);
         assert!(lock(&addresses.table).known.contains_key(&Network::from(address(4))));
+    }
+
+    #[test]
+    fn a_crowd_of_addresses_is_forgotten_when_it_has_gone() {
+        let addresses = Addresses::new(AddressLimits::default());
+        let from = |n: u16| addresses.find(IpAddr::from([192, 0, n.to_be_bytes()[0], n.to_be_bytes()[1]]), at(0));
+        let mut crowd: Vec<_> = (0..10_000).map(from).collect();
+        addresses.tidy(at(SWEEP_AT_EASE));
+        assert_eq!(lock(&addresses.table).known.len(), 10_000, "all are there");
+        crowd.truncate(7);
+        addresses.tidy(at(2 * SWEEP_AT_EASE - 1));
+        assert_eq!(lock(&addresses.table).known.len(), 10_000, "not so soon");
+        addresses.tidy(at(2 * SWEEP_AT_EASE));
+        let table = lock(&addresses.table);
+        assert_eq!(table.known.len(), 7);
+        assert!(table.known.capacity() < 4 * FEW, "{}", table.known.capacity());
     }
 }

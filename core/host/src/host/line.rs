@@ -5,6 +5,7 @@ use super::limiter::Permit;
 use super::shared::Shared;
 use super::socket::{Interest, Socket};
 use super::state::Inner;
+use super::trim::trim_slab;
 use super::turn::{Handle, Turn};
 use crate::http::Connection;
 use crate::request::Peer;
@@ -61,7 +62,10 @@ impl Drop for Line {
         let mut turn = Turn::new(shared);
         inner.is_gone.store(true, Ordering::Release);
         inner.enter(shared, &mut turn.agenda, false, |held| held.state.connection.end_of_stream(held.agenda.now));
-        lock(&shared.lines).try_remove(inner.place);
+        let mut lines = lock(&shared.lines);
+        lines.try_remove(inner.place);
+        trim_slab(&mut lines);
+        drop(lines);
         inner.state.with(|state| {
             state.look.take().into_iter().for_each(|look| shared.deadlines.disarm(look));
             shared.limiter.release(&std::mem::replace(&mut state.permit, Permit::Foreign));

@@ -30,7 +30,7 @@
 //! Each imports only those above it.
 //!
 //! ```text
-//! combining crew deadlines draining entropy stats socket wakers head bucket
+//! combining crew deadlines draining entropy stats socket trim wakers head bucket
 //!                                                           know nothing of a host
 //! addresses limiter                                         who comes from where, and how many there are
 //! exchange state foreign                                    a connection, and a request of another server, as data
@@ -76,6 +76,7 @@ mod shared;
 mod socket;
 mod state;
 mod stats;
+mod trim;
 mod turn;
 mod wakers;
 mod writing;

@@ -122,6 +122,7 @@ impl<A> Host<A> {
         let now = agenda.now;
         shared.deadlines.notice(shared.deadlines.next(), now);
         shared.sessions.shards.handle_timeout(agenda);
+        shared.addresses.tidy(now);
         while let Some(line) = shared.deadlines.take(now) {
             if let Some(line) = line {
                 line.handle_timeout(shared, agenda);

@@ -4,6 +4,7 @@
 use super::addresses::Place;
 use super::agenda::{Agenda, Waiter, Work};
 use super::stats::Stats;
+use super::trim::trim_map;
 use crate::sync::lock;
 use rustc_hash::FxHashMap;
 use sanket::{Key, Output, RequestId, Shard, Sid, SocketEvent, SocketId, Time};
@@ -89,6 +90,7 @@ impl Access<'_> {
     /// Nobody waits any more.
     pub(super) fn remove(&mut self, id: RequestId) {
         self.inside.waiters.remove(&id);
+        trim_map(&mut self.inside.waiters);
     }
 
     /// Whether the hub is too far behind to hear more of this shard's clients; if so, `waiter` is told when it has caught up.
@@ -277,6 +279,8 @@ impl Inside {
                 }
                 Output::Closed(reason) => {
                     self.places.remove(&key).into_iter().for_each(Place::leave);
+                    trim_map(&mut self.places);
+                    trim_map(&mut self.waiters);
                     agenda.push(Work::Closed(key, reason));
                 }
             }

@@ -1,0 +1,68 @@
+//! Lists that have had much more in them than they have now give memory back.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+/// Bytes of room that a list keeps, however little is in it: about as much as it needs again and again.
+const KEPT_BYTES: usize = 256 << 10;
+
+/// A list that can give back memory.
+pub(crate) trait Trim {
+    /// Gives back memory if more than three quarters of it are empty, and there is much of it. What is left has room for as many
+    /// elements as are there once more, so that the cost is that of the elements which were taken since.
+    fn trim(&mut self);
+}
+
+/// The room that is left to a list of `len` elements of `size` bytes that has room for `capacity`, if it is to be less.
+const fn target(len: usize, capacity: usize, size: usize) -> Option<usize> {
+    if capacity.saturating_mul(size) <= KEPT_BYTES || len > capacity / 4 {
+        return None;
+    }
+    let kept = KEPT_BYTES / size / 2;
+    Some(if len * 2 > kept { len * 2 } else { kept })
+}
+
+impl<T> Trim for Vec<T> {
+    fn trim(&mut self) {
+        if let Some(room) = target(self.len(), self.capacity(), size_of::<T>()) {
+            self.shrink_to(room);
+        }
+    }
+}
+
+impl<T> Trim for VecDeque<T> {
+    fn trim(&mut self) {
+        if let Some(room) = target(self.len(), self.capacity(), size_of::<T>()) {
+            self.shrink_to(room);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_trimmed_when_it_is_long_and_mostly_empty() {
+        let kept = KEPT_BYTES / size_of::<u64>();
+        let mut list: VecDeque<u64> = (0..kept as u64).collect();
+        list.shrink_to_fit();
+        list.clear();
+        list.trim();
+        assert!(list.capacity() >= kept, "that much is kept");
+        let many = 16 * kept;
+        let mut list: VecDeque<u64> = (0..many as u64).collect();
+        let mut reallocations = 0;
+        while list.pop_front().is_some() {
+            let before = list.capacity();
+            list.trim();
+            assert!(list.capacity() <= kept.max(4 * list.len() + 4), "{} for {}", list.capacity(), list.len());
+            reallocations += usize::from(list.capacity() != before);
+        }
+        assert!((3..8).contains(&reallocations), "{reallocations}");
+        // An element of no size takes nothing.
+        let mut nothing = alloc::vec![(); 1 << 20];
+        nothing.trim();
+        assert_eq!(nothing.len(), 1 << 20);
+    }
+}
