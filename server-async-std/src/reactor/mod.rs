@@ -34,7 +34,7 @@ use stream::Stream;
 
 /// What `news` stands on: a test puts loom's in its place.
 mod sync {
-    pub(super) use std::sync::atomic::{AtomicU8, Ordering};
+    pub(super) use std::sync::atomic::{AtomicU8, Ordering, fence};
 }
 
 /// Sockets that the system tells of at once.
