@@ -156,8 +156,11 @@ impl Reactor {
     /// So many sends are worth a thread that rests.
     pub(crate) fn offer(&self, sends: usize) {
         let mut wake = Vec::new();
-        lock(&self.crew).offer(sends, &mut wake);
+        let must_ring = lock(&self.crew).offer(sends, &mut wake);
         self.wake(&mut wake);
+        if must_ring {
+            self.ring();
+        }
     }
 
     pub(crate) fn end(&self) {
