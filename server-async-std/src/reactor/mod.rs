@@ -1,4 +1,4 @@
-//! The threads that accept, read and write: one for each processor, and one way to wait for the system. Who of them waits, who
+//! The threads that accept, read and write, one for each processor by default, and one way to wait for the system. Who of them waits, who
 //! works and who rests is [`Crew`](sanket_host::host::Crew)'s to say. Whoever works tells the host of what has happened to many
 //! sockets in one turn. Decides nothing.
 //!
@@ -52,15 +52,20 @@ impl Reactor {
 
     pub(crate) fn start<A: 'static + Send>(&self, poll: Poll, host: &Host<A>, clock: Clock) -> io::Result<()> {
         let waiting = Arc::new(Mutex::new(Waiting::new(poll)));
-        let mut handles = Vec::new();
+        let (mut handles, mut outcome) = (Vec::new(), Ok(()));
         for number in 0..self.count {
             let shared = (self.threads.clone(), self.sockets.clone());
             let worker = Worker::new(number, shared, (host.clone(), clock), waiting.clone());
-            let thread = thread::Builder::new().name("sanket".into()).spawn(|| worker.run())?;
-            handles.push(thread.thread().clone());
+            match thread::Builder::new().name("sanket".into()).spawn(|| worker.run()) {
+                Ok(thread) => handles.push(thread.thread().clone()),
+                Err(error) => outcome = Err(error),
+            }
         }
         self.threads.started(handles);
-        Ok(())
+        if outcome.is_err() {
+            self.end();
+        }
+        outcome
     }
 
     /// Begins to accept.

@@ -1,7 +1,7 @@
 //! What has happened to a socket that nobody has seen to, and which thread has the socket. Knows no socket: `tests` has it under
 //! loom.
 
-use crate::sync::{AtomicU8, Ordering};
+use crate::sync::{AtomicU8, Ordering, fence};
 
 /// What has happened to a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,13 +82,16 @@ impl Board {
             if self.known.load(Ordering::SeqCst) == now {
                 return now;
             }
-            // Somebody may change it before that, and find nothing to tell of: so it is looked at once more.
+            // Somebody may change it before that, and find nothing to tell of: so it is looked at once more. The fences, here and
+            // in `tell`, make sure that one of the two sees what the other has done.
             self.known.store(now, Ordering::SeqCst);
+            fence(Ordering::SeqCst);
         }
     }
 
     /// What is to be waited for has changed to `bits`. Returns whether a thread is to take the socket.
     pub(super) fn tell(&self, bits: u8) -> bool {
+        fence(Ordering::SeqCst);
         self.known.swap(bits, Ordering::SeqCst) != bits && self.announce(News::LOOK)
     }
 }

@@ -48,7 +48,7 @@ mod system {
     use std::time::Duration;
 
     /// Hundredths of a second are what `/proc/stat` counts in, on every architecture of Linux that Rust knows but Alpha.
-    const TICK: Duration = Duration::from_millis(10);
+    const TICK: u64 = 10;
 
     /// How long processors were idle, all together, and how long this process used them.
     pub(super) fn read() -> Option<(Duration, Duration)> {
@@ -63,8 +63,8 @@ mod system {
     /// The fourth and the fifth number: idle, and idle while something waits for a disk.
     pub(super) fn idle(stat: &str) -> Option<Duration> {
         let mut fields = stat.lines().next()?.strip_prefix("cpu ")?.split_ascii_whitespace().skip(3);
-        let mut ticks = || fields.next()?.parse::<u32>().ok();
-        Some(TICK * ticks()?.checked_add(ticks()?)?)
+        let mut ticks = || fields.next()?.parse::<u64>().ok();
+        Some(Duration::from_millis(ticks()?.saturating_add(ticks()?).saturating_mul(TICK)))
     }
 }
 
@@ -103,6 +103,7 @@ mod tests {
     fn the_first_line_counts() {
         let idle = |stat| system::idle(stat).map(|idle| idle.as_millis());
         assert_eq!(idle("cpu  1 2 3 400 50 6 7\ncpu0 1 2 3 4 5 6 7\n"), Some(4_500));
+        assert_eq!(idle("cpu  1 2 3 50000000000 5"), Some(500_000_000_050));
         assert_eq!((idle("cpu 1 2 3"), idle("intr 1 2 3 4 5"), idle("")), (None, None, None));
         assert!(system::read().is_some());
     }

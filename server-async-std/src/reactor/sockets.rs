@@ -24,6 +24,8 @@ pub(super) struct Sockets {
 #[derive(Debug)]
 pub(super) enum Entry {
     Listener(Listening),
+    /// A listener that is closed. Its place is not used again: work for it may wait.
+    Closed,
     /// The line comes after the stream, which the host makes it of.
     Connection(Arc<Stream>, OnceLock<Line>),
 }
@@ -59,7 +61,11 @@ impl Sockets {
 
     /// Closes all listeners.
     pub(super) fn unlisten(&self) {
-        self.write().retain(|_, entry| matches!(**entry, Entry::Connection(..)));
+        for (_, entry) in &mut *self.write() {
+            if matches!(**entry, Entry::Listener(_)) {
+                *entry = Arc::new(Entry::Closed);
+            }
+        }
     }
 
     /// Ends everything.
@@ -73,6 +79,7 @@ impl Entry {
     /// Something has happened. Returns whether a thread is to take it.
     pub(super) fn announce(&self, news: News) -> bool {
         match self {
+            Self::Closed => false,
             Self::Listener(listening) => listening.board.announce(news),
             Self::Connection(stream, _) => stream.board.announce(news),
         }

@@ -82,8 +82,11 @@ impl Threads {
     /// So many sends are worth a thread that rests.
     pub(super) fn offer(&self, sends: usize) {
         let mut wake = Vec::new();
-        self.crew().offer(sends, &mut wake);
+        let rings = self.crew().offer(sends, &mut wake);
         self.wake(&wake);
+        if rings {
+            self.ring();
+        }
     }
 
     /// The deadline that is slept until has moved.

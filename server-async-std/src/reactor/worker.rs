@@ -152,9 +152,14 @@ impl<A> Worker<A> {
                     match listening.accept(clock, |socket, address| self.accept(socket, address)) {
                         Outcome::Done => {}
                         Outcome::More => self.leaves.push(Job::Socket(*place)),
-                        Outcome::Failed => self.sockets.paused.add(*place),
+                        Outcome::Failed => {
+                            self.sockets.paused.add(*place);
+                            // Whoever waits for the system does not know of it.
+                            self.threads.wake_timer();
+                        }
                     }
                 }
+                Entry::Closed => {}
                 Entry::Connection(stream, line) => {
                     if let Some(line) = line.get() {
                         *unseen = self.happened(stream, line, &mut turn);

@@ -111,9 +111,12 @@ impl<J> Crew<J> {
     /// A thread that rests may ask at any time.
     pub fn next(&mut self, thread: usize, leaves: impl IntoIterator<Item = J>, batch: &mut Vec<J>) -> Step {
         self.queue.extend(leaves);
+        let mut relieves = false;
         if let Some(deputy) = self.deputy.as_mut().filter(|deputy| deputy.thread == thread) {
             let has_happened = self.steps != deputy.seen;
-            if has_happened || self.waits {
+            // What was left while the others looked elsewhere is seen to by whoever comes by.
+            let is_left = !self.queue.is_empty() && self.rests.len() - self.resting.len() == usize::from(self.waits);
+            if (has_happened || self.waits) && !is_left {
                 deputy.naps = if has_happened { 0 } else { deputy.naps + 1 };
                 deputy.seen = self.steps;
                 if deputy.naps < NAPS {
@@ -122,16 +125,17 @@ impl<J> Crew<J> {
                 self.deputy = None;
                 return Step::Rest(None);
             }
-            self.deputy = None;
+            (self.deputy, relieves) = (None, true);
         }
         self.rise(thread);
-        // Unless the others are stuck.
-        if self.awake() > self.limit && self.last != thread {
+        // Unless the others are stuck. Another one is at work then, and asks for what is left.
+        if self.busy() > self.limit && self.last != thread && !relieves {
             return self.rest(thread);
         }
         self.steps += 1;
         self.last = thread;
-        if !self.waits && self.fresh == 0 {
+        // Whoever relieves others asks the system first: then there is a deputy again.
+        if !self.waits && (self.fresh == 0 || relieves) {
             self.waits = true;
             return Step::Wait { sleeps: self.queue.is_empty() };
         }
@@ -160,6 +164,11 @@ impl<J> Crew<J> {
         self.queue.extend(jobs);
         self.fresh = self.queue.len();
         self.call(self.fresh, wake);
+        self.appoint(wake);
+    }
+
+    /// Somebody who rests is the deputy.
+    fn appoint(&mut self, wake: &mut Vec<usize>) {
         if self.deputy.is_none()
             && let Some(thread) = self.resting.first().copied()
         {
@@ -170,10 +179,13 @@ impl<J> Crew<J> {
     }
 
     /// There are so many pieces of work that the threads share by other means, and whoever is at them is not stuck. Pushes the
-    /// numbers of those who are to be woken.
-    pub fn offer(&mut self, pieces: usize, wake: &mut Vec<usize>) {
+    /// numbers of those who are to be woken. Returns whether whoever waits for the system has to be told, too, as by
+    /// [`Crew::ring`].
+    pub fn offer(&mut self, pieces: usize, wake: &mut Vec<usize>) -> bool {
         self.steps += 1;
-        self.call(self.queue.len() + pieces, wake);
+        let is_short = self.call(self.queue.len() + pieces, wake);
+        self.appoint(wake);
+        is_short && self.ring()
     }
 
     /// There is something to be done. Unless a thread of the crew says so, which asks for its next step by itself,
@@ -200,22 +212,27 @@ impl<J> Crew<J> {
         std::mem::take(&mut self.is_short) || self.awake() > 1
     }
 
-    /// There are processors for so many threads: no more than these are woken, and others rest. One thread may always be
-    /// awake, and another one whenever that one is stuck.
+    /// There are processors for so many threads beside the one that waits for the system: no more than these are woken, and
+    /// others rest. One thread may always be awake, and another one whenever that one is stuck.
     pub fn limit(&mut self, threads: usize) {
         self.limit = threads.max(1);
     }
 
-    /// Wakes as many as `waiting` pieces are worth.
-    fn call(&mut self, waiting: usize, wake: &mut Vec<usize>) {
+    /// Wakes as many as `waiting` pieces are worth. Returns whether there should be more, and nobody rests.
+    fn call(&mut self, waiting: usize, wake: &mut Vec<usize>) -> bool {
         let wanted = 1 + waiting / self.share;
-        self.is_short |= self.awake() < wanted;
-        while self.awake() < wanted.min(self.limit)
-            && let Some(thread) = self.resting.last().copied()
-        {
+        self.is_short |= self.busy() < wanted;
+        while self.busy() < wanted.min(self.limit) {
+            let Some(thread) = self.resting.last().copied() else { return true };
             self.rise(thread);
             wake.push(thread);
         }
+        false
+    }
+
+    /// How many threads work, or are about to: those who are awake, but for the one that waits for the system.
+    fn busy(&self) -> usize {
+        self.awake() - usize::from(self.waits)
     }
 
     /// A thread rests no more.

@@ -157,7 +157,7 @@ impl Shared {
     }
 
     /// The application has panicked: nobody can be served any more, and nobody is kept waiting.
-    fn fail(&self, agenda: &mut Agenda) {
+    pub(super) fn fail(&self, agenda: &mut Agenda) {
         self.sessions.shards.end();
         self.failed.store(true, Ordering::Release);
         self.sessions.shards.close_sessions(agenda);

@@ -12,6 +12,7 @@ use sanket::Reason;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Rounds of hub and sending that one turn does, before the driver gets to read again.
@@ -74,6 +75,7 @@ impl<'a> Turn<'a> {
             if std::mem::take(&mut self.agenda.events) {
                 self.speak();
             }
+            self.collect();
             self.work_off();
             self.tell_due();
             if !self.agenda.events {
@@ -103,13 +105,13 @@ impl<'a> Turn<'a> {
         let list = &mut self.agenda.memory.list;
         if Fanout::is_worth(list.len()) {
             shared.fanout.share(list);
-            let rest = std::mem::take(list);
+            let mut rest = std::mem::take(list);
             while let Some(left) = shared.fanout.take(&mut self.agenda.memory.list) {
                 if left > 0 {
                     shared.runtime.offer(left);
                 }
                 while let Some(work) = self.agenda.memory.list.pop_front() {
-                    self.work(work);
+                    if work.is_send() { self.work(work) } else { rest.push_back(work) }
                 }
             }
             self.agenda.memory.list = rest;
@@ -125,13 +127,18 @@ impl<'a> Turn<'a> {
     fn work_off(&mut self) {
         while let Some(work) = self.agenda.memory.list.pop_front() {
             self.work(work);
-            LEFT.with_borrow_mut(|left| {
-                if let Some(left) = left {
-                    self.agenda.events |= std::mem::take(&mut left.events);
-                    self.agenda.memory.list.append(&mut left.list);
-                }
-            });
+            self.collect();
         }
+    }
+
+    /// Takes what turns have left that ended meanwhile.
+    fn collect(&mut self) {
+        LEFT.with_borrow_mut(|left| {
+            if let Some(left) = left {
+                self.agenda.events |= std::mem::take(&mut left.events);
+                self.agenda.memory.list.append(&mut left.list);
+            }
+        });
     }
 
     /// Whoever sleeps is woken if something has become due earlier than it knows of.
@@ -171,6 +178,15 @@ impl<'a> Turn<'a> {
             Work::Closed(key, reason) => log::debug!("{key:?} closed: {reason}"),
             Work::MakeWay(key) => shared.sessions.end_unjoined(agenda, key),
             Work::Failed => shared.runtime.failed(),
+            outside => self.ask(outside),
+        }
+    }
+
+    /// Calls what is outside: the application around the server, and whoever decides or wants to know. Where it panics, it is gone
+    /// as the application of the hub is then: nobody can be served any more.
+    fn ask(&mut self, work: Work) {
+        let shared = self.shared;
+        let call = move || match work {
             Work::Request(line, ticket, head) => shared.runtime.request(shared, line, ticket, head),
             Work::Allow(line, ticket, handshake) => {
                 let handle = Handle::new(shared.clone(), line);
@@ -189,6 +205,12 @@ impl<'a> Turn<'a> {
                     handle.enter(|held| held.respond(ticket, &response));
                 }));
             }
+            _ => {}
+        };
+        if catch_unwind(AssertUnwindSafe(call)).is_err() {
+            log::error!("the application panicked; all sessions are closed");
+            shared.hub.end();
+            shared.fail(&mut self.agenda);
         }
     }
 }

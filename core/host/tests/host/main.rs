@@ -4,4 +4,5 @@ mod addresses;
 mod bench;
 mod draining;
 mod hosts;
+mod inside;
 mod panics;
