@@ -5,3 +5,4 @@ mod bench;
 mod draining;
 mod hosts;
 mod panics;
+mod threads;
