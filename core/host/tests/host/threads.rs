@@ -48,8 +48,9 @@ impl Driver for Calls {
 
     fn offer(&self, sends: usize) {
         self.offers.lock().unwrap().push(sends);
-        if let Some((offered, taken)) = self.shares.lock().unwrap().take() {
-            offered.send(()).expect("another thread");
+        if let Some((offered, taken)) = &*self.shares.lock().unwrap()
+            && offered.send(()).is_ok()
+        {
             assert!(taken.recv_timeout(PATIENCE).expect("it has looked"), "there was nothing to be taken");
         }
     }
@@ -207,6 +208,32 @@ fn a_message_with_many_recipients_is_shared() {
     }
     assert!(by_other > 0 && by_other < clients.len(), "{by_other} of {}", clients.len());
     assert!(!host.assist(), "nothing is left");
+}
+
+/// Those who say something meanwhile have left it to the thread that sends. It does so for a few rounds, and leaves the rest to
+/// whoever is called when it is due: at once.
+#[test]
+fn what_is_said_while_another_thread_sends_is_sent_by_that_one() {
+    let (host, calls) = host(1);
+    let clients = join(&host, SHARE + 1);
+    let (offered, hears) = channel();
+    let (tells, taken) = channel();
+    *calls.shares.lock().unwrap() = Some((offered, taken));
+    thread::scope(|scope| {
+        let (host, line) = (&host, &clients[1].line);
+        scope.spawn(move || {
+            for number in 1..=6 {
+                hears.recv_timeout(PATIENCE).expect("something is offered");
+                host.turn().receive(line, &says(number));
+                tells.send(host.assist()).expect("the other thread waits");
+            }
+        });
+        host.turn().receive(&clients[0].line, &says(0));
+        assert!(clients.iter().all(|client| client.heard() == [0, 1, 2, 3]), "what it did itself");
+        assert_eq!(host.poll_timeout(), Some(Time::default()));
+        see_to_what_is_left(host);
+    });
+    assert!(clients.iter().all(|client| client.heard() == [0, 1, 2, 3, 4, 5, 6]));
 }
 
 #[test]
