@@ -6,3 +6,4 @@ mod draining;
 mod hosts;
 mod inside;
 mod panics;
+mod threads;
