@@ -118,8 +118,7 @@ impl Shard {
             self.outputs.stats.limits.add(limit);
             return Err(RequestError::Full);
         }
-        let index = self.slots.take();
-        let generation = self.slots.get(index).map_or(0, |slot| slot.generation);
+        let (index, generation) = self.slots.take();
         let key = Key::new(self.index, index, generation);
         let engine = engine::Context { key, config: &self.config, now: self.now, outputs: &mut self.outputs };
         let mut cx = Context { engine, events: &mut self.events, population: &self.population };
@@ -280,11 +279,7 @@ impl Shard {
     /// The next thing that the driver is to do. To be called until it returns `None` after each call, before the lock
     /// is released.
     pub fn poll_output(&mut self) -> Option<(Key, Output)> {
-        let output = self.outputs.queue.pop_front();
-        if output.is_none() {
-            self.outputs.queue.trim();
-        }
-        output
+        self.outputs.queue.pop_front()
     }
 
     /// The next event for the hub, in the order in which they happened.
@@ -302,7 +297,6 @@ impl Shard {
             self.events.bytes = 0;
         } else {
             into.extend(core::iter::from_fn(|| self.poll_event()).take(max));
-            self.events.queue.trim();
         }
     }
 
@@ -411,6 +405,9 @@ impl Shard {
                 self.farewells.keep(client.sid(), client.revision(), client.base64(), self.now);
             }
             self.slots.free(key.slot());
+            // Nobody is kept waiting for it, and after every crowd there is an end.
+            self.outputs.queue.trim();
+            self.events.queue.trim();
         } else if let Some((at, _)) = client.poll_timeout()
             // A deadline that is far away has the wheel's last tick as its entry. It needs only one.
             && self.wheel.look(at) < slot.armed

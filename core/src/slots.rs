@@ -40,17 +40,17 @@ impl Slots {
         self.list.get_mut(index as usize)
     }
 
-    /// Takes a place. It is to be filled.
-    pub(crate) fn take(&mut self) -> u32 {
+    /// Takes a place, which is to be filled. Returns it with its generation.
+    pub(crate) fn take(&mut self) -> (u32, u32) {
         self.taken += 1;
         while let Some(index) = self.free.pop() {
-            if self.get(index).is_some_and(|slot| slot.client.is_none()) {
-                return index;
+            if let Some(slot) = self.get(index).filter(|slot| slot.client.is_none()) {
+                return (index, slot.generation);
             }
         }
         self.list.push(Slot { generation: self.generation, armed: Time::NEVER, unjoined: false, client: None });
         // There are at most `Key::MAX_SLOTS`, which is less than `u32::MAX`.
-        u32::try_from(self.list.len() - 1).unwrap_or(u32::MAX)
+        (u32::try_from(self.list.len() - 1).unwrap_or(u32::MAX), self.generation)
     }
 
     /// A client's place is free.
@@ -66,6 +66,7 @@ impl Slots {
     }
 
     /// Gives up the places at the end that are free. Each was made once before, so that this costs little.
+    #[cold]
     fn give_up(&mut self) {
         while self.list.len() > KEPT
             && let Some(slot) = self.list.pop_if(|slot| slot.client.is_none())

@@ -13,27 +13,43 @@ pub(crate) trait Trim {
     fn trim(&mut self);
 }
 
-/// The room that is left to a list of `len` elements of `size` bytes that has room for `capacity`, if it is to be less.
-const fn target(len: usize, capacity: usize, size: usize) -> Option<usize> {
-    if capacity.saturating_mul(size) <= KEPT_BYTES || len > capacity / 4 {
-        return None;
-    }
-    let kept = KEPT_BYTES / size / 2;
-    Some(if len * 2 > kept { len * 2 } else { kept })
+/// Whether a list of `len` elements of `size` bytes that has room for `capacity` is to have less.
+#[inline]
+const fn is_loose(len: usize, capacity: usize, size: usize) -> bool {
+    capacity > KEPT_BYTES / if size == 0 { 1 } else { size } && len <= capacity / 4
 }
 
+/// The room that is left to such a list.
+const fn room(len: usize, size: usize) -> usize {
+    let kept = KEPT_BYTES / if size == 0 { 1 } else { size } / 2;
+    if len * 2 > kept { len * 2 } else { kept }
+}
+
+// It is asked for often, and seldom has anything to do: what it does is kept out of its callers.
 impl<T> Trim for Vec<T> {
+    #[inline]
     fn trim(&mut self) {
-        if let Some(room) = target(self.len(), self.capacity(), size_of::<T>()) {
-            self.shrink_to(room);
+        #[cold]
+        #[inline(never)]
+        fn shrink<T>(list: &mut Vec<T>) {
+            list.shrink_to(room(list.len(), size_of::<T>()));
+        }
+        if is_loose(self.len(), self.capacity(), size_of::<T>()) {
+            shrink(self);
         }
     }
 }
 
 impl<T> Trim for VecDeque<T> {
+    #[inline]
     fn trim(&mut self) {
-        if let Some(room) = target(self.len(), self.capacity(), size_of::<T>()) {
-            self.shrink_to(room);
+        #[cold]
+        #[inline(never)]
+        fn shrink<T>(list: &mut VecDeque<T>) {
+            list.shrink_to(room(list.len(), size_of::<T>()));
+        }
+        if is_loose(self.len(), self.capacity(), size_of::<T>()) {
+            shrink(self);
         }
     }
 }

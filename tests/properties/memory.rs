@@ -207,8 +207,8 @@ fn memory_comes_back_when_a_crowd_has_gone() {
         let most = held(&region);
         for (key, id) in &crowd {
             shard.handle(*key, Input::WsEnd(*id, WsEnd::Closed), now);
+            exchange(&mut hub, &mut shard, now);
         }
-        exchange(&mut hub, &mut shard, now);
         assert_eq!((shard.len(), hub.len()), (1, 1));
         // Those who were there before are, and whoever has gone is nobody.
         assert!(crowd.iter().all(|(key, _)| shard.revision(*key).is_none()) && shard.revision(witness.0).is_some());

@@ -17,7 +17,6 @@ use crate::network::Network;
 use crate::socket::{ConnectRequest, Delivery, Event, Nsp, SocketEvent, encode};
 use crate::stats::{HubStats, Limit, RecoveryOutcome};
 use crate::time::Time;
-use crate::trim::Trim as _;
 use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -172,7 +171,6 @@ impl<A: App> Hub<A> {
                 Decision::AcksDone(id) => self.finish_acks(id),
             }
         }
-        self.state.decisions.trim();
     }
 
     /// A client asks to connect to a namespace. `reserved`: it has waited for a replay.

@@ -122,10 +122,7 @@ impl State {
 
     /// Takes the next delivery.
     pub(crate) fn poll_delivery(&mut self) -> Option<(Recipients, Delivery)> {
-        let Some((to, delivery)) = self.deliveries.pop_front() else {
-            self.deliveries.trim();
-            return None;
-        };
+        let (to, delivery) = self.deliveries.pop_front()?;
         self.delivery_bytes -= delivery.cost();
         Some((to, delivery))
     }
@@ -152,6 +149,9 @@ impl State {
         }
         self.rooms.exit(&entry.nsp, entry.public, socket);
         self.decisions.extend(self.acks.remove_socket(socket).into_iter().map(Decision::AcksDone));
+        // After every crowd there is an end.
+        self.decisions.trim();
+        self.deliveries.trim();
         Some(entry)
     }
 
