@@ -20,13 +20,14 @@ impl Fanout {
         sends > SHARE
     }
 
-    /// Adds what is to be sent of `work`, and leaves the rest.
-    pub(super) fn share(&self, work: &mut VecDeque<Work>) {
+    /// Adds what is to be sent of `work`, and leaves the rest. Returns how much there is.
+    pub(super) fn share(&self, work: &mut VecDeque<Work>) -> usize {
         let (sends, rest): (VecDeque<_>, VecDeque<_>) = work.drain(..).partition(Work::is_send);
         *work = rest;
         let mut list = lock(&self.list);
         list.extend(sends);
         self.length.store(list.len(), Ordering::Release);
+        list.len()
     }
 
     /// Takes a few, if there are any. Returns how many are left.

@@ -104,7 +104,8 @@ impl<'a> Turn<'a> {
         let shared = self.shared;
         let list = &mut self.agenda.memory.list;
         if Fanout::is_worth(list.len()) {
-            shared.fanout.share(list);
+            let sends = shared.fanout.share(list);
+            shared.runtime.offer(sends);
             let mut rest = std::mem::take(list);
             while let Some(left) = shared.fanout.take(&mut self.agenda.memory.list) {
                 if left > 0 {
