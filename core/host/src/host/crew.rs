@@ -16,13 +16,14 @@ use std::time::Duration;
 /// that carries one. Two threads that hear five messages each write twice. So a second thread is of use only where the first
 /// does not keep up, or where one message has more recipients than one thread serves soon. Where the processors are busy with
 /// something else, a second thread takes them from it. `docs/performance/where-time-goes.md` has the figures of this and of
-/// the designs that were not taken.
+/// the designs that were not taken, and of up to 64 threads, which `tests/properties/schedule` simulates.
 ///
 /// # A thread that is stuck
 ///
 /// An application may compute for a while. One of the resting threads, the deputy, looks every [`NAP`] whether any thread has
-/// asked for a step meanwhile, or offered work. If none has, and none waits for the system, it takes a step itself. When nothing happens for
-/// [`NAPS`] naps, it rests like the others, until something does.
+/// asked for a step meanwhile, or offered work. If none has, and none waits for the system, it takes a step itself. When nothing
+/// happens for [`NAPS`] naps, it rests like the others, until something does. So nobody waits longer than two naps for a thread
+/// that is stuck, but for those whose pieces of work it was given last: these wait for it.
 #[derive(Debug)]
 pub struct Crew<J> {
     share: usize,
