@@ -126,6 +126,23 @@
 //!   runtime with tasks decides that by itself; a driver with threads of its own asks a [`Crew`]. One whose threads can be woken for
 //!   what others send has [`Driver::offer`] do it, and [`Host::assist`] called by them.
 //!
+//! # Memory
+//!
+//! Queues, and the tables of clients, sockets, connections and addresses, give memory back when most of what they held has gone.
+//! Whether the process gives it back to the system is up to its allocator, which a program chooses and a library does not. glibc's
+//! keeps most of it: 20 clients that ask for acknowledgements and do not read leave 75 to 140 MiB, for good. With jemalloc it is some MiB
+//! after ten seconds:
+//!
+//! ```toml
+//! [target.'cfg(not(target_env = "msvc"))'.dependencies]
+//! tikv-jemallocator = { version = "0.6", features = ["background_threads"] }
+//! ```
+//!
+//! ```ignore
+//! #[global_allocator]
+//! static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+//! ```
+//!
 //! [`Crew`]: host::Crew
 //! [`Driver`]: host::Driver
 //! [`Driver::now`]: host::Driver::now
