@@ -9,6 +9,11 @@ use sanket::{AckId, App, ConnectRequest, Effects, Emit, Event, Nsp, Reason, Sock
 use sanket_async_std::{AddressLimits, HttpConfig, Server, Setup, setup};
 use serde_json::json;
 
+/// Gives memory back to the system when a flood is over.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// The room that everybody is in.
 const ROOM: &str = "everybody";
 /// Milliseconds between two notices of who has joined.

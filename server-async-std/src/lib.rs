@@ -17,6 +17,8 @@
 //!
 //! [`Server::listener`] stands in for tide's own listener, which sets no limits. [`Server::listen`] does without tide.
 //! [`Server::mount`] puts the server on any listener of tide's.
+//!
+//! A program that serves many clients should choose an allocator that gives memory back to the system; see [`sanket_host`].
 
 mod application;
 mod bind;

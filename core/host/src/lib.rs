@@ -123,6 +123,23 @@
 //!   process that was stopped for a while takes its own silence for that of its clients.
 //! - **One sleeper is enough**, however many threads there are. Whatever becomes due earlier than it knows of wakes it.
 //!
+//! # Memory
+//!
+//! Queues, and the tables of clients, sockets, connections and addresses, give memory back when most of what they held has gone.
+//! Whether the process gives it back to the system is up to its allocator, which a program chooses and a library does not. glibc's
+//! keeps most of it: 20 clients that ask for acknowledgements and do not read leave 75 to 140 MiB, for good. With jemalloc it is some MiB
+//! after ten seconds:
+//!
+//! ```toml
+//! [target.'cfg(not(target_env = "msvc"))'.dependencies]
+//! tikv-jemallocator = { version = "0.6", features = ["background_threads"] }
+//! ```
+//!
+//! ```ignore
+//! #[global_allocator]
+//! static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+//! ```
+//!
 //! [`Driver`]: host::Driver
 //! [`Driver::now`]: host::Driver::now
 //! [`Driver::request`]: host::Driver::request

@@ -27,6 +27,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 use watch::{For, Watch};
 
+/// Gives memory back to the system when a flood is over.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// How long clients may take to fetch what is queued for them when the server ends, and then the requests that are still
 /// under way.
 const PATIENCE_MS: u64 = 2_000;

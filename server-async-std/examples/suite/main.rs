@@ -22,6 +22,11 @@ use sanket_async_std::{
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// Gives memory back to the system when a flood is over.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// How long clients may take to hear of the server's end, and then their requests to end.
 const PATIENCE: Duration = Duration::from_secs(2);
 
