@@ -113,10 +113,10 @@ impl<J> Crew<J> {
     pub fn next(&mut self, thread: usize, leaves: impl IntoIterator<Item = J>, batch: &mut Vec<J>) -> Step {
         self.queue.extend(leaves);
         let mut relieves = false;
+        // What was left while the others looked elsewhere is seen to by whoever comes by.
+        let is_left = !self.queue.is_empty() && self.busy() == 0;
         if let Some(deputy) = self.deputy.as_mut().filter(|deputy| deputy.thread == thread) {
             let has_happened = self.steps != deputy.seen;
-            // What was left while the others looked elsewhere is seen to by whoever comes by.
-            let is_left = !self.queue.is_empty() && self.rests.len() - self.resting.len() == usize::from(self.waits);
             if (has_happened || self.waits) && !is_left {
                 deputy.naps = if has_happened { 0 } else { deputy.naps + 1 };
                 deputy.seen = self.steps;

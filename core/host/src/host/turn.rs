@@ -179,36 +179,34 @@ impl<'a> Turn<'a> {
             Work::Closed(key, reason) => log::debug!("{key:?} closed: {reason}"),
             Work::MakeWay(key) => shared.sessions.end_unjoined(agenda, key),
             Work::Failed => shared.runtime.failed(),
-            outside => self.ask(outside),
-        }
-    }
-
-    /// Calls what is outside: the application around the server, and whoever decides or wants to know. Where it panics, it is gone
-    /// as the application of the hub is then: nobody can be served any more.
-    fn ask(&mut self, work: Work) {
-        let shared = self.shared;
-        let call = move || match work {
-            Work::Request(line, ticket, head) => shared.runtime.request(shared, line, ticket, head),
-            Work::Allow(line, ticket, handshake) => {
+            Work::Request(line, ticket, head) => {
+                self.outside(|shared| shared.runtime.request(shared, line, ticket, head));
+            }
+            Work::Allow(line, ticket, handshake) => self.outside(|shared| {
                 let handle = Handle::new(shared.clone(), line);
                 let answer = move |answer| handle.enter(|held| held.allowed(ticket, answer));
                 shared.options.ask(handshake, AllowReply::new(Box::new(answer)));
-            }
-            Work::AllowForeign(foreign, handshake) => {
+            }),
+            Work::AllowForeign(foreign, handshake) => self.outside(|shared| {
                 let answer = move |answer| foreign.decide(answer);
                 shared.options.ask(handshake, AllowReply::new(Box::new(answer)));
-            }
-            Work::Refused(error, url) => shared.options.report(error, Some(&url)),
-            Work::Compress(line, ticket, response, encoding) => {
+            }),
+            Work::Refused(error, url) => self.outside(|shared| shared.options.report(error, Some(&url))),
+            Work::Compress(line, ticket, response, encoding) => self.outside(|shared| {
                 let handle = Handle::new(shared.clone(), line);
                 shared.runtime.run(Box::new(move || {
                     let response = compress(*response, encoding);
                     handle.enter(|held| held.respond(ticket, &response));
                 }));
-            }
-            _ => {}
-        };
-        if catch_unwind(AssertUnwindSafe(call)).is_err() {
+            }),
+        }
+    }
+
+    /// Calls the application around the server, or whoever decides or wants to know. Where that panics, it is gone as the hub's
+    /// application is then: nobody can be served any more.
+    fn outside(&mut self, call: impl FnOnce(&Arc<Shared>)) {
+        let shared = self.shared;
+        if catch_unwind(AssertUnwindSafe(|| call(shared))).is_err() {
             log::error!("the application panicked; all sessions are closed");
             shared.hub.end();
             shared.fail(&mut self.agenda);
