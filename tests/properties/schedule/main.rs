@@ -1,5 +1,5 @@
 //! The schedule of several threads, in virtual time: whether more of them ever cost, and what they bring. `Crew` is the real one;
-//! the machine and what a step costs are models (`server.rs` has the costs). Simulated is what cannot be measured where there
+//! the machine and what a step costs are models (`server` has the costs). Simulated is what cannot be measured where there
 //! are two processors. Prints its tables with `-- --nocapture`.
 
 mod crew;
