@@ -26,6 +26,7 @@ use std::time::Duration;
 /// that is stuck, but for those whose pieces of work it was given last: these wait for it.
 #[derive(Debug)]
 pub struct Crew<J> {
+    threads: usize,
     share: usize,
     queue: VecDeque<J>,
     /// How much of the queue was there when the system was asked last: the rest may wait until it has been asked again.
@@ -36,7 +37,6 @@ pub struct Crew<J> {
     is_rung: bool,
     /// Who rests; the last was awake most recently.
     resting: Vec<usize>,
-    rests: Box<[bool]>,
     deputy: Option<Deputy>,
     /// How many may be awake.
     limit: usize,
@@ -87,13 +87,13 @@ impl<J> Crew<J> {
     #[must_use]
     pub fn new(threads: usize) -> Self {
         Self {
+            threads,
             share: SHARE,
             queue: VecDeque::new(),
             fresh: 0,
             waits: false,
             is_rung: false,
             resting: Vec::with_capacity(threads),
-            rests: vec![false; threads].into(),
             deputy: None,
             limit: threads,
             is_short: false,
@@ -150,7 +150,6 @@ impl<J> Crew<J> {
     }
 
     fn rest(&mut self, thread: usize) -> Step {
-        self.rests[thread] = true;
         self.resting.push(thread);
         if self.deputy.is_some() {
             return Step::Rest(None);
@@ -203,7 +202,7 @@ impl<J> Crew<J> {
     /// How many threads do not rest.
     #[must_use]
     pub fn awake(&self) -> usize {
-        self.rests.len() - self.resting.len()
+        self.threads - self.resting.len()
     }
 
     /// Whether there has been more to do than those who are awake do soon, or more than one is awake: then it is worth finding
@@ -238,8 +237,8 @@ impl<J> Crew<J> {
 
     /// A thread rests no more.
     fn rise(&mut self, thread: usize) {
-        if std::mem::replace(&mut self.rests[thread], false) {
-            self.resting.retain(|resting| *resting != thread);
+        if let Some(place) = self.resting.iter().position(|resting| *resting == thread) {
+            self.resting.remove(place);
             self.deputy.take_if(|deputy| deputy.thread == thread);
         }
     }
