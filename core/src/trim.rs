@@ -25,34 +25,26 @@ const fn room(len: usize, size: usize) -> usize {
     if len * 2 > kept { len * 2 } else { kept }
 }
 
-// It is asked for often, and seldom has anything to do: what it does is kept out of its callers.
-impl<T> Trim for Vec<T> {
-    #[inline]
-    fn trim(&mut self) {
-        #[cold]
-        #[inline(never)]
-        fn shrink<T>(list: &mut Vec<T>) {
-            list.shrink_to(room(list.len(), size_of::<T>()));
+macro_rules! trim {
+    ($($list:ident)+) => {$(
+        impl<T> Trim for $list<T> {
+            // It is asked for often, and seldom has anything to do: what it does is kept out of its callers.
+            #[inline]
+            fn trim(&mut self) {
+                #[cold]
+                #[inline(never)]
+                fn shrink<T>(list: &mut $list<T>) {
+                    list.shrink_to(room(list.len(), size_of::<T>()));
+                }
+                if is_loose(self.len(), self.capacity(), size_of::<T>()) {
+                    shrink(self);
+                }
+            }
         }
-        if is_loose(self.len(), self.capacity(), size_of::<T>()) {
-            shrink(self);
-        }
-    }
+    )+};
 }
 
-impl<T> Trim for VecDeque<T> {
-    #[inline]
-    fn trim(&mut self) {
-        #[cold]
-        #[inline(never)]
-        fn shrink<T>(list: &mut VecDeque<T>) {
-            list.shrink_to(room(list.len(), size_of::<T>()));
-        }
-        if is_loose(self.len(), self.capacity(), size_of::<T>()) {
-            shrink(self);
-        }
-    }
-}
+trim!(Vec VecDeque);
 
 #[cfg(test)]
 mod tests {
