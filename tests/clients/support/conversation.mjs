@@ -114,11 +114,24 @@ const acts = {
   leave: { suits: anybody, leaves: true, play: (talker, { how }) => talker.leave(how) },
   /** A request of any kind; the session's id is there if `query` has none. */
   http: {
-    // The reference never answers a request without Upgrade for a session that has a WebSocket.
-    suits: ({ socket }, { query }) => !socket || query.transport !== 'websocket',
-    async play (talker, { method, query, body, headers }) {
-      const whole = Object.entries({ ...talker.query, sid: talker.sid, ...query }).filter(([, value]) => value !== null)
-      talker.noteAnswer('http', await talker.http({ method, body, headers }, Object.fromEntries(whole)))
+    // The reference never answers a request without Upgrade for a session that has a WebSocket. Nor is a poll answered that is as
+    // it should be: it waits, and takes what the client is told after the next steps.
+    suits: (talker, step) => (!talker.socket || step.query.transport !== 'websocket') && !isPoll(talker, step),
+    async play (talker, step) {
+      const { method, body, headers } = step
+      talker.noteAnswer('http', await talker.http({ method, body, headers }, wholeQuery(talker, step)))
     }
   }
+}
+
+/** The query of a request of any kind. */
+function wholeQuery (talker, { query }) {
+  const whole = Object.entries({ ...talker.query, sid: talker.sid, ...query }).filter(([, value]) => value !== null)
+  return Object.fromEntries(whole)
+}
+
+function isPoll (talker, step) {
+  const { EIO, transport, sid } = wholeQuery(talker, step)
+  return !talker.socket && (step.method ?? 'GET') === 'GET' && `${EIO}` === `${talker.version}` && transport === 'polling' &&
+    sid === talker.sid
 }
