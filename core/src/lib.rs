@@ -115,7 +115,7 @@ pub use network::Network;
 pub use population::Population;
 pub use room::{
     Admission, App, BroadcastAckId, BroadcastOptions, ConnectError, Effects, Emit, Hub, JoinError, PreviousSocket,
-    Recipients, Target,
+    Recipients, Target, Task,
 };
 pub use server::Server;
 pub use shard::Shard;

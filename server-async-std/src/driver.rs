@@ -4,7 +4,7 @@ use crate::clock::Clock;
 use crate::reactor::Reactor;
 use async_std::channel::{Receiver, Sender, bounded};
 use async_std::task::{sleep, spawn, spawn_blocking};
-use sanket::Time;
+use sanket::{Task, Time};
 use sanket_host::host::application::Request;
 use sanket_host::host::{self, Job};
 use std::fmt;
@@ -95,6 +95,10 @@ impl host::Driver for Driver {
 
     fn run(&self, job: Job) {
         drop(spawn_blocking(job));
+    }
+
+    fn spawn(&self, task: Task) {
+        drop(spawn(task));
     }
 }
 

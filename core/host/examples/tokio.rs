@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p sanket-host --example tokio`, then point any socket.io-client at <http://127.0.0.1:8081>.
 
-use sanket::{Chat, ChatConfig, Time};
+use sanket::{Chat, ChatConfig, Task, Time};
 use sanket_host::host::application::Request;
 use sanket_host::host::{Driver, Host, Interest, Job, Line, Setup, Socket};
 use sanket_host::request::Peer;
@@ -47,6 +47,10 @@ impl Driver for Tokio {
 
     fn run(&self, job: Job) {
         self.runtime.spawn_blocking(job);
+    }
+
+    fn spawn(&self, task: Task) {
+        self.runtime.spawn(task);
     }
 }
 

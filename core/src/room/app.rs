@@ -6,6 +6,7 @@ use super::effects::Effects;
 use crate::engine::Reason;
 use crate::id::SocketId;
 use crate::socket::{AckId, ConnectRequest, Event, Message};
+use core::task::Waker;
 
 /// An application: what the server does on top of the protocol.
 ///
@@ -18,8 +19,9 @@ use crate::socket::{AckId, ConnectRequest, Event, Message};
 /// keep to these rules:
 ///
 /// - **No I/O and no blocking**: no files, no network, no sleeping, no lock that is held for long. Instead, give the
-///   work to a task or a thread, return, and apply the result by [`Hub::apply`](crate::Hub::apply). A connect request
-///   can wait for it ([`Admission::Later`]), and an [`AckId`] can be stored and used later.
+///   work to a task ([`Effects::spawn`]) or a thread, return, and apply the result by [`Hub::apply`](crate::Hub::apply)
+///   or by the waker of [`App::attach`]. A connect request can wait for it ([`Admission::Later`]), and an [`AckId`] can
+///   be stored and used later.
 /// - **No clock and no timers**. The time is [`Effects::now`]. [`Effects::wake_at`] asks for a call of [`App::wake`].
 /// - **No panic**. It would leave the application in an unknown state, so a driver does not call the application again:
 ///   a panic ends it for all clients. Events have whatever content clients send: check it, and acknowledge with an
@@ -32,6 +34,12 @@ pub trait App {
     fn admit(&mut self, socket: SocketId, request: &ConnectRequest, fx: &mut Effects<'_>) -> Admission {
         let (_, _) = (socket, fx);
         if request.nsp.is_root() { Admission::Accept } else { Admission::NoSuchNamespace }
+    }
+
+    /// A client whose connect request waits ([`Admission::Later`]) is not waited for any more: it has left, or
+    /// [`Config::connect_timeout`](crate::Config::connect_timeout) is over. What is kept for its request can go.
+    fn gave_up(&mut self, socket: SocketId, fx: &mut Effects<'_>) {
+        let (_, _) = (socket, fx);
     }
 
     /// A socket is connected. Everything that is sent to it from now on follows the connect reply.
@@ -80,7 +88,13 @@ pub trait App {
     /// A socket is disconnected, after [`App::connect`] or [`App::recover`]. It has left its rooms.
     fn disconnect(&mut self, socket: SocketId, reason: Reason, fx: &mut Effects<'_>);
 
-    /// It is the time that was given to [`Effects::wake_at`].
+    /// The server begins. When `waker` is woken, from whichever thread, [`App::wake`] is called soon. This is the way in
+    /// for what happens outside of the server.
+    fn attach(&mut self, waker: Waker) {
+        drop(waker);
+    }
+
+    /// It is the time that was given to [`Effects::wake_at`], or the waker of [`App::attach`] was woken.
     fn wake(&mut self, fx: &mut Effects<'_>) {
         let _ = fx;
     }

@@ -7,7 +7,7 @@ use super::emit::Emit;
 use super::history::Membership;
 use super::recipients::Recipients;
 use super::rooms::JoinError;
-use super::state::{Decision, State};
+use super::state::{Decision, State, Task};
 use super::target::{BroadcastOptions, Target};
 use crate::config::Protocol;
 use crate::engine::Reason;
@@ -43,6 +43,14 @@ impl<'a> Effects<'a> {
     /// Asks for a call of [`App::wake`](crate::App::wake) at `at`. Only the earliest of several times counts.
     pub fn wake_at(&mut self, at: Time) {
         self.state.wake = self.state.wake.min(at);
+    }
+
+    /// Has the driver run a task, on whatever it runs tasks. For what takes time: a look-up in a database, a request to
+    /// another server. Its outcome comes back by the waker of [`App::attach`](crate::App::attach), or by
+    /// [`Hub::apply`](crate::Hub::apply). A server that ends drops its tasks, or lets them run to their end, as its
+    /// runtime does.
+    pub fn spawn(&mut self, task: Task) {
+        self.state.tasks.push_back(task);
     }
 
     /// Sends the event `name` with one argument. Short for [`Effects::send`].

@@ -8,7 +8,7 @@ use super::effects::Effects;
 use super::entry::SocketEntry;
 use super::recipients::Recipients;
 use super::recovery::{PersistedSession, Recoverable, Recovery};
-use super::state::{Decision, State};
+use super::state::{Decision, State, Task};
 use crate::config::{Config, Protocol};
 use crate::engine::Reason;
 use crate::frame::{Frame, Revision};
@@ -20,6 +20,7 @@ use crate::time::Time;
 use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::task::Waker;
 use serde::Deserialize;
 
 /// The namespaces and rooms of a server, and its application.
@@ -117,6 +118,7 @@ impl<A: App> Hub<A> {
                 (_, Some((_, socket))) => {
                     self.state.stats.limits.add(Limit::ConnectTimeout);
                     self.decide(socket, Admission::Refuse(ConnectError::new("Timed out")));
+                    self.gave_up(socket);
                 }
                 (_, None) => break,
             }
@@ -135,6 +137,22 @@ impl<A: App> Hub<A> {
             app.wake(&mut fx);
         }
         self.carry_out();
+    }
+
+    /// Tells the application that the server begins. When `waker` is woken, the driver calls [`Hub::wake`] soon.
+    pub fn attach(&mut self, waker: Waker) {
+        self.app.attach(waker);
+    }
+
+    /// Calls [`App::wake`], because the waker of [`Hub::attach`] was woken.
+    pub fn wake(&mut self, now: Time) {
+        self.apply(now, A::wake);
+    }
+
+    /// The next task that the driver is to run: [`Effects::spawn`]. To be called until it returns `None` after each
+    /// turn.
+    pub fn poll_task(&mut self) -> Option<Task> {
+        self.state.tasks.pop_front()
     }
 
     /// When [`Hub::handle_timeout`] is to be called next; `None` while there is no deadline.
@@ -363,9 +381,16 @@ impl<A: App> Hub<A> {
     }
 
     fn disconnect(&mut self, socket: SocketId, reason: Reason) {
-        self.state.connects.remove(socket);
+        if self.state.connects.remove(socket).is_some() {
+            self.gave_up(socket);
+        }
         self.state.replays.remove(socket);
         self.remove(socket, reason, reason.is_recoverable());
+    }
+
+    fn gave_up(&mut self, socket: SocketId) {
+        let (app, mut fx) = self.parts();
+        app.gave_up(socket, &mut fx);
     }
 
     /// Disconnects a socket, and calls the application.

@@ -31,4 +31,5 @@ pub use emit::Emit;
 pub use hub::Hub;
 pub use recipients::Recipients;
 pub use rooms::JoinError;
+pub use state::Task;
 pub use target::{BroadcastOptions, Target};

@@ -24,6 +24,31 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
+use core::pin::Pin;
+
+/// Work that an application gives to its driver: [`Effects::spawn`](crate::Effects::spawn).
+pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Tasks that the driver has not taken yet.
+#[derive(Default)]
+pub(crate) struct Tasks(VecDeque<Task>);
+
+impl fmt::Debug for Tasks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Tasks").field(&self.0.len()).finish()
+    }
+}
+
+impl Tasks {
+    pub(crate) fn push_back(&mut self, task: Task) {
+        self.0.push_back(task);
+    }
+
+    pub(crate) fn pop_front(&mut self) -> Option<Task> {
+        self.0.pop_front()
+    }
+}
 
 /// The tables.
 #[derive(Debug)]
@@ -44,6 +69,8 @@ pub(crate) struct State {
     pub(crate) grace: Grace,
     /// The application's decisions that are carried out when its call has returned.
     pub(crate) decisions: VecDeque<Decision>,
+    /// For the driver to run.
+    pub(crate) tasks: Tasks,
     deliveries: VecDeque<(Recipients, Delivery)>,
     /// The bytes of all deliveries.
     delivery_bytes: usize,
@@ -77,6 +104,7 @@ impl State {
             wake: Time::NEVER,
             grace: Grace::default(),
             decisions: VecDeque::new(),
+            tasks: Tasks::default(),
             deliveries: VecDeque::new(),
             delivery_bytes: 0,
             stats: HubStats::default(),

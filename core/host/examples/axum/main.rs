@@ -9,15 +9,16 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::{Router, routing::get, serve::ListenerExt as _};
 use requests::respond;
-use sanket::{Chat, ChatConfig, Time};
+use sanket::{Chat, ChatConfig, Task, Time};
 use sanket_host::host::{Driver, Host, Setup};
 use std::time::{Duration, Instant, SystemTime};
 use std::{future::pending, io, net::SocketAddr, sync::Arc};
 use tokio::time::{sleep, timeout};
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::{net::TcpListener, runtime::Handle, sync::Notify};
 
 /// What the host needs of the runtime.
 pub(crate) struct Tokio {
+    runtime: Handle,
     /// Rings when the next deadline has changed.
     bell: Notify,
     started: Instant,
@@ -27,7 +28,7 @@ pub(crate) struct Tokio {
 impl Tokio {
     pub(crate) fn new() -> Arc<Self> {
         let (started, epoch) = (Instant::now(), SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default());
-        Arc::new(Self { bell: Notify::new(), started, epoch })
+        Arc::new(Self { runtime: Handle::current(), bell: Notify::new(), started, epoch })
     }
 }
 
@@ -38,6 +39,10 @@ impl Driver for Tokio {
 
     fn wake(&self) {
         self.bell.notify_one();
+    }
+
+    fn spawn(&self, task: Task) {
+        self.runtime.spawn(task);
     }
 }
 

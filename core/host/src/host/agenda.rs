@@ -7,7 +7,7 @@ use super::state::Inner;
 use super::stats::Tally;
 use crate::http::{Response as HttpResponse, Ticket};
 use crate::request::Encoding;
-use sanket::{Handshake, Key, Reason, RequestError, RequestId, Response, Time, WsMessage};
+use sanket::{Handshake, Key, Reason, RequestError, RequestId, Response, Task, Time, WsMessage};
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
@@ -53,10 +53,21 @@ pub(super) enum Work {
     Allow(Arc<Inner>, Ticket, Arc<Handshake>),
     /// The same for a request that another HTTP server has read.
     AllowForeign(Arc<Foreign>, Arc<Handshake>),
+    /// The driver is to run a task of the application's.
+    Spawn(Spawn),
     /// Whoever wants to know of refusals is told.
     Refused(RequestError, Box<str>),
     /// A long response is to be compressed, and sent then.
     Compress(Arc<Inner>, Ticket, Box<HttpResponse>, Encoding),
+}
+
+/// A task to be run.
+pub(super) struct Spawn(pub(super) Task);
+
+impl fmt::Debug for Spawn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spawn").finish_non_exhaustive()
+    }
 }
 
 impl Work {

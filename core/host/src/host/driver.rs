@@ -5,8 +5,10 @@ use super::shared::{Runtime, Shared};
 use super::state::Inner;
 use super::turn::Handle;
 use crate::http::Ticket;
-use sanket::Time;
+use sanket::{Task, Time};
 use std::sync::Arc;
+use std::task::{Context, Wake};
+use std::thread::{self, Thread};
 
 /// Something that takes long, and that nothing else should wait for.
 pub type Job = Box<dyn FnOnce() + Send>;
@@ -45,6 +47,31 @@ pub trait Driver: Send + Sync + 'static {
     fn run(&self, job: Job) {
         job();
     }
+
+    /// Runs a task of the application's: [`Effects::spawn`](sanket::Effects::spawn). The default has a thread for each, which is
+    /// dear; a runtime has tasks of its own.
+    fn spawn(&self, task: Task) {
+        let spawned = thread::Builder::new().name("sanket task".into()).spawn(|| block_on(task));
+        if let Err(error) = spawned {
+            log::error!("a task of the application's cannot be run: {error}");
+        }
+    }
+}
+
+/// Runs a future to its end on this thread.
+fn block_on(mut task: Task) {
+    struct Unpark(Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let waker = Arc::new(Unpark(thread::current())).into();
+    while task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+        thread::park();
+    }
 }
 
 /// A driver that is shared: with the task that sleeps, for one.
@@ -72,6 +99,10 @@ impl<D: Driver> Driver for Arc<D> {
     fn run(&self, job: Job) {
         (**self).run(job);
     }
+
+    fn spawn(&self, task: Task) {
+        (**self).spawn(task);
+    }
 }
 
 /// Every driver is a runtime; it gets the application's requests with handles that take turns.
@@ -98,5 +129,9 @@ impl<D: Driver> Runtime for D {
 
     fn run(&self, job: Job) {
         Driver::run(self, job);
+    }
+
+    fn spawn(&self, task: Task) {
+        Driver::spawn(self, task);
     }
 }

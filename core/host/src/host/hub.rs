@@ -2,17 +2,19 @@
 //! turns it, unless somebody else is at it, who will see to that too. So nobody is woken for an event, and many events at once
 //! are one turn. Touches no socket.
 
-use super::agenda::Agenda;
+use super::agenda::{Agenda, Spawn, Work};
 use super::combining::Combining;
 use super::shards::Shards;
 use super::stats::Stats;
+use super::watch::Watch;
 use crate::sync::lock;
 use sanket::{App, Delivery, Effects, Hub, Recipients, SocketEvent, SocketId, Time};
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Waker;
 
 /// Events taken from a shard in one turn, so that no shard waits long for another.
 const TURN: usize = 1_024;
@@ -40,6 +42,9 @@ pub(super) trait Pump: Send + Sync {
     /// Puts the hub's numbers into `stats`. What others want of the hub meanwhile is the caller's to do, by [`Pump::pump`].
     fn read(&self, stats: &mut Stats);
 
+    /// Has the application woken in the next turn.
+    fn wake(&self);
+
     /// Drops the application, and commands that wait for it.
     fn end(&self);
 }
@@ -50,6 +55,8 @@ pub(super) struct Room<A> {
     inside: Combining<Option<Inside<A>>>,
     /// Nothing once it has ended.
     commands: Mutex<Option<VecDeque<Command<A>>>>,
+    /// The application's waker was woken.
+    woken: AtomicBool,
     alarm: AtomicU64,
 }
 
@@ -96,8 +103,18 @@ impl<A: App> Room<A> {
         Self {
             inside: Combining::new(Some(inside)),
             commands: Mutex::new(Some(VecDeque::new())),
+            woken: AtomicBool::new(false),
             alarm: AtomicU64::new(u64::MAX),
         }
+    }
+
+    /// Tells the application that the server begins.
+    pub(super) fn attach(&self, waker: Waker) {
+        self.inside.with(|inside| {
+            if let Some(Inside { hub, .. }) = inside {
+                hub.attach(waker);
+            }
+        });
     }
 
     /// Has `command` carried out in the next turn.
@@ -127,13 +144,21 @@ impl<A: App> Room<A> {
         for command in commands.into_iter().flatten() {
             hub.apply(now, command);
         }
+        if self.woken.swap(false, Ordering::AcqRel) {
+            hub.wake(now);
+        }
         for events in &mut *events {
             while hub.delivery_bytes() < BATCH_BYTES
                 && hub.deliveries() < BATCH
                 && let Some((from, event)) = events.pop_front()
             {
+                let watch = Watch::begin(&event);
                 hub.handle(from, event, now);
+                watch.end();
             }
+        }
+        while let Some(task) = hub.poll_task() {
+            agenda.push(Work::Spawn(Spawn(task)));
         }
         deliveries.extend(std::iter::from_fn(|| hub.poll_delivery()).map(|(to, delivery)| (to, Some(delivery))));
         deliver(shards, deliveries, agenda);
@@ -184,6 +209,11 @@ impl<A: App + Send> Pump for Room<A> {
                 stats.hub_turns = *turns;
             }
         });
+    }
+
+    fn wake(&self) {
+        self.woken.store(true, Ordering::Release);
+        self.inside.want();
     }
 
     fn end(&self) {

@@ -79,6 +79,7 @@ mod stats;
 mod trim;
 mod turn;
 mod wakers;
+mod watch;
 mod writing;
 
 pub use addresses::{AddressHits, AddressLimits};

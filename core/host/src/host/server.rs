@@ -15,8 +15,9 @@ use crate::request::{Peer, RequestHead};
 use ::http::StatusCode;
 use sanket::{App, Effects, Hub, Time};
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::task::Wake;
 
 /// A Socket.IO server with the application `A`. Clones are the same server.
 pub struct Host<A> {
@@ -36,12 +37,30 @@ impl<A> fmt::Debug for Host<A> {
     }
 }
 
+/// Wakes the application. The driver's sleeper lets it speak, not whoever wakes it: that may hold a lock which the application
+/// wants, or be the application.
+struct Bell(Weak<Shared>);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.hub.wake();
+            shared.leave_over();
+        }
+    }
+}
+
 impl<A: App + Send + 'static> Host<A> {
     /// A server with `app` on it.
     #[must_use]
     pub fn new(app: A, setup: Setup, driver: impl Driver) -> Self {
         let room = Arc::new(Room::new(Hub::new(app, Arc::new(setup.config.clone()))));
         let shared = Arc::new(Shared::new(setup, driver, room.clone()));
+        room.attach(Arc::new(Bell(Arc::downgrade(&shared))).into());
         Self { shared, room }
     }
 

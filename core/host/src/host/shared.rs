@@ -18,7 +18,7 @@ use super::stats::Counters;
 use crate::http::{HttpConfig, Ticket};
 use crate::request::{Peer, RequestOptions};
 use crate::sync::lock;
-use sanket::{Config, Population, Shard, Time};
+use sanket::{Config, Population, Shard, Task, Time};
 use slab::Slab;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -44,6 +44,9 @@ pub(super) trait Runtime: Send + Sync {
 
     /// Runs something that takes a few milliseconds.
     fn run(&self, job: Box<dyn FnOnce() + Send>);
+
+    /// Runs a task of the application's.
+    fn spawn(&self, task: Task);
 }
 
 /// All that turns, connections and the host have in common.

@@ -2,7 +2,7 @@
 //! bring more to do: the hub answers what a client did, and what it says is to be sent. So it is a list that is worked off;
 //! nothing here is deep in a call of itself, and no lock is held between two entries.
 
-use super::agenda::{Agenda, Waiter, Work};
+use super::agenda::{Agenda, Spawn, Waiter, Work};
 use super::fanout::Fanout;
 use super::held::Held;
 use super::shared::Shared;
@@ -191,6 +191,7 @@ impl<'a> Turn<'a> {
                 let answer = move |answer| foreign.decide(answer);
                 shared.options.ask(handshake, AllowReply::new(Box::new(answer)));
             }),
+            Work::Spawn(Spawn(task)) => self.outside(|shared| shared.runtime.spawn(task)),
             Work::Refused(error, url) => self.outside(|shared| shared.options.report(error, Some(&url))),
             Work::Compress(line, ticket, response, encoding) => self.outside(|shared| {
                 let handle = Handle::new(shared.clone(), line);
