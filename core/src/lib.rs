@@ -80,6 +80,7 @@
 
 extern crate alloc;
 
+mod by_socket;
 mod chat;
 mod config;
 mod digits;
@@ -91,6 +92,7 @@ mod id;
 mod network;
 mod population;
 mod room;
+pub mod router;
 mod server;
 mod shard;
 mod slots;

@@ -34,6 +34,11 @@ impl<'a> Effects<'a> {
         Self { state, now }
     }
 
+    /// The same for a shorter time.
+    pub(crate) fn reborrow(&mut self) -> Effects<'_> {
+        Effects { state: self.state, now: self.now }
+    }
+
     /// The time of the current call.
     #[must_use]
     pub fn now(&self) -> Time {
@@ -300,6 +305,12 @@ impl<'a> Effects<'a> {
     pub fn set_data(&mut self, socket: SocketId, data: &(impl Serialize + ?Sized)) {
         if let Some(entry) = self.state.sockets.get_mut(socket) {
             entry.extra().data = Some(to_json(data).into());
+        }
+    }
+
+    pub(crate) fn set_data_json(&mut self, socket: SocketId, json: String) {
+        if let Some(entry) = self.state.sockets.get_mut(socket) {
+            entry.extra().data = Some(json.into());
         }
     }
 

@@ -232,7 +232,7 @@ impl Event {
         self.ack.take().map(|id| AckId { socket, id })
     }
 
-    fn cost(&self) -> usize {
+    pub(crate) fn cost(&self) -> usize {
         self.json.len() + attached(&self.attachments)
     }
 }

@@ -1,0 +1,478 @@
+//! The router as an application: finds the handler, calls it, and sees to what it returns.
+
+use super::context::{Connecting, Cx};
+use super::error::{Error, ErrorKind, Failure};
+use super::inside::{Inside, Member, Reach, Timer, millis};
+use super::io::Io;
+use super::namespace::{Admittance, Boxed, EventHandler, Handlers, Namespace};
+use super::pattern::{Form, Pattern};
+use super::reply::Outcome;
+use crate::engine::Reason;
+use crate::id::SocketId;
+use crate::room::{Admission, App, BroadcastAckId, Effects, PreviousSocket};
+use crate::socket::{AckId, ConnectRequest, Event, Message, Nsp};
+use crate::time::Time;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+use core::fmt;
+use core::task::Waker;
+use core::time::Duration;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The data of a socket: any value with a default that serializes, so that it comes back with a session that is restored.
+/// Implemented for all such types.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the data of a socket: derive `Default`, `serde::Serialize` and `serde::Deserialize` for it"
+)]
+pub trait Data: Default + Serialize + DeserializeOwned + Send + 'static {}
+
+impl<T: Default + Serialize + DeserializeOwned + Send + 'static> Data for T {}
+
+type OnError<S, D> = Box<dyn FnMut(&mut Io<'_, S, D>, &mut Failure<'_>) + Send>;
+
+/// An application made of handlers, by the names of namespaces and events. `S` is its state, of which there is one, and `D` the data
+/// of a socket. The [module](super) says how it is used.
+pub struct Router<S, D = ()> {
+    state: S,
+    /// The first is `/`, which every server has.
+    namespaces: Vec<Namespace<S, D>>,
+    pub(crate) inside: Inside<S, D>,
+    on_error: Option<OnError<S, D>>,
+}
+
+impl<S: Default + Send + 'static, D: Data> Default for Router<S, D> {
+    fn default() -> Self {
+        Self::new(S::default())
+    }
+}
+
+impl<S: Send + 'static, D: Data> Router<S, D> {
+    /// A router with `/` and no handlers.
+    #[must_use]
+    pub fn new(state: S) -> Self {
+        let root = Namespace::new(Pattern::Name(Nsp::ROOT));
+        Self { state, namespaces: [root].into(), inside: Inside::new(), on_error: None }
+    }
+
+    /// The state.
+    pub fn state(&self) -> &S {
+        &self.state
+    }
+
+    /// The state.
+    pub fn state_mut(&mut self) -> &mut S {
+        &mut self.state
+    }
+
+    /// A namespace by its name, or several by a form: `/org/{org}` is for every name with one or more characters, but `/`, in place of
+    /// the braces, and [`Cx::param`] has those. `/` is there from the beginning; others are there as soon as this was called for
+    /// them.
+    ///
+    /// A name goes before forms and predicates, and those are tried in the order in which they were added.
+    pub fn of(&mut self, name: &str) -> &mut Namespace<S, D> {
+        let nsp = Nsp::new(name);
+        let pattern = match Form::parse(nsp.as_str()) {
+            Some(form) => Pattern::Form(form),
+            None => Pattern::Name(nsp),
+        };
+        let known = self.namespaces.iter().position(|known| match (&known.pattern, &pattern) {
+            (Pattern::Name(one), Pattern::Name(other)) => one == other,
+            (Pattern::Form(one), Pattern::Form(other)) => one == other,
+            _ => false,
+        });
+        self.namespace(known, pattern)
+    }
+
+    /// The namespaces whose names a function accepts.
+    pub fn of_matching(&mut self, accepts: impl Fn(&str) -> bool + Send + 'static) -> &mut Namespace<S, D> {
+        self.namespace(None, Pattern::Predicate(Box::new(accepts)))
+    }
+
+    fn namespace(&mut self, known: Option<usize>, pattern: Pattern) -> &mut Namespace<S, D> {
+        let place = known.unwrap_or_else(|| {
+            self.namespaces.push(Namespace::new(pattern));
+            self.namespaces.len() - 1
+        });
+        &mut self.namespaces[place]
+    }
+
+    /// Has `work` done again and again, the first time `period` after the server has begun: the `setInterval` of JavaScript. In
+    /// milliseconds, and one at least.
+    pub fn every(&mut self, period: Duration, work: impl FnMut(&mut Io<'_, S, D>) + Send + 'static) -> &mut Self {
+        self.inside.timers.at_start.push(Timer::Every(period, Box::new(work)));
+        self
+    }
+
+    /// How long answers to questions are waited for, if a question says nothing else ([`Emitter::timeout`](super::Emitter::timeout)).
+    /// Default 20 s. The reference waits for ever.
+    pub fn answer_timeout(&mut self, timeout: Duration) -> &mut Self {
+        self.inside.answer_timeout = timeout;
+        self
+    }
+
+    /// Every error of a handler ends here: one that it returns, arguments that are not what it wants, values that cannot be JSON.
+    /// [`Failure::reply`] changes what the client's acknowledgement is. Without it, errors are logged: what a client has caused as a
+    /// debug message, and the rest as an error.
+    pub fn on_error(&mut self, handler: impl FnMut(&mut Io<'_, S, D>, &mut Failure<'_>) + Send + 'static) -> &mut Self {
+        self.on_error = Some(Box::new(handler));
+        self
+    }
+
+    /// The limits of asynchronous handlers.
+    #[cfg(feature = "async")]
+    pub fn task_limits(&mut self) -> &mut super::tasks::TaskLimits {
+        &mut self.inside.tasks.limits
+    }
+
+    /// A way into the router, for tasks, other threads, and the rest of a program. It can be used before there is a server: what is
+    /// asked is done when that has begun.
+    #[cfg(feature = "async")]
+    #[must_use]
+    pub fn handle(&self) -> super::tasks::Handle<S, D> {
+        self.inside.tasks.handle()
+    }
+
+    /// The handlers of a connected socket.
+    #[cfg(feature = "async")]
+    pub(crate) fn handlers_of(&mut self, socket: SocketId) -> Option<&mut Handlers<S, D>> {
+        let place = self.inside.members.get(socket)?.place;
+        Some(&mut self.namespaces[place].handlers)
+    }
+
+    /// Whose handlers are for a namespace.
+    fn place(&self, nsp: &Nsp) -> Option<usize> {
+        let is_name = |namespace: &Namespace<S, D>| matches!(&namespace.pattern, Pattern::Name(name) if name == nsp);
+        let by_name = self.namespaces.iter().position(is_name);
+        by_name.or_else(|| self.namespaces.iter().position(|namespace| namespace.pattern.matches(nsp)))
+    }
+
+    /// Lets `work` have the handlers and the context of a socket, connected or not.
+    fn enter<R>(
+        &mut self,
+        (socket, place, nsp): (SocketId, usize, Nsp),
+        data: &mut D,
+        ack: Option<AckId>,
+        fx: &mut Effects<'_>,
+        work: impl FnOnce(&mut Handlers<S, D>, &mut Cx<'_, S, D>) -> R,
+    ) -> (R, Left) {
+        let Namespace { pattern, handlers } = &mut self.namespaces[place];
+        let reach = RefCell::new(Reach::new(fx.reborrow(), &mut self.inside, ack));
+        let mut cx = Cx { state: &mut self.state, data, socket, nsp, pattern, reach };
+        let result = work(handlers, &mut cx);
+        let Reach { failure, ack, .. } = cx.reach.into_inner();
+        (result, Left { failure, ack })
+    }
+
+    /// The same for a connected socket.
+    pub(crate) fn enter_member<R>(
+        &mut self,
+        socket: SocketId,
+        ack: Option<AckId>,
+        fx: &mut Effects<'_>,
+        work: impl FnOnce(&mut Handlers<S, D>, &mut Cx<'_, S, D>) -> R,
+    ) -> Option<(R, Left)> {
+        let member = self.inside.members.get_mut(socket)?;
+        let (mut data, place, nsp) = (member.data.take()?, member.place, member.nsp.clone());
+        let result = self.enter((socket, place, nsp), &mut data, ack, fx, work);
+        if let Some(member) = self.inside.members.get_mut(socket) {
+            member.data = Some(data);
+        }
+        Some(result)
+    }
+
+    /// Calls a handler of a connected socket, if there is one.
+    fn call<A>(
+        &mut self,
+        socket: SocketId,
+        event: &str,
+        fx: &mut Effects<'_>,
+        about: A,
+        find: impl FnOnce(&mut Handlers<S, D>) -> &mut Option<Boxed<S, D, A>>,
+    ) {
+        let called = self.enter_member(socket, None, fx, |handlers, cx| Some(find(handlers).as_mut()?(cx, about)));
+        if let Some((Some(outcome), left)) = called {
+            self.finish(Some(socket), event, outcome, left, fx);
+        }
+    }
+
+    /// Lets `work` have the router without a socket. `event` is what its errors are said to be of.
+    pub(crate) fn io<R>(&mut self, event: &str, fx: &mut Effects<'_>, work: impl FnOnce(&mut Io<'_, S, D>) -> R) -> R {
+        let reach = RefCell::new(Reach::new(fx.reborrow(), &mut self.inside, None));
+        let mut io = Io { state: &mut self.state, reach };
+        let result = work(&mut io);
+        let Reach { failure, ack, .. } = io.reach.into_inner();
+        self.finish(None, event, Outcome(Ok(None)), Left { failure, ack }, fx);
+        result
+    }
+
+    /// A handler has returned: acknowledges, reports what went wrong, and tells what was sent.
+    pub(crate) fn finish(
+        &mut self,
+        socket: Option<SocketId>,
+        event: &str,
+        outcome: Outcome,
+        left: Left,
+        fx: &mut Effects<'_>,
+    ) {
+        let written = match (outcome.0, left.failure) {
+            (Ok(written), None) => written,
+            (Err(error), _) | (Ok(_), Some(error)) => Some(self.report(socket, event, error, fx).into_reply()),
+        };
+        if let (Some(ack), Some(written)) = (left.ack, written) {
+            fx.ack_json(ack, &written.json, &written.attachments);
+        }
+        if self.inside.outgoing.as_ref().is_some_and(|outgoing| !outgoing.is_empty()) {
+            self.tell_outgoing(fx);
+        }
+    }
+
+    /// Reports an error. Returns it, with the acknowledgement that it has now.
+    fn report(&mut self, socket: Option<SocketId>, event: &str, error: Error, fx: &mut Effects<'_>) -> Error {
+        let mut failure = Failure { socket, event, error };
+        match self.on_error.take() {
+            None => failure.log(),
+            Some(mut on_error) => {
+                let reach = RefCell::new(Reach::new(fx.reborrow(), &mut self.inside, None));
+                let mut io = Io { state: &mut self.state, reach };
+                on_error(&mut io, &mut failure);
+                if let Some(error) = io.reach.into_inner().failure {
+                    Failure { socket, event: "error", error }.log();
+                }
+                self.on_error = Some(on_error);
+            }
+        }
+        failure.error
+    }
+
+    /// Tells those who listen what was sent. What they send themselves is not told.
+    fn tell_outgoing(&mut self, fx: &mut Effects<'_>) {
+        for outgoing in self.inside.outgoing.take().unwrap_or_default() {
+            let Some(place) = self.place(&outgoing.nsp) else { continue };
+            let reach = RefCell::new(Reach::new(fx.reborrow(), &mut self.inside, None));
+            let mut io = Io { state: &mut self.state, reach };
+            for listener in &mut self.namespaces[place].handlers.outgoing {
+                listener(&mut io, &outgoing);
+            }
+            if let Some(error) = io.reach.into_inner().failure {
+                self.report(None, "outgoing", error, fx);
+            }
+        }
+        self.inside.outgoing = Some(Vec::new());
+    }
+
+    /// A socket is connected.
+    fn insert(&mut self, socket: SocketId, nsp: &Nsp, data: D) {
+        if let Some(place) = self.place(nsp) {
+            if self.inside.outgoing.is_none() && !self.namespaces[place].handlers.outgoing.is_empty() {
+                self.inside.outgoing = Some(Vec::new());
+            }
+            self.inside.members.insert(socket, Member { place, nsp: nsp.clone(), data: Some(data) });
+        }
+    }
+
+    /// Handles an event, which waited for its turn or not.
+    pub(crate) fn handle_event(&mut self, socket: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
+        let name = event.name();
+        let called = self.enter_member(socket, ack, fx, |handlers, cx| {
+            if let Err(error) = handlers.before(cx, event) {
+                return Outcome(Err(error));
+            }
+            match handlers.handler(&name) {
+                Some(EventHandler::At(handler)) => handler(cx, event),
+                #[cfg(feature = "async")]
+                Some(EventHandler::Later(handler)) => handler.start(cx, event),
+                None => Outcome(Ok(None)),
+            }
+        });
+        if let Some((outcome, left)) = called {
+            self.finish(Some(socket), &name, outcome, left, fx);
+        }
+    }
+}
+
+/// What a call has left.
+#[derive(Default)]
+pub(crate) struct Left {
+    pub(crate) failure: Option<Error>,
+    pub(crate) ack: Option<AckId>,
+}
+
+impl<S: Send + 'static, D: Data> App for Router<S, D> {
+    fn admit(&mut self, socket: SocketId, request: &ConnectRequest, fx: &mut Effects<'_>) -> Admission {
+        let Some(place) = self.place(&request.nsp) else { return Admission::NoSuchNamespace };
+        let Namespace { pattern, handlers } = &mut self.namespaces[place];
+        let decision = match &mut handlers.admittance {
+            Admittance::Open => Ok(D::default()),
+            Admittance::At(authorize) => {
+                let now = fx.now();
+                authorize(&mut Connecting { state: &mut self.state, request, socket, pattern, now })
+            }
+            #[cfg(feature = "async")]
+            Admittance::Later(authorize) => match self.inside.tasks.authorize(authorize, socket, request, fx) {
+                Ok(()) => return Admission::Later,
+                Err(error) => Err(error),
+            },
+        };
+        match decision {
+            Ok(data) => {
+                self.inside.admitted.insert(socket, data);
+                Admission::Accept
+            }
+            Err(error) => Admission::Refuse(error),
+        }
+    }
+
+    fn gave_up(&mut self, socket: SocketId, fx: &mut Effects<'_>) {
+        #[cfg(feature = "async")]
+        self.inside.tasks.gave_up(socket);
+        let _ = (socket, fx);
+    }
+
+    fn connect(&mut self, socket: SocketId, request: &ConnectRequest, fx: &mut Effects<'_>) {
+        let data = self.inside.admitted.remove(&socket).unwrap_or_default();
+        self.insert(socket, &request.nsp, data);
+        self.call(socket, "connect", fx, (), |handlers| &mut handlers.connect);
+    }
+
+    fn recover(&mut self, socket: SocketId, previous: PreviousSocket, request: &ConnectRequest, fx: &mut Effects<'_>) {
+        let place = self.place(&request.nsp);
+        let hears = place.is_some_and(|place| self.namespaces[place].handlers.recover.is_some());
+        let data = match self.inside.members.remove(previous.socket) {
+            Some(Member { place, nsp, data }) => {
+                let mut data = data.unwrap_or_default();
+                if !hears {
+                    self.disconnected((previous.socket, place, nsp), &mut data, Reason::TransportClose, fx);
+                }
+                Ok(data)
+            }
+            None if size_of::<D>() == 0 => Ok(D::default()),
+            None => serde_json::from_str(fx.data(socket).unwrap_or("null")),
+        };
+        match data {
+            Ok(data) => {
+                self.insert(socket, &request.nsp, data);
+                if hears {
+                    self.call(socket, "recover", fx, previous, |handlers| &mut handlers.recover);
+                } else {
+                    self.call(socket, "connect", fx, (), |handlers| &mut handlers.connect);
+                }
+            }
+            Err(error) => {
+                let error = Error::of(ErrorKind::Data, error);
+                self.finish(Some(socket), "recover", Outcome(Err(error)), Left::default(), fx);
+                fx.disconnect(socket, false);
+            }
+        }
+    }
+
+    fn event(&mut self, socket: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
+        #[cfg(feature = "async")]
+        if self.inside.tasks.is_busy(socket) {
+            return self.later(socket, event, ack, fx);
+        }
+        self.handle_event(socket, event, ack, fx);
+    }
+
+    fn message(&mut self, socket: SocketId, message: &Message, fx: &mut Effects<'_>) {
+        self.call(socket, "message", fx, message.clone(), |handlers| &mut handlers.message);
+    }
+
+    fn ack(&mut self, id: BroadcastAckId, socket: SocketId, ack: &Event, _: &mut Effects<'_>) {
+        if let Some(question) = self.inside.questions.get_mut(&id) {
+            question.answer(socket, ack);
+        }
+    }
+
+    fn acks_done(&mut self, id: BroadcastAckId, missing: &[SocketId], fx: &mut Effects<'_>) {
+        if let Some(question) = self.inside.questions.remove(&id) {
+            self.io("answers", fx, |io| question.done(io, missing));
+        }
+    }
+
+    fn disconnecting(&mut self, socket: SocketId, reason: Reason, fx: &mut Effects<'_>) {
+        self.call(socket, "disconnecting", fx, reason, |handlers| &mut handlers.disconnecting);
+        // It comes back with the session if that is restored.
+        if size_of::<D>() > 0
+            && reason.is_recoverable()
+            && fx.can_recover()
+            && let Some(Member { data: Some(data), .. }) = self.inside.members.get(socket)
+        {
+            match serde_json::to_string(data) {
+                Ok(json) => fx.set_data_json(socket, json),
+                Err(error) => {
+                    let error = Error::of(ErrorKind::Data, error);
+                    self.finish(Some(socket), "disconnecting", Outcome(Err(error)), Left::default(), fx);
+                }
+            }
+        }
+    }
+
+    fn disconnect(&mut self, socket: SocketId, reason: Reason, fx: &mut Effects<'_>) {
+        if let Some(Member { place, nsp, data }) = self.inside.members.remove(socket) {
+            self.disconnected((socket, place, nsp), &mut data.unwrap_or_default(), reason, fx);
+        }
+    }
+
+    fn attach(&mut self, waker: Waker) {
+        let begins = !self.inside.timers.at_start.is_empty();
+        #[cfg(feature = "async")]
+        let begins = begins | self.inside.tasks.attach(&waker);
+        if begins {
+            waker.wake();
+        }
+    }
+
+    fn wake(&mut self, fx: &mut Effects<'_>) {
+        let now = fx.now();
+        for timer in core::mem::take(&mut self.inside.timers.at_start) {
+            self.schedule(timer, now, fx);
+        }
+        while let Some(timer) = self.inside.timers.take(now) {
+            match timer {
+                Timer::Once(work) => self.io("timer", fx, work),
+                Timer::Every(period, mut work) => {
+                    self.io("timer", fx, &mut work);
+                    self.schedule(Timer::Every(period, work), now, fx);
+                }
+            }
+        }
+        #[cfg(feature = "async")]
+        self.run_mail(fx);
+        if let Some(at) = self.inside.timers.next() {
+            fx.wake_at(at);
+        }
+    }
+}
+
+impl<S: Send + 'static, D: Data> Router<S, D> {
+    fn schedule(&mut self, timer: Timer<S, D>, now: Time, fx: &mut Effects<'_>) {
+        if let Timer::Every(period, _) = &timer {
+            let at = now.after(millis(*period));
+            Reach::new(fx.reborrow(), &mut self.inside, None).at(at, timer);
+        }
+    }
+
+    /// A socket has gone.
+    fn disconnected(&mut self, whom: (SocketId, usize, Nsp), data: &mut D, reason: Reason, fx: &mut Effects<'_>) {
+        let socket = whom.0;
+        #[cfg(feature = "async")]
+        self.inside.tasks.cancel(socket);
+        let (outcome, left) = self.enter(whom, data, None, fx, |handlers, cx| {
+            handlers.disconnect.as_mut().map(|handler| handler(cx, reason))
+        });
+        if let Some(outcome) = outcome {
+            self.finish(Some(socket), "disconnect", outcome, left, fx);
+        }
+    }
+}
+
+impl<S: fmt::Debug, D> fmt::Debug for Router<S, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Router")
+            .field("state", &self.state)
+            .field("namespaces", &self.namespaces)
+            .finish_non_exhaustive()
+    }
+}

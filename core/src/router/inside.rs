@@ -1,0 +1,149 @@
+//! What a router knows beside its handlers and its state: the data of sockets, questions that wait for answers, timers.
+
+use super::error::Error;
+use super::io::Io;
+use crate::by_socket::BySocket;
+use crate::id::SocketId;
+use crate::room::{BroadcastAckId, Effects};
+use crate::socket::{AckId, Event, Nsp};
+use crate::time::Time;
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+/// The time that answers are waited for, if a question says nothing else.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Everything that handlers reach through their context.
+pub(crate) struct Inside<S, D> {
+    pub(crate) members: BySocket<Member<D>>,
+    /// The data of sockets that are let in, until they are connected.
+    pub(crate) admitted: BTreeMap<SocketId, D>,
+    pub(crate) questions: BTreeMap<BroadcastAckId, Box<dyn Question<S, D>>>,
+    pub(crate) timers: Timers<S, D>,
+    pub(crate) answer_timeout: Duration,
+    /// What was sent and has not been told to those who listen. Nothing if nobody does.
+    pub(crate) outgoing: Option<Vec<Outgoing>>,
+    #[cfg(feature = "async")]
+    pub(crate) tasks: super::tasks::Tasks<S, D>,
+}
+
+impl<S: 'static, D: 'static> Inside<S, D> {
+    pub(crate) fn new() -> Self {
+        Self {
+            members: BySocket::default(),
+            admitted: BTreeMap::new(),
+            questions: BTreeMap::new(),
+            timers: Timers::default(),
+            answer_timeout: ANSWER_TIMEOUT,
+            outgoing: None,
+            #[cfg(feature = "async")]
+            tasks: super::tasks::Tasks::new(),
+        }
+    }
+}
+
+/// A connected socket.
+pub(crate) struct Member<D> {
+    /// Whose handlers are for it.
+    pub(crate) place: usize,
+    pub(crate) nsp: Nsp,
+    /// Nothing while a handler has it.
+    pub(crate) data: Option<D>,
+}
+
+/// What handlers can reach: the hub's effects, and the router's tables.
+pub(crate) struct Reach<'a, S, D> {
+    pub(crate) fx: Effects<'a>,
+    pub(crate) inside: &'a mut Inside<S, D>,
+    /// The first thing that went wrong and was not returned.
+    pub(crate) failure: Option<Error>,
+    /// The right to acknowledge the event that is handled.
+    pub(crate) ack: Option<AckId>,
+}
+
+impl<'a, S, D> Reach<'a, S, D> {
+    pub(crate) fn new(fx: Effects<'a>, inside: &'a mut Inside<S, D>, ack: Option<AckId>) -> Self {
+        Self { fx, inside, failure: None, ack }
+    }
+
+    pub(crate) fn fail(&mut self, error: Error) {
+        self.failure.get_or_insert(error);
+    }
+
+    /// Has `work` done at this time.
+    pub(crate) fn at(&mut self, time: Time, work: Timer<S, D>) {
+        self.inside.timers.add(time, work);
+        self.fx.wake_at(time);
+    }
+}
+
+/// A question to sockets, whose answers are collected.
+pub(crate) trait Question<S, D>: Send {
+    /// A socket has answered.
+    fn answer(&mut self, socket: SocketId, answer: &Event);
+
+    /// There will be no more answers.
+    fn done(self: Box<Self>, io: &mut Io<'_, S, D>, missing: &[SocketId]);
+}
+
+/// Something that is done at a time.
+pub(crate) enum Timer<S, D> {
+    Once(Box<dyn FnOnce(&mut Io<'_, S, D>) + Send>),
+    Every(Duration, Box<dyn FnMut(&mut Io<'_, S, D>) + Send>),
+}
+
+/// What is to be done, in the order of times.
+pub(crate) struct Timers<S, D> {
+    due: BTreeMap<(Time, u64), Timer<S, D>>,
+    /// Those that begin when the server does.
+    pub(crate) at_start: Vec<Timer<S, D>>,
+    last: u64,
+}
+
+impl<S, D> Default for Timers<S, D> {
+    fn default() -> Self {
+        Self { due: BTreeMap::new(), at_start: Vec::new(), last: 0 }
+    }
+}
+
+impl<S, D> Timers<S, D> {
+    fn add(&mut self, time: Time, timer: Timer<S, D>) {
+        self.last += 1;
+        self.due.insert((time, self.last), timer);
+    }
+
+    /// Takes the next that is due.
+    pub(crate) fn take(&mut self, now: Time) -> Option<Timer<S, D>> {
+        let first = self.due.first_entry()?;
+        (first.key().0 <= now).then(|| first.remove())
+    }
+
+    /// When the next is due.
+    pub(crate) fn next(&self) -> Option<Time> {
+        self.due.first_key_value().map(|((time, _), _)| *time)
+    }
+}
+
+/// An event that was sent: what [`Namespace::on_any_outgoing`](super::Namespace::on_any_outgoing) is told. A broadcast is one.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Outgoing {
+    /// The namespace.
+    pub nsp: Nsp,
+    /// The socket, if it is for one.
+    pub socket: Option<SocketId>,
+    /// The rooms whose members get it; all sockets in the namespace if there are none.
+    pub rooms: Vec<String>,
+    /// The event's name.
+    pub name: String,
+    /// Its arguments, JSON values with commas between them.
+    pub args_json: String,
+}
+
+/// Milliseconds, and at least one: no timer is due at once again and again.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(1)
+}
