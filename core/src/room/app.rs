@@ -18,7 +18,7 @@ use crate::socket::{AckId, ConnectRequest, Event, Message};
 /// keep to these rules:
 ///
 /// - **No I/O and no blocking**: no files, no network, no sleeping, no lock that is held for long. Instead, give the
-///   work to a task or a thread, return, and apply the result by [`Hub::apply`](crate::Hub::apply). A connect request
+///   work to a task or a thread, return, and apply the result by [`Hub::apply`](crate::driver::Hub::apply). A connect request
 ///   can wait for it ([`Admission::Later`]), and an [`AckId`] can be stored and used later.
 /// - **No clock and no timers**. The time is [`Effects::now`]. [`Effects::wake_at`] asks for a call of [`App::wake`].
 /// - **No panic**. It would leave the application in an unknown state, so a driver does not call the application again:
