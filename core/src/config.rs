@@ -156,7 +156,7 @@ pub struct Config {
     /// that a client may send with its attachments, and some more. The reference has no limit; engineioxide allows 128
     /// packets.
     pub max_queue: usize,
-    /// Sessions of a server: of all shards that share a [`Population`](crate::Population). A handshake beyond the limit
+    /// Sessions of a server: of all shards that share a [`Population`](crate::driver::Population). A handshake beyond the limit
     /// gets a response 503. Default 100,000. Other servers have no such limit.
     pub max_sessions: usize,
     /// Sessions that have joined no namespace yet, counted as for [`Config::max_sessions`]. A session that joins `/`
@@ -181,7 +181,7 @@ pub struct Config {
     /// Other servers have no such limit.
     pub max_pending_acks: usize,
     /// Bytes of events of clients that wait for the hub in one shard. Drivers do not read from clients while
-    /// [`Shard::is_backlogged`](crate::Shard::is_backlogged). Default 16 MiB.
+    /// [`Shard::is_backlogged`](crate::driver::Shard::is_backlogged). Default 16 MiB.
     pub max_backlog: usize,
 }
 

@@ -8,7 +8,7 @@ use core::fmt;
 /// An Engine.IO session id: 128 bits, printed as 22 characters of URL-safe base64.
 ///
 /// Whoever knows a session's id can act as its client, so ids must come from the operating system's generator. The core
-/// makes none: the driver hands them in with [`Shard::open`](crate::Shard::open).
+/// makes none: the driver hands them in with [`Shard::open`](crate::driver::Shard::open).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sid([u8; 16]);
 

@@ -4,47 +4,38 @@
 //! `no_std`, has no `unsafe`, and iterates over nothing whose order is random: the same inputs at the same times give
 //! the same outputs on every machine.
 //!
-//! # Overview
+//! # Where to read
 //!
-//! - A *client* is one Engine.IO session (`engine`) with its *sockets*, one for each namespace (`socket`). It takes
-//!   [`Input`]s. [`decode_body`] and [`decode_message`] make them from bytes; they have no state and need no lock.
-//! - A [`Shard`] holds clients and their timers. It returns [`Output`]s for the driver and [`SocketEvent`]s for the
-//!   hub.
-//! - The [`Hub`] holds the namespaces and rooms, and calls the [`App`]. It returns [`Delivery`]s for the shards. The
-//!   methods of [`Effects`] are what an application can do. Other code of the server does the same through
-//!   [`Hub::apply`].
-//! - A [`Server`] is one shard and the hub in one thread. A driver with several threads has several shards, each with a
-//!   lock, and one hub.
-//! - [`Chat`] is an example of an application.
+//! - This page has what an application needs. [`App`] comes first, then [`Effects`]: what an application can do.
+//! - [`chat`] is an example of an application.
+//! - [`driver`] has what connects applications to the world: sessions, the hub, and the loop that a driver runs. `sanket-host` is a
+//!   driver of many threads without I/O, and `sanket-async-std` a whole server; with those, nothing of it is needed.
+//! - [`codec`] has the formats of both protocols alone. [`stats`] has the numbers for whoever watches a server.
 //!
-//! # The loop
+//! # An application
 //!
 //! ```
-//! use sanket::{Chat, ChatConfig, Config, Input, NewSession, Opening, Output, RequestId, Revision, Server, Sid, Time};
+//! use sanket::{AckId, App, ConnectRequest, Effects, Emit, Event, Nsp, Reason, SocketId, Target};
 //!
-//! let mut server = Server::new(Chat::new(ChatConfig::default(), 7), Config::default());
-//! let mut now = Time::from_millis(0);
+//! /// Passes on what anybody says.
+//! struct Relay;
 //!
-//! // A GET without a session id. A driver takes the ids from the operating system's generator.
-//! let [sid, public, private] = [1, 2, 3].map(|n| Sid::from_bytes([n; 16]));
-//! let opening = Opening::Polling { base64: false };
-//! let new = NewSession { sid, public, private, revision: Revision::V4, opening, handshake: None };
-//! let key = server.shard.open(new, now).unwrap();
-//! server.shard.handle(key, Input::Poll(RequestId(1)), now);
+//! impl App for Relay {
+//!     fn connect(&mut self, socket: SocketId, _: &ConnectRequest, fx: &mut Effects<'_>) {
+//!         fx.emit(Target::Socket(socket), "welcome", "say something");
+//!     }
 //!
-//! // After each input: exchange events and deliveries between shard and hub, and carry out what they return.
-//! let mut handshake = None;
-//! server.pump(now, |_, output| match output {
-//!     Output::Respond(RequestId(1), response) => handshake = Some(response.into_parts()),
-//!     _ => {}
-//! });
-//! let (status, _, body) = handshake.unwrap();
-//! assert_eq!(status, 200);
-//! assert!(body.starts_with(br#"0{"sid":"AQEBAQEBAQEBAQEBAQEBAQ""#));
+//!     fn event(&mut self, _: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
+//!         if event.name() == "say" {
+//!             fx.send(Target::Namespace(&Nsp::ROOT), &Emit::new("said").args_json(event.args_json()));
+//!         }
+//!         if let Some(ack) = ack {
+//!             fx.ack(ack, &true);
+//!         }
+//!     }
 //!
-//! // Sleep until the next deadline, or until there is input.
-//! now = server.poll_timeout().unwrap();
-//! server.handle_timeout(now);
+//!     fn disconnect(&mut self, _: SocketId, _: Reason, _: &mut Effects<'_>) {}
+//! }
 //! ```
 //!
 //! # Guarantees
@@ -64,11 +55,11 @@
 //! - Outputs and events are queued in the shard, not in each client: a million idle clients have no queues. A driver
 //!   needs no channel between shard and hub.
 //! - Inputs borrow the decoded data. Only what outlives the call is copied.
-//! - A POST has an input for its beginning ([`Input::PostBegins`]), because a second POST while the body of the first
-//!   is still arriving ends the session.
+//! - A POST has an input for its beginning ([`Input::PostBegins`](driver::Input::PostBegins)), because a second POST while
+//!   the body of the first is still arriving ends the session.
 //! - The arguments of an event stay the JSON text that the client sent. The decoder finds the event's name once.
-//! - A delivery has a list of [`Recipients`], which a room keeps until its members change. A broadcast is one entry of
-//!   the hub's queue, however many sockets it is for.
+//! - A delivery has a list of [`Recipients`](driver::Recipients), which a room keeps until its members change. A
+//!   broadcast is one entry of the hub's queue, however many sockets it is for.
 //! - Effects that lead to another call of the application (disconnecting a socket, deciding on a connect request, the
 //!   last acknowledgement) are carried out when the current call has returned. The application is never called while it
 //!   runs.
@@ -80,8 +71,12 @@
 
 extern crate alloc;
 
+pub mod chat;
+pub mod codec;
+pub mod driver;
+pub mod stats;
+
 mod by_socket;
-mod chat;
 mod config;
 mod digits;
 mod engine;
@@ -97,36 +92,18 @@ mod server;
 mod shard;
 mod slots;
 mod socket;
-mod stats;
 mod time;
 mod trim;
 mod wheel;
 
-pub use chat::{Chat, ChatConfig};
 pub use config::{Config, Protocol, Recovery};
-pub use engine::jsonp;
-pub use engine::{
-    Ask, Batch, BodyKind, Handshake, Method, NewSession, Opening, Outgoing, Output, Packet, PacketData, PacketError,
-    Payload, PayloadError, Reason, Request, RequestError, Response, Transport, WsEnd, decode_binary, decode_payload,
-    decode_text,
-};
-pub use frame::{Frame, Revision, WsMessage};
-pub use grace::Grace;
-pub use id::{Key, RequestId, Sid, SocketId};
+pub use engine::{Handshake, Reason};
+pub use frame::Revision;
+pub use id::SocketId;
 pub use network::Network;
-pub use population::Population;
 pub use room::{
-    Admission, App, BroadcastAckId, BroadcastOptions, ConnectError, Effects, Emit, Hub, JoinError, PreviousSocket,
-    Recipients, Target, Task,
+    Admission, App, BroadcastAckId, BroadcastOptions, ConnectError, Effects, Emit, JoinError, PreviousSocket, Target,
+    Task,
 };
-pub use server::Server;
-pub use shard::Shard;
-pub use socket::{
-    AckId, ConnectRequest, DecodeError, Delivery, Event, Incoming, Input, Kind, Message, Nsp, Packet as SocketPacket,
-    PacketError as SocketPacketError, Packets, RawMessage, SocketEvent, SocketMessage, decode_body, decode_message,
-    decode_socket_packet,
-};
-pub use stats::{
-    ByLimit, ByOutcome, ByReason, ByWay, Census, CountKey, Counts, HubStats, Limit, RecoveryOutcome, ShardStats,
-};
+pub use socket::{AckId, ConnectRequest, Event, Message, Nsp};
 pub use time::Time;

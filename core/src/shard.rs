@@ -21,7 +21,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// Some of the server's clients. The [crate's documentation](crate) shows how a driver calls it.
+/// Some of the server's clients. The documentation of [`driver`](crate::driver) shows how a driver calls it.
 ///
 /// Any number of calls may be made between two calls of the `poll` functions. The outputs are the same.
 ///

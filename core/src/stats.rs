@@ -1,5 +1,8 @@
-//! What shards and the hub count, for whoever watches a server. A counter is a plain number behind the lock that its
-//! owner is behind anyway, and only grows. Knows neither shards nor the hub.
+//! For whoever watches a server: what shards and the hub count. Read [`ShardStats`] and [`HubStats`] first, then [`Census`].
+//!
+//! [`Shard::stats`](crate::driver::Shard::stats), [`Shard::census`](crate::driver::Shard::census) and
+//! [`Hub::stats`](crate::driver::Hub::stats) return them. A counter is a plain number behind the lock that its owner is behind
+//! anyway, and only grows. Knows neither shards nor the hub.
 
 use crate::engine::{Reason, Transport};
 use crate::frame::Revision;
@@ -231,7 +234,7 @@ impl CountKey for RecoveryOutcome {
     }
 }
 
-/// What a [`Shard`](crate::Shard) has counted since it began. Every number only grows.
+/// What a [`Shard`](crate::driver::Shard) has counted since it began. Every number only grows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShardStats {
@@ -267,7 +270,8 @@ impl AddAssign for ShardStats {
     }
 }
 
-/// What there is of some clients of a [`Shard`](crate::Shard), found by looking at each: [`Shard::census`](crate::Shard::census).
+/// What there is of some clients of a [`Shard`](crate::driver::Shard), found by looking at each:
+/// [`Shard::census`](crate::driver::Shard::census).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Census {
@@ -290,7 +294,7 @@ impl AddAssign for Census {
     }
 }
 
-/// What a [`Hub`](crate::Hub) has, and what it has counted since it began. What has a plural for a name and no verb is
+/// What a [`Hub`](crate::driver::Hub) has, and what it has counted since it began. What has a plural for a name and no verb is
 /// there now; every other number only grows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -6,7 +6,7 @@ use core::time::Duration;
 /// A moment, in milliseconds since an origin that the driver chooses.
 ///
 /// The chat room prints it as the time of day, so the server of this project counts from the Unix epoch. It must not go
-/// backwards: [`Shard`](crate::Shard) treats a `now` that is earlier than the one before as the one before.
+/// backwards: [`Shard`](crate::driver::Shard) treats a `now` that is earlier than the one before as the one before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(u64);
 

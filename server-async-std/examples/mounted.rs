@@ -3,7 +3,7 @@
 //! `cargo run --release -p sanket-async-std --features client-files --example mounted`, then point any socket.io-client at it.
 
 use async_std::task::block_on;
-use sanket::{Chat, ChatConfig};
+use sanket::chat::{Chat, ChatConfig};
 use sanket_async_std::{Server, setup};
 
 fn main() -> std::io::Result<()> {

@@ -4,7 +4,7 @@
 //! sleeps and spawns. A [`Server`] serves a tide application's clients as `socket.io` serves those of an express server:
 //!
 //! ```no_run
-//! use sanket::{Chat, ChatConfig};
+//! use sanket::chat::{Chat, ChatConfig};
 //! use sanket_async_std::{Server, setup};
 //!
 //! # async_std::task::block_on(async {

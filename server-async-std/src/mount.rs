@@ -9,7 +9,8 @@ use async_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use async_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use futures_lite::{AsyncReadExt as _, FutureExt as _, StreamExt as _};
 use futures_util::SinkExt;
-use sanket::{App, RawMessage, WsMessage};
+use sanket::App;
+use sanket::driver::{RawMessage, WsMessage};
 use sanket_host::host::Host;
 use sanket_host::host::mount::{Messages, Post, Reply, Upgrade, Wait, Waited};
 use sanket_host::request::{Peer, RequestHead};

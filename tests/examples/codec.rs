@@ -18,10 +18,13 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use sanket::codec::{
+    BodyKind, Kind, Packet, PacketData, SocketMessage, SocketPacket, SocketPacketError, decode_binary, decode_payload,
+    decode_text,
+};
+use sanket::driver::{Batch, Frame, Incoming, Outgoing, RawMessage, WsMessage, decode_message};
 use sanket::{
-    AckId, Admission, App, Batch, BodyKind, Config, ConnectRequest, Effects, Emit, Event, Frame, Incoming, Kind,
-    Outgoing, Packet, PacketData, Protocol, RawMessage, Reason, Revision, SocketId, SocketMessage, SocketPacket,
-    SocketPacketError, Target, WsMessage, decode_binary, decode_message, decode_payload, decode_text,
+    AckId, Admission, App, Config, ConnectRequest, Effects, Emit, Event, Protocol, Reason, Revision, SocketId, Target,
 };
 use sanket_tests::world::World;
 use serde_json::{Value, json};

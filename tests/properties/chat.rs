@@ -2,7 +2,9 @@
 //! why.
 
 use proptest::prelude::*;
-use sanket::{Chat, ChatConfig, Config, Handshake, RawMessage, RequestId, Revision, WsEnd, WsMessage};
+use sanket::chat::{Chat, ChatConfig};
+use sanket::driver::{RawMessage, RequestId, WsEnd, WsMessage};
+use sanket::{Config, Handshake, Revision};
 use sanket_tests::world::{Session, World};
 use serde_json::Value;
 use std::sync::Arc;

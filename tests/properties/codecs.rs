@@ -4,7 +4,9 @@
 use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sanket::{Batch, BodyKind, Frame, Outgoing, Packet, PacketData, PayloadError, Revision, decode_payload};
+use sanket::Revision;
+use sanket::codec::{BodyKind, Packet, PacketData, PayloadError, decode_payload};
+use sanket::driver::{Batch, Frame, Outgoing};
 use sanket_tests::fuzz;
 use std::collections::BTreeSet;
 

@@ -3,10 +3,10 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sanket::{
-    Config, Delivery, Input, Key, NewSession, Opening, RawMessage, RequestId, Revision, Shard, Sid, SocketEvent, Time,
-    WsEnd, decode_message,
+use sanket::driver::{
+    Delivery, Input, Key, NewSession, Opening, RawMessage, RequestId, Shard, Sid, SocketEvent, WsEnd, decode_message,
 };
+use sanket::{Config, Revision, Time};
 use sanket_tests::fuzz;
 use sanket_tests::script::{self, Script};
 use std::sync::Arc;

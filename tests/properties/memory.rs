@@ -2,10 +2,13 @@
 //! allocate for each recipient. Persisted sessions have a limit in bytes. When a crowd has gone, what it took is free.
 
 use bytes::Bytes;
+use sanket::chat::{Chat, ChatConfig};
+use sanket::driver::{
+    Delivery, Hub, Input, NewSession, Opening, Output, RawMessage, RequestId, Shard, Sid, WsEnd, decode_message,
+};
 use sanket::{
-    AckId, Admission, App, Chat, ChatConfig, Config, ConnectRequest, Delivery, Effects, Emit, Event, Hub, Input,
-    NewSession, Nsp, Opening, Output, Protocol, RawMessage, Reason, Recovery, RequestId, Revision, Shard, Sid,
-    SocketId, Target, Time, WsEnd, decode_message,
+    AckId, Admission, App, Config, ConnectRequest, Effects, Emit, Event, Nsp, Protocol, Reason, Recovery, Revision,
+    SocketId, Target, Time,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;

@@ -6,9 +6,12 @@ use base64::engine::general_purpose::STANDARD;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use sanket::codec::BodyKind;
+use sanket::driver::{
+    Input, NewSession, Opening, Output, RawMessage, RequestId, Server, Sid, WsMessage, decode_message,
+};
 use sanket::{
-    AckId, Admission, App, BodyKind, Config, ConnectRequest, Effects, Emit, Event, Input, NewSession, Opening, Output,
-    RawMessage, Reason, RequestId, Revision, Server, Sid, SocketId, Target, Time, WsMessage, decode_message,
+    AckId, Admission, App, Config, ConnectRequest, Effects, Emit, Event, Reason, Revision, SocketId, Target, Time,
 };
 use sanket_tests::world::World;
 

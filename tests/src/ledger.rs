@@ -1,7 +1,9 @@
 //! What a server counts, compared with what is known of it: gauges are what a look at everything finds, counters only
 //! grow, and the ways into a state and out of it add up.
 
-use sanket::{CountKey, Counts, HubStats, Key, Reason, RecoveryOutcome, Server, ShardStats};
+use sanket::Reason;
+use sanket::driver::{Key, Server};
+use sanket::stats::{Census, CountKey, Counts, HubStats, RecoveryOutcome, ShardStats};
 use std::collections::BTreeMap;
 
 /// The numbers as they were last.
@@ -41,7 +43,7 @@ impl Ledger {
         let (census, rest) = shard.census(0, usize::MAX);
         assert_eq!(rest, None);
         // In pieces it is the same.
-        let (mut pieces, mut from) = (sanket::Census::default(), Some(0));
+        let (mut pieces, mut from) = (Census::default(), Some(0));
         while let Some(place) = from {
             let (piece, next) = shard.census(place, 2);
             pieces += piece;

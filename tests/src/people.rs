@@ -2,9 +2,11 @@
 //! records its calls. Checks nothing.
 
 use crate::world::{Session, World};
+use sanket::codec::BodyKind;
+use sanket::driver::{RawMessage, RequestId, WsEnd, WsMessage};
 use sanket::{
-    AckId, Admission, App, BodyKind, BroadcastAckId, ConnectError, ConnectRequest, Effects, Event, Message, Nsp,
-    PreviousSocket, RawMessage, Reason, RequestId, Revision, SocketId, WsEnd, WsMessage,
+    AckId, Admission, App, BroadcastAckId, ConnectError, ConnectRequest, Effects, Event, Message, Nsp, PreviousSocket,
+    Reason, Revision, SocketId,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;

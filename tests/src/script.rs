@@ -4,7 +4,9 @@
 use crate::world::{Everything, Session, World};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sanket::{BodyKind, Config, Nsp, Protocol, RawMessage, Recovery, RequestId, Revision, Target, WsEnd, WsMessage};
+use sanket::codec::BodyKind;
+use sanket::driver::{RawMessage, RequestId, WsEnd, WsMessage};
+use sanket::{Config, Nsp, Protocol, Recovery, Revision, Target};
 
 /// Reads numbers off bytes; zeros when they are used up.
 #[derive(Debug)]

@@ -4,11 +4,14 @@
 
 use crate::ledger::Ledger;
 use bytes::Bytes;
+use sanket::codec::BodyKind;
+use sanket::driver::{
+    Delivery, Input, Key, NewSession, Opening, Output, RawMessage, RequestError, RequestId, Response, Server, Sid,
+    SocketEvent, WsEnd, WsMessage, decode_body, decode_message,
+};
 use sanket::{
-    AckId, Admission, App, BodyKind, BroadcastAckId, Config, ConnectError, ConnectRequest, Delivery, Effects, Emit,
-    Event, Handshake, Input, Key, Message, NewSession, Nsp, Opening, Output, RawMessage, Reason, RequestError,
-    RequestId, Response, Revision, Server, Sid, SocketEvent, SocketId, Target, Time, WsEnd, WsMessage, decode_body,
-    decode_message,
+    AckId, Admission, App, BroadcastAckId, Config, ConnectError, ConnectRequest, Effects, Emit, Event, Handshake,
+    Message, Nsp, Reason, Revision, SocketId, Target, Time,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release -p sanket-host --example tokio`, then point any socket.io-client at <http://127.0.0.1:8081>.
 
-use sanket::{Chat, ChatConfig, Task, Time};
+use sanket::chat::{Chat, ChatConfig};
+use sanket::{Task, Time};
 use sanket_host::host::application::Request;
 use sanket_host::host::{Driver, Host, Interest, Job, Line, Setup, Socket};
 use sanket_host::request::Peer;

@@ -31,7 +31,8 @@
 //! A connection without any I/O, from its first byte to its end:
 //!
 //! ```
-//! use sanket::{Chat, ChatConfig, Time};
+//! use sanket::Time;
+//! use sanket::chat::{Chat, ChatConfig};
 //! use sanket_host::host::{Driver, Host, Interest, Setup, Socket};
 //! use sanket_host::request::Peer;
 //! use std::sync::{Arc, Mutex};
@@ -143,7 +144,7 @@
 //! static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 //! ```
 //!
-//! [`Crew`]: host::Crew
+//! [`Crew`]: host::crew::Crew
 //! [`Driver`]: host::Driver
 //! [`Driver::now`]: host::Driver::now
 //! [`Driver::offer`]: host::Driver::offer

@@ -1,4 +1,5 @@
-//! The chat room, an application: gives each person a name and a color, counts people, and sends messages to all.
+//! For whoever wants an application to try, or an example to learn from: the chat room. Read [`Chat`] first. It gives each person a
+//! name and a color, counts people, and sends messages to all.
 //!
 //! The events are those of the socket.io tutorial from which this project started, with more fields for programs.
 

@@ -95,7 +95,7 @@ pub enum Output {
     /// request is gone.
     Respond(RequestId, Response),
     /// There is something to transmit on this WebSocket. Comes again only after
-    /// [`Shard::transmit`](crate::Shard::transmit) has returned `false`.
+    /// [`Shard::transmit`](crate::driver::Shard::transmit) has returned `false`.
     WsReady(RequestId),
     /// Close this WebSocket after everything has been transmitted.
     WsClose(RequestId),

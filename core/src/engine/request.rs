@@ -1,5 +1,5 @@
 //! Parses the method and query of an HTTP request, and has the errors with their status and body as the reference words
-//! them. Whether a session exists is for [`Shard::route`](crate::Shard::route) to say.
+//! them. Whether a session exists is for [`Shard::route`](crate::driver::Shard::route) to say.
 
 use crate::config::Config;
 use crate::frame::Revision;
@@ -41,7 +41,7 @@ pub enum Request {
         /// Whether the client cannot take binary responses to polls (`b64` or `j`; EIO=3 only).
         base64: bool,
     },
-    /// There is a `sid`: for a session that [`Shard::route`](crate::Shard::route) finds.
+    /// There is a `sid`: for a session that [`Shard::route`](crate::driver::Shard::route) finds.
     Session {
         /// From `sid`.
         sid: Sid,

@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn nothing_is_left_of_an_event_however_it_ends() {
-        let [one, two, three] = [1, 2, 3].map(|n| SocketId { key: crate::Key::new(0, n, 0), serial: 0 });
+        let [one, two, three] = [1, 2, 3].map(|n| SocketId { key: crate::id::Key::new(0, n, 0), serial: 0 });
         let mut acks = PendingAcks::default();
         let now = Time::default();
         let (first, asked) = acks.insert([one, two].into_iter(), 1, 100, now);

@@ -19,7 +19,7 @@ use core::task::Waker;
 /// keep to these rules:
 ///
 /// - **No I/O and no blocking**: no files, no network, no sleeping, no lock that is held for long. Instead, give the
-///   work to a task ([`Effects::spawn`]) or a thread, return, and apply the result by [`Hub::apply`](crate::Hub::apply)
+///   work to a task ([`Effects::spawn`]) or a thread, return, and apply the result by [`Hub::apply`](crate::driver::Hub::apply)
 ///   or by the waker of [`App::attach`]. A connect request can wait for it ([`Admission::Later`]), and an [`AckId`] can
 ///   be stored and used later.
 /// - **No clock and no timers**. The time is [`Effects::now`]. [`Effects::wake_at`] asks for a call of [`App::wake`].

@@ -52,7 +52,7 @@ impl<'a> Effects<'a> {
 
     /// Has the driver run a task, on whatever it runs tasks. For what takes time: a look-up in a database, a request to
     /// another server. Its outcome comes back by the waker of [`App::attach`](crate::App::attach), or by
-    /// [`Hub::apply`](crate::Hub::apply). A server that ends drops its tasks, or lets them run to their end, as its
+    /// [`Hub::apply`](crate::driver::Hub::apply). A server that ends drops its tasks, or lets them run to their end, as its
     /// runtime does.
     pub fn spawn(&mut self, task: Task) {
         self.state.tasks.push_back(task);

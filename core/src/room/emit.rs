@@ -93,8 +93,8 @@ impl<'a> Emit<'a> {
         self
     }
 
-    /// The frame that is sent to the clients of a namespace, for [`Delivery::Emit`](crate::Delivery::Emit) in drivers
-    /// without a [`Hub`](crate::Hub).
+    /// The frame that is sent to the clients of a namespace, for [`Delivery::Emit`](crate::driver::Delivery::Emit) in drivers
+    /// without a [`Hub`](crate::driver::Hub).
     #[must_use]
     pub fn frame(&self, protocol: Protocol, nsp: &Nsp) -> Frame {
         self.encode(protocol, nsp, EncodeOptions::default())

@@ -208,7 +208,7 @@ mod tests {
 
     fn session(recovery: &mut Recovery, n: u8, rooms: Vec<Membership>) -> Box<PersistedSession> {
         let sid = Sid::from_bytes([n; 16]);
-        let socket = SocketId { key: crate::Key::new(0, n.into(), 0), serial: 0 };
+        let socket = SocketId { key: crate::id::Key::new(0, n.into(), 0), serial: 0 };
         let history = recovery.register(socket, sid, sid);
         PersistedSession::new(socket, Nsp::ROOT, sid, rooms, history).into()
     }

@@ -89,10 +89,16 @@ pub(crate) trait Question<S, D>: Send {
     fn done(self: Box<Self>, io: &mut Io<'_, S, D>, missing: &[SocketId]);
 }
 
+/// Something that is done once.
+pub(crate) type Once<S, D> = Box<dyn FnOnce(&mut Io<'_, S, D>) + Send>;
+
+/// Something that is done again and again.
+type Again<S, D> = Box<dyn FnMut(&mut Io<'_, S, D>) + Send>;
+
 /// Something that is done at a time.
 pub(crate) enum Timer<S, D> {
-    Once(Box<dyn FnOnce(&mut Io<'_, S, D>) + Send>),
-    Every(Duration, Box<dyn FnMut(&mut Io<'_, S, D>) + Send>),
+    Once(Once<S, D>),
+    Every(Duration, Again<S, D>),
 }
 
 /// What is to be done, in the order of times.

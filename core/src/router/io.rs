@@ -3,7 +3,7 @@
 use super::arguments::write;
 use super::emitter::{Among, Emitter};
 use super::error::Error;
-use super::inside::{Reach, Timer, millis};
+use super::inside::{Once, Reach, Timer, millis};
 use crate::id::SocketId;
 use crate::room::Effects;
 use crate::socket::{AckId, Nsp};
@@ -86,11 +86,7 @@ pub(crate) fn acknowledge<S, D>(reach: &RefCell<Reach<'_, S, D>>, ack: AckId, ar
     }
 }
 
-pub(crate) fn after<S, D>(
-    reach: &RefCell<Reach<'_, S, D>>,
-    delay: Duration,
-    work: Box<dyn FnOnce(&mut Io<'_, S, D>) + Send>,
-) {
+pub(crate) fn after<S, D>(reach: &RefCell<Reach<'_, S, D>>, delay: Duration, work: Once<S, D>) {
     let mut reach = reach.borrow_mut();
     let at = reach.fx.now().after(millis(delay));
     reach.at(at, Timer::Once(work));

@@ -95,13 +95,9 @@ pub(crate) struct Handlers<S, D> {
 }
 
 /// A handler that knows no types, from one that does.
-fn boxed<S, D, A, R: Reply>(mut handler: impl Handler<S, D, A, R>) -> Boxed<S, D, A>
-where
-    S: 'static,
-    D: 'static,
-    A: 'static,
-    R: 'static,
-{
+fn boxed<S: 'static, D: 'static, A: 'static, R: Reply + 'static>(
+    mut handler: impl Handler<S, D, A, R>,
+) -> Boxed<S, D, A> {
     Box::new(move |cx, about| handler(cx, about).into_outcome(false))
 }
 

@@ -4,7 +4,7 @@
 use clap::builder::{BoolishValueParser, RangedU64ValueParser};
 use clap::{ArgAction, Parser};
 use log::LevelFilter;
-use sanket::ChatConfig;
+use sanket::chat::ChatConfig;
 use sanket_async_std::{HostName, InvalidRate, Origin, Rate, TrustedProxy};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;

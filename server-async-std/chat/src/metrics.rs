@@ -6,7 +6,9 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
-use sanket::{ByLimit, ByReason, ByWay, Chat, HubStats, Transport};
+use sanket::chat::Chat;
+use sanket::driver::Transport;
+use sanket::stats::{ByLimit, ByReason, ByWay, HubStats};
 use sanket_async_std::{RefusalKind, Server, Stats};
 use std::fmt;
 

@@ -1,6 +1,6 @@
 //! The threads that accept, read and write, one for each processor by default, and one way to wait for the system. Who of them waits, who
-//! works and who rests is [`Crew`](sanket_host::host::Crew)'s to say. Whoever works tells the host of what has happened to many
-//! sockets in one turn. Decides nothing.
+//! works and who rests is [`Crew`](sanket_host::host::crew::Crew)'s to say. Whoever works tells the host of what has happened to
+//! many sockets in one turn. Decides nothing.
 //!
 //! Why not a task of async-std for each connection: async-io announces a socket to the system anew for every wait, and wakes
 //! one task for each message. With one turn for many sockets, and sockets that are announced once, a message costs a third of the

@@ -1,7 +1,7 @@
 //! All threads of a server, as others see them: who has something for them says so here, and wakes one if it must.
 
 use mio::Waker;
-use sanket_host::host::{Crew, Step};
+use sanket_host::host::crew::{Crew, Step};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};

@@ -3,7 +3,8 @@
 use crate::client::Client;
 use crate::house::House;
 use async_std::task::block_on;
-use sanket::{Config, Limit, Reason};
+use sanket::stats::Limit;
+use sanket::{Config, Reason};
 use sanket_async_std::Origins;
 
 #[test]

@@ -4,7 +4,7 @@ use crate::client::Client;
 use async_std::io::{ReadExt as _, WriteExt as _};
 use async_std::net::TcpStream;
 use async_std::task::{block_on, spawn};
-use sanket::{Chat, ChatConfig};
+use sanket::chat::{Chat, ChatConfig};
 use sanket_async_std::{Server, setup};
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -22,7 +22,8 @@ mod tests {
     use super::inputs::{self, Message, NAME};
     use super::{ours, theirs};
     use bytes::Bytes;
-    use sanket::{Frame, Revision, WsMessage};
+    use sanket::Revision;
+    use sanket::driver::{Frame, WsMessage};
     use socketioxide_core::packet::PacketData;
 
     #[test]

@@ -8,11 +8,13 @@
 
 use crate::inputs::{NAME, Picture};
 use bytes::Bytes;
+use sanket::codec::{BodyKind, Kind, Packet, PacketData, SocketMessage, SocketPacket, decode_payload};
+use sanket::driver::{
+    Batch, Delivery, Frame, Incoming, Input, NewSession, Opening, Outgoing, RawMessage, RequestId, Server, Sid,
+    SocketEvent, decode_body, decode_message,
+};
 use sanket::{
-    AckId, Admission, App, Batch, BodyKind, Config, ConnectRequest, Delivery, Effects, Emit, Event, Frame, Incoming,
-    Input, Kind, NewSession, Nsp, Opening, Outgoing, Packet, PacketData, RawMessage, Reason, RequestId, Revision,
-    Server, Sid, SocketEvent, SocketId, SocketMessage, SocketPacket, Target, Time, decode_body, decode_message,
-    decode_payload,
+    AckId, Admission, App, Config, ConnectRequest, Effects, Emit, Event, Nsp, Reason, Revision, SocketId, Target, Time,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -1,9 +1,13 @@
 //! A server with clients, and a driver that carries out the core's outputs at once. The driver does so little that
 //! nearly all counted instructions are the core's.
 
+use sanket::codec::BodyKind;
+use sanket::driver::{
+    Input, Key, NewSession, Opening, Output, RawMessage, RequestId, Response, Server, Sid, WsMessage, decode_body,
+    decode_message,
+};
 use sanket::{
-    AckId, Admission, App, Config, ConnectRequest, Effects, Emit, Event, Input, Key, NewSession, Nsp, Opening, Output,
-    RawMessage, Reason, RequestId, Response, Revision, Server, Sid, SocketId, Target, Time, WsMessage, decode_message,
+    AckId, Admission, App, Config, ConnectRequest, Effects, Emit, Event, Nsp, Reason, Revision, SocketId, Target, Time,
 };
 use std::hint::black_box;
 
@@ -96,7 +100,7 @@ impl Site {
         self.handle(key, Input::Poll(id));
         let post = self.request();
         self.handle(key, Input::PostBegins(post));
-        let body = sanket::decode_body(Revision::V4, sanket::BodyKind::Text, b"40", &self.config);
+        let body = decode_body(Revision::V4, BodyKind::Text, b"40", &self.config);
         self.handle(key, Input::Post(post, body));
         let poll = self.request();
         self.handle(key, Input::Poll(poll));

@@ -3,10 +3,11 @@
 use super::clients::{Client, Site};
 use super::{Count, measure};
 use bytes::Bytes;
-use sanket::{
-    Batch, BodyKind, Config, Delivery, Emit, Frame, Input, Outgoing, Output, Protocol, RawMessage, Revision, SocketId,
-    Target, WsEnd, decode_body, decode_message, decode_payload,
+use sanket::codec::{BodyKind, decode_payload};
+use sanket::driver::{
+    Batch, Delivery, Frame, Input, Outgoing, Output, RawMessage, WsEnd, WsMessage, decode_body, decode_message,
 };
+use sanket::{Config, Emit, Protocol, Revision, SocketId, Target};
 use std::hint::black_box;
 
 pub(crate) const GROUP: &str = "hot";
@@ -127,7 +128,7 @@ fn msgpack() {
     let socket = SocketId { key: client.key, serial: 0 };
     let emit = Emit::new("chat message").args_json(ARGS);
     let bytes = match emitted(&mut site, socket, &emit).messages(Revision::V4).next() {
-        Some(sanket::WsMessage::Binary(bytes)) => bytes,
+        Some(WsMessage::Binary(bytes)) => bytes,
         other => panic!("nothing binary: {other:?}"),
     };
     again("decode an event in MessagePack", || {

@@ -1,7 +1,8 @@
 //! Requests for recovery that are wrong in some way: the client gets a new socket, and no other client is affected.
 
 use crate::{BOTH, calls, come_back, say, say_to, with, world};
-use sanket::{Config, Delivery, Nsp, Protocol, RawMessage, Recovery, Revision, Target};
+use sanket::driver::{Delivery, RawMessage, WsEnd, WsMessage};
+use sanket::{Config, Nsp, Protocol, Recovery, Revision, Target};
 use sanket_tests::people::{Call, Over, Person, Recorder};
 use sanket_tests::world::World;
 use std::collections::BTreeSet;
@@ -14,7 +15,7 @@ fn fresh(world: &mut World<Recorder>, auth: &str) -> Person {
     calls(world);
     world.send(session, ws, RawMessage::Text(&format!("40{auth}")));
     for message in world.receive(session, ws, 1_000) {
-        let sanket::WsMessage::Text(text) = message else { panic!("{message:?}") };
+        let WsMessage::Text(text) = message else { panic!("{message:?}") };
         person.take(world, std::str::from_utf8(&text).expect("text"));
     }
     assert!(person.root().connected);
@@ -311,6 +312,6 @@ fn engine_io_alone_keeps_nothing() {
         assert!(!fx.can_recover(), "nobody could say that it has come back");
         fx.send_text(Target::Namespace(&Nsp::ROOT), "x");
     });
-    world.end_ws(session, ws, sanket::WsEnd::Failed);
+    world.end_ws(session, ws, WsEnd::Failed);
     assert_eq!(world.server.hub.kept(), (0, 0));
 }

@@ -1,6 +1,7 @@
 //! Limits of recovery: on the age and number of persisted sessions, and on the age and bytes of events.
 
 use crate::{ROOT, at_once, calls, come_back, config, say, say_to, with, world};
+use sanket::driver::{RawMessage, WsMessage};
 use sanket::{Config, Emit, Nsp, Protocol, Reason, Recovery, Revision, Target};
 use sanket_tests::people::{Call, Over, Person, Recorder, pass};
 use sanket_tests::world::World;
@@ -322,7 +323,7 @@ fn msgpack_tells_eio4_clients_where_they_are_and_nobody_else() {
         let (session, ws) = world.open_ws(revision).expect("there is room");
         if revision == Revision::V4 {
             let connect = b"\x82\xa4type\x00\xa3nsp\xa1/";
-            world.send(session, ws, sanket::RawMessage::Binary(connect));
+            world.send(session, ws, RawMessage::Binary(connect));
         }
         world.receive(session, ws, 1_000);
         lines.push((session, ws));
@@ -332,7 +333,7 @@ fn msgpack_tells_eio4_clients_where_they_are_and_nobody_else() {
     let heard: Vec<usize> = lines
         .into_iter()
         .map(|(session, ws)| match &world.receive(session, ws, 1_000)[..] {
-            [sanket::WsMessage::Binary(data)] => data.iter().filter(|byte| **byte == b'@').count(),
+            [WsMessage::Binary(data)] => data.iter().filter(|byte| **byte == b'@').count(),
             other => panic!("{other:?}"),
         })
         .collect();

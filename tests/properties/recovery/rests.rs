@@ -1,7 +1,8 @@
 //! A session is not restored again and again without a rest: its missed events are sent each time.
 
 use crate::{BOTH, calls, config, say, world as without_rest};
-use sanket::{Config, Handshake, RawMessage, Reason, Recovery, RequestId, Revision, WsEnd, WsMessage};
+use sanket::driver::{RawMessage, RequestId, WsEnd, WsMessage};
+use sanket::{Config, Handshake, Reason, Recovery, Revision};
 use sanket_tests::people::{Call, Over, Person, Place, Recorder};
 use sanket_tests::world::{Session, World};
 use std::iter;

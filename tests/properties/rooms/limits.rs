@@ -1,10 +1,10 @@
 //! Limits on rooms, on sessions, and on unjoined sessions.
 
 use crate::{people, with};
-use sanket::{
-    Config, Input, JoinError, Key, NewSession, Nsp, Opening, Population, Protocol, RawMessage, RequestError, RequestId,
-    Revision, Shard, Sid, Target, Time, WsEnd,
+use sanket::driver::{
+    Input, Key, NewSession, Opening, Population, RawMessage, RequestError, RequestId, Shard, Sid, WsEnd,
 };
+use sanket::{Config, JoinError, Nsp, Protocol, Revision, Target, Time};
 use sanket_tests::people::{Over, Person, Recorder};
 use sanket_tests::world::World;
 use std::sync::Arc;

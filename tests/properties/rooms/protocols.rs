@@ -3,9 +3,11 @@
 use crate::{calls, with};
 use bytes::Bytes;
 use rmp::encode as write;
+use sanket::codec::BodyKind;
+use sanket::driver::{RawMessage, RequestId, WsMessage};
 use sanket::{
-    Admission, App, BodyKind, Config, ConnectError, ConnectRequest, Effects, Emit, Message, Nsp, Protocol, RawMessage,
-    Reason, RequestId, Revision, SocketId, Target, WsMessage,
+    Admission, App, Config, ConnectError, ConnectRequest, Effects, Emit, Message, Nsp, Protocol, Reason, Revision,
+    SocketId, Target,
 };
 use sanket_tests::people::{Call, Recorder};
 use sanket_tests::world::{Session, World};

@@ -1,7 +1,7 @@
 //! [`Crew`] alone: whatever threads, sockets and processors do, in any order.
 
 use proptest::prelude::*;
-use sanket_host::host::{BATCH, Crew, NAP, NAPS, SHARE, Step};
+use sanket_host::host::crew::{BATCH, Crew, NAP, NAPS, SHARE, Step};
 use std::collections::BTreeSet;
 
 /// What happens.

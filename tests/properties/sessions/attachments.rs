@@ -2,7 +2,8 @@
 
 use crate::{BOTH, hear, say, socket, text, world};
 use bytes::Bytes;
-use sanket::{Config, RawMessage, Reason, Revision, WsMessage};
+use sanket::driver::{RawMessage, WsMessage};
+use sanket::{Config, Reason, Revision};
 use sanket_tests::world::{Everything, World};
 
 #[test]

@@ -1,7 +1,8 @@
 //! The end of a session from either side, and what is still sent.
 
 use crate::{BOTH, hear, packets, poller, post, say, socket, world};
-use sanket::{Ask, Reason, RequestError, Revision, WsEnd};
+use sanket::driver::{Ask, RequestError, WsEnd};
+use sanket::{Reason, Revision};
 use sanket_tests::world::{Everything, Session, World};
 
 #[test]

@@ -1,10 +1,8 @@
 //! Deadlines: they come before the input of the same moment, and a stall of the process ends no session.
 
 use crate::{hear, packets, post, say, socket, world};
-use sanket::{
-    Ask, Config, Delivery, Emit, Input, Nsp, Output, RawMessage, Reason, RequestError, Revision, SocketEvent, SocketId,
-    Target, Time, WsEnd, decode_message,
-};
+use sanket::driver::{Ask, Delivery, Input, Output, RawMessage, RequestError, SocketEvent, WsEnd, decode_message};
+use sanket::{Config, Emit, Nsp, Reason, Revision, SocketId, Target, Time};
 use sanket_tests::world::{Everything, Session, World};
 
 /// A session of EIO=3 on polling that is silent up to the millisecond before its deadline; the driver's timer for that has

@@ -3,7 +3,9 @@
 use crate::{hear, say, socket};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sanket::{Config, Limit, RawMessage, Reason, RequestId, Revision, WsEnd};
+use sanket::driver::{RawMessage, RequestId, WsEnd};
+use sanket::stats::Limit;
+use sanket::{Config, Reason, Revision};
 use sanket_tests::world::{Everything, Session, World};
 
 const MAX: usize = 1_000;

@@ -11,7 +11,9 @@ mod polling;
 mod queues;
 mod upgrades;
 
-use sanket::{BodyKind, Config, RawMessage, RequestId, Revision, WsMessage};
+use sanket::codec::BodyKind;
+use sanket::driver::{RawMessage, RequestId, WsMessage};
+use sanket::{Config, Revision};
 use sanket_tests::world::{Everything, Session, World};
 
 pub(crate) const BOTH: [Revision; 2] = [Revision::V3, Revision::V4];

@@ -1,7 +1,8 @@
 //! Namespaces, ids, connect errors and rooms.
 
 use crate::{BOTH, hear, say, socket, world};
-use sanket::{Config, RawMessage, Reason, Revision, WsEnd};
+use sanket::driver::{RawMessage, WsEnd};
+use sanket::{Config, Reason, Revision};
 use sanket_tests::world::{Everything, World};
 
 #[test]

@@ -1,7 +1,9 @@
 //! Requests: polls and POSTs that overlap, break off, or are too large.
 
 use crate::{BOTH, packets, poller, socket, world};
-use sanket::{Batch, BodyKind, Delivery, Emit, Nsp, Outgoing, Reason, Revision, Target};
+use sanket::codec::BodyKind;
+use sanket::driver::{Batch, Delivery, Outgoing};
+use sanket::{Emit, Nsp, Reason, Revision, Target};
 
 #[test]
 fn two_polls_at_once_end_the_session() {

@@ -2,7 +2,8 @@
 
 use crate::{BOTH, hear, packets, poller, post, say, socket, world};
 use bytes::Bytes;
-use sanket::{Config, Emit, Frame, Nsp, Outgoing, Reason, Revision, Target, WsEnd};
+use sanket::driver::{Frame, Outgoing, WsEnd};
+use sanket::{Config, Emit, Nsp, Reason, Revision, Target};
 use sanket_tests::world::{Everything, World};
 
 #[test]

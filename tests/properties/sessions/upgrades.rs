@@ -1,7 +1,8 @@
 //! Upgrades from polling to WebSocket, and their failures.
 
 use crate::{BOTH, hear, packets, poller, post, say, world};
-use sanket::{Config, Revision, WsEnd};
+use sanket::driver::WsEnd;
+use sanket::{Config, Revision};
 use sanket_tests::world::{Everything, World};
 
 #[test]

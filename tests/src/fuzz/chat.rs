@@ -2,7 +2,9 @@
 
 use crate::script::{Script, tight};
 use crate::world::{Session, World};
-use sanket::{Chat, ChatConfig, Config, RawMessage, RequestId, Revision, WsEnd, WsMessage};
+use sanket::chat::{Chat, ChatConfig};
+use sanket::driver::{RawMessage, RequestId, WsEnd, WsMessage};
+use sanket::{Config, Revision};
 
 /// What is said, and what is not.
 const SAYINGS: [&str; 10] = [

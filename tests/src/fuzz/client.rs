@@ -5,10 +5,9 @@ use super::driver::{self, Driver};
 use super::session::someone;
 use crate::script::Script;
 use bytes::Bytes;
-use sanket::{
-    Delivery, Frame, Input, Kind, Packet, Packets, Protocol, Reason, Revision, SocketId, SocketMessage, SocketPacket,
-    SocketPacketError,
-};
+use sanket::codec::{Kind, Packet, PacketData, SocketMessage, SocketPacket, SocketPacketError};
+use sanket::driver::{Delivery, Frame, Input, Packets};
+use sanket::{Protocol, Reason, Revision, SocketId};
 
 /// A client's namespaces. The last is never asked for.
 const NAMESPACES: [&str; 4] = ["/", "/a", "/b", "/c"];
@@ -106,7 +105,7 @@ fn message(script: &mut Script<'_>, what: usize) -> SocketMessage<'static> {
         _ => match n {
             0 => packet(Kind::Disconnect),
             1 => packet(Kind::ConnectError),
-            2 => SocketMessage::Raw(sanket::PacketData::Text("raw")),
+            2 => SocketMessage::Raw(PacketData::Text("raw")),
             _ => SocketMessage::Malformed(SocketPacketError::Data),
         },
     }

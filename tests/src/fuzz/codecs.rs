@@ -4,11 +4,15 @@
 use super::echo::{self, through};
 use crate::script::Script;
 use bytes::Bytes;
-use sanket::{
-    Ask, Batch, BodyKind, Config, Frame, Handshake, Kind, Method, Outgoing, Packet, PacketData, PacketError,
-    PayloadError, Protocol, RawMessage, Request, Revision, SocketMessage, SocketPacket, SocketPacketError, WsMessage,
-    decode_binary, decode_body, decode_message, decode_payload, decode_socket_packet, decode_text, jsonp as script_tag,
+use sanket::codec::{
+    BodyKind, Kind, Packet, PacketData, PacketError, PayloadError, SocketMessage, SocketPacket, SocketPacketError,
+    decode_binary, decode_payload, decode_socket_packet, decode_text,
 };
+use sanket::driver::{
+    Ask, Batch, Frame, Method, Outgoing, RawMessage, Request, WsMessage, decode_body, decode_message,
+    jsonp as script_tag,
+};
+use sanket::{Config, Handshake, Protocol, Revision};
 use serde_json::Value;
 use serde_json::value::RawValue;
 

@@ -2,10 +2,13 @@
 //! public API.
 
 use bytes::Bytes;
+use sanket::codec::{Kind, Packet, SocketMessage, SocketPacket};
+use sanket::driver::{
+    Input, NewSession, Opening, Output, RawMessage, RequestId, Server, Sid, WsMessage, decode_message,
+};
 use sanket::{
-    AckId, Admission, App, BroadcastAckId, Config, ConnectRequest, Effects, Emit, Event, Input, Kind, NewSession,
-    Opening, Output, Packet, Protocol, RawMessage, Reason, RequestId, Revision, Server, Sid, SocketId, SocketMessage,
-    SocketPacket, Target, Time, WsMessage, decode_message,
+    AckId, Admission, App, BroadcastAckId, Config, ConnectRequest, Effects, Emit, Event, Protocol, Reason, Revision,
+    SocketId, Target, Time,
 };
 use std::borrow::Cow;
 

@@ -3,10 +3,9 @@
 
 use super::driver::{self, Driver, Status};
 use crate::script::Script;
-use sanket::{
-    Ask, BodyKind, Config, Delivery, Frame, Input, Protocol, RawMessage, Reason, Revision, SocketId, WsEnd,
-    decode_body, decode_message,
-};
+use sanket::codec::BodyKind;
+use sanket::driver::{Ask, Delivery, Frame, Input, RawMessage, WsEnd, decode_body, decode_message};
+use sanket::{Config, Protocol, Reason, Revision, SocketId};
 
 /// What clients say, right and wrong.
 const TEXTS: [&str; 24] = [

@@ -1,9 +1,8 @@
 //! The decoders. Their results are held until everything is decoded, and dropped then.
 
-use sanket::{
-    BodyKind, Config, Method, Protocol, RawMessage, Request, Revision, decode_binary, decode_body, decode_message,
-    decode_payload, decode_socket_packet, decode_text, jsonp,
-};
+use sanket::codec::{BodyKind, decode_binary, decode_payload, decode_socket_packet, decode_text};
+use sanket::driver::{Method, RawMessage, Request, decode_body, decode_message, jsonp};
+use sanket::{Config, Protocol, Revision};
 use std::hint::black_box;
 use std::str::from_utf8;
 

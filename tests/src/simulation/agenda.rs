@@ -1,7 +1,8 @@
 //! What is going to happen, in order of time. Of two things at the same moment, the one that was added first comes
 //! first, so that runs are repeatable.
 
-use sanket::{RequestId, Response, Time};
+use sanket::Time;
+use sanket::driver::{RequestId, Response};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 

@@ -2,7 +2,8 @@
 //! them.
 
 use super::agenda::Words;
-use sanket::{Key, RequestId, Revision, Time};
+use sanket::driver::{Key, RequestId};
+use sanket::{Revision, Time};
 
 /// How somebody comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use futures_util::{SinkExt as _, StreamExt as _};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use sanket::{RawMessage, WsMessage};
+use sanket::driver::{RawMessage, WsMessage};
 use sanket_host::host::mount::{Messages, Upgrade};
 use std::future::poll_fn;
 use std::time::Duration;

@@ -4,7 +4,8 @@
 use super::bucket::{Bucket, Rate};
 use super::trim::trim_map;
 use crate::sync::lock;
-use sanket::{Key, Network, Time};
+use sanket::driver::Key;
+use sanket::{Network, Time};
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -320,6 +321,8 @@ fn increase(count: &AtomicUsize, max: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sanket::Revision;
+    use sanket::driver::{NewSession, Opening, Shard, Sid};
 
     fn at(millis: u64) -> Time {
         Time::from_millis(1_700_000_000_000 + millis)
@@ -331,11 +334,11 @@ mod tests {
 
     fn key(n: u32) -> Key {
         // A shard is the only one that makes keys.
-        let mut shard = sanket::Shard::new(0, Arc::default());
+        let mut shard = Shard::new(0, Arc::default());
         let mut keys = (0..=n).map(|n| {
-            let sid = sanket::Sid::from_bytes(u128::from(n + 1).to_be_bytes());
-            let (revision, opening) = (sanket::Revision::V4, sanket::Opening::Polling { base64: false });
-            let new = sanket::NewSession { sid, public: sid, private: sid, revision, opening, handshake: None };
+            let sid = Sid::from_bytes(u128::from(n + 1).to_be_bytes());
+            let (revision, opening) = (Revision::V4, Opening::Polling { base64: false });
+            let new = NewSession { sid, public: sid, private: sid, revision, opening, handshake: None };
             shard.open(new, at(0)).expect("there is room")
         });
         keys.next_back().expect("one at least")

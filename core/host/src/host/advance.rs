@@ -6,7 +6,8 @@ use super::held::Held;
 use super::requests::Begun;
 use crate::http::{Event, Message};
 use crate::request::ResponsePolicy;
-use sanket::{Incoming, Kind, RawMessage, SocketMessage, decode_message};
+use sanket::codec::{Kind, SocketMessage};
+use sanket::driver::{Incoming, RawMessage, decode_message};
 use smallvec::SmallVec;
 
 /// Messages, and bytes of them, that are handed to the shard in one call.

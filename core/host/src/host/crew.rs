@@ -1,5 +1,7 @@
-//! Which of several threads does what. One waits for the system; another is awake only while there is more to do than one does
-//! soon. A value: it knows no thread, no socket and no clock, so that a simulation drives what a driver drives.
+//! For drivers with threads of their own: which of several threads does what. Read [`Crew`] first.
+//!
+//! One waits for the system; another is awake only while there is more to do than one does soon. A value: it knows no thread, no
+//! socket and no clock, so that a simulation drives what a driver drives.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -2,7 +2,8 @@
 //! deadlines say whether anything is due. So a deadline that moves to a later time, as most do, costs nothing.
 
 use crate::sync::lock;
-use sanket::{Grace, Time};
+use sanket::Time;
+use sanket::driver::Grace;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 

@@ -6,7 +6,7 @@ use super::held::Held;
 use super::shared::Shared;
 use super::state::Inner;
 use super::writing::WRITE_ROUNDS;
-use sanket::{RequestId, Response};
+use sanket::driver::{RequestId, Response};
 use std::sync::Arc;
 
 impl Inner {

@@ -1,7 +1,8 @@
 //! The ids of sessions: 128 random bits each, from whoever starts the server, asked for many at a time.
 
 use crate::sync::lock;
-use sanket::{Handshake, NewSession, Opening, RequestError, Revision, Sid};
+use sanket::driver::{NewSession, Opening, RequestError, Sid};
+use sanket::{Handshake, Revision};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 

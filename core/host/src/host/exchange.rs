@@ -4,7 +4,9 @@
 use super::wakers::Wakers;
 use crate::http::Ticket;
 use crate::request::{OpenTransport, ResponsePolicy, Welcome};
-use sanket::{BodyKind, Handshake, Key, RequestId, Revision, Sid, Time};
+use sanket::codec::BodyKind;
+use sanket::driver::{Key, RequestId, Sid};
+use sanket::{Handshake, Revision, Time};
 use std::sync::Arc;
 
 /// What a connection is at.

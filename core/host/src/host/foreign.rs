@@ -3,7 +3,7 @@
 
 use crate::request::{Denial, Welcome};
 use crate::sync::lock;
-use sanket::Response;
+use sanket::driver::Response;
 use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 

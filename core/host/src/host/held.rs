@@ -8,7 +8,8 @@ use super::state::{Inner, State};
 use super::stats::RefusalKind;
 use crate::http::{Response as HttpResponse, Ticket};
 use crate::request::{Refused, ResponsePolicy};
-use sanket::{Key, RequestId, Revision};
+use sanket::Revision;
+use sanket::driver::{Key, RequestId};
 use std::sync::Arc;
 
 /// A connection whose lock is held.

@@ -22,8 +22,8 @@
 //! by themselves. The desk is no lock: nobody waits for it, and nothing of the driver's or the application's runs at it but for
 //! writes into sockets. After a few rounds it is left for the driver to come back to.
 //!
-//! What goes to more than [`SHARE`] connections is a list that threads with nothing to do take parts of ([`Driver::offer`],
-//! [`Host::assist`]). [`Crew`] says which of a driver's threads have nothing to do.
+//! What goes to more than [`SHARE`](crew::SHARE) connections is a list that threads with nothing to do take parts of
+//! ([`Driver::offer`], [`Host::assist`]). [`Crew`](crew::Crew) says which of a driver's threads have nothing to do.
 //!
 //! # The files
 //!
@@ -50,7 +50,7 @@ mod agenda;
 pub mod application;
 mod bucket;
 mod combining;
-mod crew;
+pub mod crew;
 mod deadlines;
 mod draining;
 mod driver;
@@ -84,7 +84,6 @@ mod writing;
 
 pub use addresses::{AddressHits, AddressLimits};
 pub use bucket::{InvalidRate, Rate};
-pub use crew::{BATCH, Crew, NAP, NAPS, SHARE, Step};
 pub use driver::{Driver, Job};
 pub use entropy::Fill;
 pub use hub::ApplyError;

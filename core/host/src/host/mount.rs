@@ -13,9 +13,10 @@ use crate::request::{
     Accept, Action, Denial, OpenTransport, Peer, Refused, Request, RequestHead, ResponsePolicy, SessionRequest,
     Welcome, compress, greet, preflight, switching_protocols,
 };
-use sanket::{
-    BodyKind, Key, RawMessage, RequestError, RequestId, Revision, Sid, WsEnd, WsMessage, decode_body, decode_message,
-    jsonp,
+use sanket::Revision;
+use sanket::codec::BodyKind;
+use sanket::driver::{
+    Key, RawMessage, RequestError, RequestId, Sid, WsEnd, WsMessage, decode_body, decode_message, jsonp,
 };
 use std::fmt;
 use std::future::Future;
@@ -174,7 +175,7 @@ fn session(
 fn render(
     shared: &Shared,
     policy: &ResponsePolicy,
-    response: sanket::Response,
+    response: sanket::driver::Response,
     greeting: Option<Box<(Sid, Welcome)>>,
 ) -> Response {
     if let Some(kind) = RefusalKind::of_response(&response) {

@@ -5,7 +5,8 @@ use super::agenda::Waiter;
 use super::exchange::{Exchange, Posting};
 use super::held::Held;
 use crate::http::Body;
-use sanket::{Packets, Time, decode_body, jsonp};
+use sanket::Time;
+use sanket::driver::{Packets, decode_body, jsonp};
 
 impl Held<'_> {
     /// Takes what has come of the body of a POST, and hands it on when it is complete.

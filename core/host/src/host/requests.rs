@@ -15,7 +15,9 @@ use crate::request::{
     Accept, Action, Denial, OpenTransport, Peer, Refused, Request, SessionRequest, Welcome, greet, preflight,
     switching_protocols,
 };
-use sanket::{BodyKind, Handshake, RequestError, Revision, Sid, Time, WsEnd};
+use sanket::codec::BodyKind;
+use sanket::driver::{RequestError, Sid, WsEnd};
+use sanket::{Handshake, Revision, Time};
 use std::sync::Arc;
 
 /// Whose request it is.

@@ -6,7 +6,7 @@ use super::held::Held;
 use super::stats::RefusalKind;
 use crate::http::Ticket;
 use crate::request::{LONG, ResponsePolicy, Welcome, compress, greet};
-use sanket::{RequestId, Response, Sid};
+use sanket::driver::{RequestId, Response, Sid};
 
 impl Held<'_> {
     /// The shard's response.

@@ -5,10 +5,11 @@ use super::agenda::{Agenda, Waiter, Work};
 use super::entropy::{Entropy, Fill};
 use super::shards::Shards;
 use crate::request::Refused;
-use sanket::{
-    Ask, DecodeError, Handshake, Incoming, Input, Key, NewSession, Opening, Packets, RequestError, RequestId, Response,
-    Revision, Sid, WsEnd, WsMessage,
+use sanket::codec::DecodeError;
+use sanket::driver::{
+    Ask, Incoming, Input, Key, NewSession, Opening, Packets, RequestError, RequestId, Response, Sid, WsEnd, WsMessage,
 };
+use sanket::{Handshake, Revision};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -4,7 +4,8 @@
 use super::addresses::AddressHits;
 use crate::request::Refused;
 use crate::sync::lock;
-use sanket::{Census, HubStats, RequestError, Response, ShardStats};
+use sanket::driver::{RequestError, Response};
+use sanket::stats::{Census, HubStats, ShardStats};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};

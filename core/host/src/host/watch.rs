@@ -2,7 +2,7 @@
 
 #[cfg(debug_assertions)]
 use sanket::Event;
-use sanket::SocketEvent;
+use sanket::driver::SocketEvent;
 #[cfg(debug_assertions)]
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
 //! What a connection tells its host.
 use super::refusal::Refusal;
 use bytes::Bytes;
-use sanket::WsEnd;
+use sanket::driver::WsEnd;
 use tungstenite::Utf8Bytes;
 
 /// Names one request of one connection. A stale ticket, one of a request that is over, is ignored everywhere.

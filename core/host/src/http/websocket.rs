@@ -2,7 +2,7 @@
 use super::event::Message;
 use super::output::Output;
 use super::received::Received;
-use sanket::WsMessage;
+use sanket::driver::WsMessage;
 use std::io::{self, Read, Write};
 use tungstenite::error::{Error, ProtocolError};
 use tungstenite::protocol::frame::FrameHeader;

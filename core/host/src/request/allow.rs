@@ -1,6 +1,6 @@
 //! The decision of an application whether a client may open a session, and the reply that carries it.
 
-use sanket::RequestError;
+use sanket::driver::RequestError;
 use std::fmt;
 
 /// A client may open a session; its handshake is answered with these headers besides the usual ones.

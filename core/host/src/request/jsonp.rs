@@ -2,7 +2,7 @@
 //! so what else it says has to do.
 
 use super::head::{RequestHead, is_upgrade};
-use sanket::jsonp;
+use sanket::driver::jsonp;
 use std::borrow::Cow;
 
 /// Whether a request is one of JSONP. One that upgrades is not, whatever its query says.

@@ -7,7 +7,7 @@ use super::options::RequestOptions;
 use super::origin::Access;
 use crate::http::Response;
 use ::http::StatusCode;
-use sanket::jsonp;
+use sanket::driver::{self, jsonp};
 
 /// What every response has for pages of the server's own host, and for pages of others.
 const OWN: &[(&str, &str)] = &[NO_STORE, NOSNIFF, ("cross-origin-resource-policy", "same-origin")];
@@ -76,7 +76,7 @@ impl ResponsePolicy {
         self.upgrade
     }
 
-    /// Whether the request is one of JSONP: the body of a POST is a form then, see [`sanket::jsonp::unwrap`].
+    /// Whether the request is one of JSONP: the body of a POST is a form then, see [`driver::jsonp::unwrap`].
     #[must_use]
     pub fn is_jsonp(&self) -> bool {
         self.script.is_some()
@@ -115,9 +115,9 @@ impl ResponsePolicy {
     /// with, if that is worth it and the client accepts it. [`ResponsePolicy::apply`] is still to be called. Encodes
     /// packets, so not to be called under a lock.
     #[must_use]
-    pub fn render(&self, response: sanket::Response, options: &RequestOptions) -> (Response, Option<Encoding>) {
+    pub fn render(&self, response: driver::Response, options: &RequestOptions) -> (Response, Option<Encoding>) {
         let (is_batch, is_worth_it) = match &response {
-            sanket::Response::Batch(batch) => (true, batch.wants_compression()),
+            driver::Response::Batch(batch) => (true, batch.wants_compression()),
             _ => (false, false),
         };
         let (status, mut content_type, mut body) = response.into_parts();

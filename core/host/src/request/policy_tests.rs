@@ -5,7 +5,8 @@ use super::*;
 use crate::http::Response;
 use ::http::StatusCode;
 use bytes::Bytes;
-use sanket::{Batch, Config, Frame, Outgoing, RequestError, Revision, Time};
+use sanket::driver::{self, Batch, Frame, Outgoing, RequestError};
+use sanket::{Config, Revision, Time};
 
 fn policy(head: &Head, options: &RequestOptions) -> ResponsePolicy {
     Request::read(head, &Peer::default(), options, &Config::default(), Time::from_millis(0)).policy
@@ -90,8 +91,8 @@ fn what_upgrades_and_what_is_jsonp_is_known() {
 }
 
 /// The response to a poll with one message.
-fn batch(frame: Frame) -> sanket::Response {
-    sanket::Response::Batch(Batch::new(vec![Outgoing::Frame(frame)], Revision::V4, false))
+fn batch(frame: Frame) -> driver::Response {
+    driver::Response::Batch(Batch::new(vec![Outgoing::Frame(frame)], Revision::V4, false))
 }
 
 fn message(text: &str) -> Frame {
@@ -104,11 +105,11 @@ fn the_protocols_response_is_put_into_http() {
     let policy = policy(&get(""), &options);
     for (response, status, content_type, body) in [
         (batch(message("2[\"a\"]")), 200, "text/plain; charset=UTF-8", "42[\"a\"]"),
-        (sanket::Response::Taken, 200, "text/html", "ok"),
-        (sanket::Response::Malformed, 400, "text/plain; charset=UTF-8", ""),
-        (sanket::Response::TooLarge, 413, "text/plain; charset=UTF-8", ""),
+        (driver::Response::Taken, 200, "text/html", "ok"),
+        (driver::Response::Malformed, 400, "text/plain; charset=UTF-8", ""),
+        (driver::Response::TooLarge, 413, "text/plain; charset=UTF-8", ""),
         (
-            sanket::Response::Refused(RequestError::UnknownSid),
+            driver::Response::Refused(RequestError::UnknownSid),
             400,
             "application/json",
             r#"{"code":1,"message":"Session ID unknown"}"#,
@@ -128,7 +129,7 @@ fn packets_for_jsonp_are_a_script() {
     let (response, _) = policy.render(batch(message("2[\"\u{2028}\"]")), &options);
     assert_eq!(response.content_type, Some("text/javascript; charset=UTF-8"));
     assert_eq!(response.body, r#"___eio[12]("42[\"\u2028\"]");"#);
-    let (response, _) = policy.render(sanket::Response::Taken, &options);
+    let (response, _) = policy.render(driver::Response::Taken, &options);
     assert_eq!(response.body, "ok");
 }
 
@@ -154,8 +155,8 @@ fn long_packets_are_compressed_if_the_client_accepts_it() {
     let always = RequestOptions::default().compression(Some(0));
     assert_eq!(poll(&always, &["gzip"], message("")), Some(Encoding::Gzip));
     // Without a message in it no packet is worth it.
-    let noop = sanket::Response::Batch(Batch::new(vec![Outgoing::Noop], Revision::V4, false));
+    let noop = driver::Response::Batch(Batch::new(vec![Outgoing::Noop], Revision::V4, false));
     let policy = policy(&get("").field("accept-encoding", "gzip"), &always);
     assert_eq!(policy.render(noop, &always).1, None);
-    assert_eq!(policy.render(sanket::Response::Taken, &always).1, None);
+    assert_eq!(policy.render(driver::Response::Taken, &always).1, None);
 }

@@ -9,9 +9,9 @@ use super::origin::Access;
 use super::policy::ResponsePolicy;
 use super::refused::Refused;
 use super::websocket::{Accept, accept};
-use sanket::{
-    Ask, BodyKind, Config, Handshake, Method, Request as Asked, RequestError, Revision, Sid, Time, Transport,
-};
+use sanket::codec::BodyKind;
+use sanket::driver::{Ask, Method, Request as Asked, RequestError, Sid, Transport};
+use sanket::{Config, Handshake, Revision, Time};
 use std::sync::Arc;
 
 /// A request to the endpoint.
@@ -38,7 +38,7 @@ pub enum Action {
     /// A new session.
     Open {
         /// `None` for one that the server does not speak. That is refused, with
-        /// [`RequestError::UnsupportedRevision`](sanket::RequestError::UnsupportedRevision), only after the application has
+        /// [`RequestError::UnsupportedRevision`](sanket::driver::RequestError::UnsupportedRevision), only after the application has
         /// been asked, as in the reference.
         revision: Option<Revision>,
         /// What the application may want to know of the client.
@@ -83,7 +83,7 @@ pub enum SessionRequest {
 }
 
 impl SessionRequest {
-    /// The same in the protocol's words, for [`Shard::route`](sanket::Shard::route).
+    /// The same in the protocol's words, for [`Shard::route`](sanket::driver::Shard::route).
     #[must_use]
     pub fn ask(&self) -> Ask {
         match self {

@@ -3,7 +3,9 @@
 use super::test_head::Head;
 use super::*;
 use ::http::StatusCode;
-use sanket::{BodyKind, Config, Handshake, RequestError, Revision, Sid, Time};
+use sanket::codec::BodyKind;
+use sanket::driver::{Ask, RequestError, Sid};
+use sanket::{Config, Handshake, Revision, Time};
 use std::net::{IpAddr, Ipv4Addr};
 
 const SID: &str = "AAAAAAAAAAAAAAAAAAAAAA";
@@ -94,10 +96,10 @@ fn a_request_with_sid_is_for_that_session() {
                 assert_eq!(kind, expected, "{head:?}");
                 let same = matches!(
                     (kind.ask(), &kind),
-                    (sanket::Ask::Poll, SessionRequest::Poll)
-                        | (sanket::Ask::Post, SessionRequest::Post(_))
-                        | (sanket::Ask::Upgrade, SessionRequest::Upgrade(_))
-                        | (sanket::Ask::Nonsense, SessionRequest::Nonsense)
+                    (Ask::Poll, SessionRequest::Poll)
+                        | (Ask::Post, SessionRequest::Post(_))
+                        | (Ask::Upgrade, SessionRequest::Upgrade(_))
+                        | (Ask::Nonsense, SessionRequest::Nonsense)
                 );
                 assert!(same, "{kind:?}");
             }

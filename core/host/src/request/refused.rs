@@ -3,7 +3,7 @@
 use super::allow::Denial;
 use crate::http::Response;
 use ::http::StatusCode;
-use sanket::RequestError;
+use sanket::driver::RequestError;
 
 /// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

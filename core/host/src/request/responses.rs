@@ -5,7 +5,7 @@ use super::options::RequestOptions;
 use super::websocket::WebSocketAccept;
 use crate::http::Response;
 use ::http::StatusCode;
-use sanket::Sid;
+use sanket::driver::Sid;
 
 /// The `101` to a WebSocket handshake. The `connection` header is added by whoever sends it.
 #[must_use]

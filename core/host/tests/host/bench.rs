@@ -1,6 +1,7 @@
 //! A host in virtual time, and clients that write bytes and see what comes back.
 
-use sanket::{Chat, ChatConfig, Time};
+use sanket::Time;
+use sanket::chat::{Chat, ChatConfig};
 use sanket_host::host::{Driver, Host, Interest, Line, Setup, Socket};
 use sanket_host::request::Peer;
 use std::net::IpAddr;

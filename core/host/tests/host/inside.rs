@@ -1,7 +1,8 @@
 //! What the application does of its own accord: decides while it has the word, or panics while it decides.
 
 use crate::bench::setup;
-use sanket::{Chat, ChatConfig, Time};
+use sanket::Time;
+use sanket::chat::{Chat, ChatConfig};
 use sanket_host::host::{Driver, Host, Interest, Line, Setup, Socket};
 use sanket_host::request::{AllowReply, Peer, RequestOptions, Welcome};
 use std::sync::atomic::{AtomicBool, Ordering};

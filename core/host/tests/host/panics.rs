@@ -1,7 +1,8 @@
 //! The application panics. A driver that has no word for that ends the process.
 
 use crate::bench::{UPGRADE, frame, setup};
-use sanket::{Chat, ChatConfig, Time};
+use sanket::Time;
+use sanket::chat::{Chat, ChatConfig};
 use sanket_host::host::{Driver, Host, Interest, Socket};
 use sanket_host::request::Peer;
 use std::process::Command;

@@ -3,7 +3,8 @@
 use crate::bench::{UPGRADE, frame, setup};
 use sanket::{AckId, App, ConnectRequest, Effects, Emit, Event, Nsp, Reason, SocketId, Target, Time};
 use sanket_host::host::application::Request;
-use sanket_host::host::{Driver, Host, Interest, Line, SHARE, Setup, Socket};
+use sanket_host::host::crew::SHARE;
+use sanket_host::host::{Driver, Host, Interest, Line, Setup, Socket};
 use sanket_host::request::Peer;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};

@@ -1,7 +1,8 @@
 //! A small application, one path for each thing that an application may do with a request.
 use bytes::Bytes;
 use http::StatusCode;
-use sanket::{Time, WsMessage};
+use sanket::Time;
+use sanket::driver::WsMessage;
 use sanket_host::http::{Body, Connection, Head, Message, Response, Ticket};
 
 /// What was read of a head.

@@ -1,7 +1,8 @@
 //! One connection on a bench: a client that sends what it is told, time that passes when it is told to, and a small application
 //! that answers at once.
 use crate::app::App;
-use sanket::{Time, WsEnd};
+use sanket::Time;
+use sanket::driver::WsEnd;
 use sanket_host::http::{Connection, Event, HttpConfig, Message, Ticket};
 use std::sync::Arc;
 

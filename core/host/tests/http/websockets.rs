@@ -1,7 +1,8 @@
 //! WebSockets: messages, pings, and every way in which one can end.
 use crate::bench::{Bench, bench};
 use crate::frames::{self, BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, TEXT, frame};
-use sanket::{Time, WsEnd, WsMessage};
+use sanket::Time;
+use sanket::driver::{WsEnd, WsMessage};
 use sanket_host::http::{Connection, HttpConfig, Message};
 use std::sync::Arc;
 

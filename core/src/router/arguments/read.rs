@@ -471,7 +471,7 @@ mod tests {
         assert_eq!(reads::<Vec<u8>>(r#"["say",[1,2]]"#), Ok(vec![1, 2]));
         assert_eq!(reads::<((u8, u8),)>(r#"["say",[1,2]]"#), Ok(((1, 2),)));
         assert_eq!(reads::<u8>(r#"["say"]"#), Err("argument 1 is missing".into()));
-        assert_eq!(reads::<(u8, u8)>(r#"["say",1]"#), Err("argument 2 is missing at line 1 column 10".into()));
+        assert_eq!(reads::<(u8, u8)>(r#"["say",1]"#), Err("argument 2 is missing at line 1 column 9".into()));
         assert!(reads::<u8>(r#"["say","1"]"#).unwrap_err().starts_with(r#"invalid type: string "1", expected u8"#));
         let answer = Event::acknowledgement("[7,8]".into(), Vec::new());
         assert_eq!(read::<(u8, u8)>(&answer).ok(), Some((7, 8)));

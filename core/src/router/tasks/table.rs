@@ -191,9 +191,9 @@ pub(crate) fn start<S: Send + 'static, D: Data>(
     let running = tasks.spawn(socket, name, ack.take(), async { Ending::Event(future.await) }, fx);
     let of = tasks.sockets.entry(socket).or_default();
     if ordered {
-        of.ordered = Some(running)
+        of.ordered = Some(running);
     } else {
-        of.unordered.push(running)
+        of.unordered.push(running);
     }
     Ok(())
 }

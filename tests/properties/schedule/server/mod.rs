@@ -7,7 +7,7 @@ mod turn;
 use crate::load::{Kind, Load, Pace};
 use crate::machine::{Happening, Machine};
 use fastrand::Rng;
-use sanket_host::host::Crew;
+use sanket_host::host::crew::Crew;
 use std::collections::VecDeque;
 
 /// From the moment a thread is woken until it is ready to run.

@@ -1,7 +1,7 @@
 //! What a thread does, as in `reactor`: it takes its step, waits for the system, rests, and is woken.
 
 use super::{ASK, At, CALL, Due, EVENT, EVENTS, Job, LOCK, PIECE, SWITCH, Sends, Thread, WAKE, WINDOW, World, small};
-use sanket_host::host::Step;
+use sanket_host::host::crew::Step;
 use std::mem::take;
 
 impl World {

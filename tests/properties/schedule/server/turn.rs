@@ -5,7 +5,7 @@ use super::{
     WRITE, World,
 };
 use crate::load::Kind;
-use sanket_host::host::{BATCH, SHARE};
+use sanket_host::host::crew::{BATCH, SHARE};
 use std::mem::take;
 
 impl World {

@@ -4,7 +4,8 @@
 use crate::bytes::responses::Written;
 use bytes::Bytes;
 use http::StatusCode;
-use sanket::{Time, WsMessage};
+use sanket::Time;
+use sanket::driver::WsMessage;
 use sanket_host::http::{Body, Connection, Head, Refusal, Response, Ticket};
 
 /// A request that has no complete response yet.

@@ -7,7 +7,8 @@ use crate::bytes::responses::{self, Written};
 use crate::bytes::tape::{Cut, Item, Tape, millis};
 use crate::bytes::{frames, requests::Asked};
 use bytes::Bytes;
-use sanket::{Time, WsEnd};
+use sanket::Time;
+use sanket::driver::WsEnd;
 use sanket_host::http::{Connection, Event, HttpConfig, Message};
 use std::sync::Arc;
 

@@ -4,11 +4,12 @@
 mod checks;
 
 use bytes::Bytes;
-use sanket::{
-    Ask, BodyKind, Config, Delivery, Emit, Event, Frame, Hub, Incoming, Input, Key, NewSession, Opening, Output,
-    Packet, PacketData, Packets, Protocol, Reason, RequestError, RequestId, Response, Revision, Shard, Sid,
-    SocketEvent, SocketId, Target, Time, WsEnd, WsMessage, decode_binary, decode_payload, decode_text,
+use sanket::codec::{BodyKind, DecodeError, Packet, PacketData, decode_binary, decode_payload, decode_text};
+use sanket::driver::{
+    Ask, Delivery, Frame, Hub, Incoming, Input, Key, NewSession, Opening, Output, Packets, RequestError, RequestId,
+    Response, Shard, Sid, SocketEvent, WsEnd, WsMessage,
 };
+use sanket::{Config, Emit, Event, Protocol, Reason, Revision, SocketId, Target, Time};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, OnceLock};
 
@@ -240,7 +241,7 @@ impl Driver {
     }
 
     /// A message on a WebSocket, which may have been told to close.
-    pub(super) fn message(&mut self, id: RequestId, packet: Result<Incoming<'_>, sanket::DecodeError>) {
+    pub(super) fn message(&mut self, id: RequestId, packet: Result<Incoming<'_>, DecodeError>) {
         let Some(key) = self.key(0) else { return };
         self.shard.handle(key, Input::WsMessage(id, packet), self.now);
         self.drain(key);

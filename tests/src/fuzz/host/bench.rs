@@ -7,6 +7,7 @@ use crate::bytes::responses::{self, Answer, Written};
 use crate::bytes::tape::{Cut, Item, Tape, millis};
 use crate::script::tight;
 use crate::world::Everything;
+use sanket::stats::Census;
 use sanket::{Nsp, Protocol, Recovery, Target, Time};
 use sanket_host::host::{AddressLimits, Host, Line, Setup};
 use sanket_host::http::HttpConfig;
@@ -413,7 +414,7 @@ impl Bench {
         self.clients.iter().for_each(|client| taken += client.wire.taken(|taken| taken.len() as u64));
         assert_eq!(stats.bytes_sent, taken, "bytes sent");
         assert_eq!((stats.connections, stats.http_connections, stats.websockets, stats.waiting), (0, 0, 0, 0));
-        assert_eq!((stats.backlog, stats.census), (0, sanket::Census::default()));
+        assert_eq!((stats.backlog, stats.census), (0, Census::default()));
         let shards = stats.shards;
         assert_eq!(shards.opened.total(), shards.closed.total(), "sessions opened and closed");
         assert_eq!(shards.upgrades_tried, shards.upgrades_done + shards.upgrades_failed, "upgrades");

@@ -10,10 +10,8 @@ mod source;
 use crate::script::Script;
 use book::Claim;
 use puppet::Puppet;
-use sanket::{
-    Config, Delivery, Frame, Hub, Message, Nsp, Protocol, Reason, Recovery, Revision, SocketEvent, SocketId, Time,
-    WsMessage,
-};
+use sanket::driver::{Delivery, Frame, Hub, SocketEvent, WsMessage};
+use sanket::{Config, Message, Nsp, Protocol, Reason, Recovery, Revision, SocketId, Time};
 use source::Source;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

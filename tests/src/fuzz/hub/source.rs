@@ -1,9 +1,8 @@
 //! The source of connect requests and events: a shard whose outputs are ignored.
 
-use sanket::{
-    Config, ConnectRequest, Delivery, Event, Input, Key, Kind, NewSession, Opening, Packet, Protocol, RequestId,
-    Revision, Shard, Sid, SocketEvent, SocketId, SocketMessage, SocketPacket, Time,
-};
+use sanket::codec::{Kind, Packet, SocketMessage, SocketPacket};
+use sanket::driver::{Delivery, Input, Key, NewSession, Opening, RequestId, Shard, Sid, SocketEvent};
+use sanket::{Config, ConnectRequest, Event, Protocol, Revision, SocketId, Time};
 use std::sync::Arc;
 
 /// A shard that takes whatever is said to it, for its events.

@@ -7,10 +7,12 @@ use super::agenda::{Agenda, Event, Words};
 use super::person::{Person, Way};
 use super::talk::Talk;
 use super::{Cuts, Plan};
-use sanket::{
-    BodyKind, Config, Input, Key, NewSession, Opening, Output, RawMessage, Reason, Recovery, RequestId, Response,
-    Revision, Server, Sid, Time, WsEnd, WsMessage, decode_body, decode_message,
+use sanket::codec::BodyKind;
+use sanket::driver::{
+    Input, Key, NewSession, Opening, Output, RawMessage, RequestId, Response, Server, Sid, WsEnd, WsMessage,
+    decode_body, decode_message,
 };
+use sanket::{Config, Reason, Recovery, Revision, Time};
 use std::collections::BTreeMap;
 
 /// People in a room.

@@ -16,7 +16,8 @@ use super::response::Shape;
 use super::scan::Known;
 use super::websocket::WebSocket;
 use http::StatusCode;
-use sanket::{Time, WsEnd};
+use sanket::Time;
+use sanket::driver::WsEnd;
 use std::sync::Arc;
 
 /// One TCP connection without its socket.

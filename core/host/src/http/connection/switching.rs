@@ -4,7 +4,8 @@ use crate::http::event::{Event, Ticket};
 use crate::http::refusal::Refusal;
 use crate::http::response::Response;
 use crate::http::websocket::{Outcome, WebSocket};
-use sanket::{Time, WsEnd, WsMessage};
+use sanket::Time;
+use sanket::driver::{WsEnd, WsMessage};
 
 /// Bytes that are read and thrown away after a WebSocket was closed for a violation, so that the peer receives the close frame
 /// before it sees a reset.
