@@ -96,6 +96,8 @@ mod shard;
 mod slots;
 mod socket;
 mod stats;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 mod trim;
 mod wheel;
