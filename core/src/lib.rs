@@ -92,6 +92,8 @@ mod server;
 mod shard;
 mod slots;
 mod socket;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 mod trim;
 mod wheel;

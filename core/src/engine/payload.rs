@@ -159,7 +159,7 @@ fn next_v3_binary(bytes: &[u8]) -> Step<'_> {
 }
 
 /// Splits off `<length>:<packet>`. The length is in UTF-16 units.
-fn split_v3_text(text: &str) -> Option<(&str, &str)> {
+pub(crate) fn split_v3_text(text: &str) -> Option<(&str, &str)> {
     let digits = text.bytes().take(MAX_DIGITS + 1).position(|byte| byte == b':')?;
     let (digits, data) = (&text[..digits], &text[digits + 1..]);
     let length = parse_length(digits.bytes())?;
@@ -196,7 +196,7 @@ fn units_in(chunk: &[u8; 32]) -> usize {
 }
 
 /// Splits off `00|01, digits, ff, packet`. The length is in bytes.
-fn split_v3_binary(bytes: &[u8]) -> Option<(BodyKind, &[u8], &[u8])> {
+pub(crate) fn split_v3_binary(bytes: &[u8]) -> Option<(BodyKind, &[u8], &[u8])> {
     let (kind, bytes) = match bytes {
         [TEXT, rest @ ..] => (BodyKind::Text, rest),
         [BINARY, rest @ ..] => (BodyKind::Binary, rest),
