@@ -1,0 +1,5 @@
+//! Applications on the router, on the bench: no network, virtual time.
+
+mod asynchronous;
+mod handlers;
+mod recovery;
