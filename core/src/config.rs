@@ -89,6 +89,7 @@ pub struct Config {
     pub protocol: Protocol,
     /// Whether EIO=3 clients are accepted. Otherwise they get a response 400 with code 5. Default `true`; in the
     /// reference it is `false`.
+    #[doc(alias = "allowEIO3")]
     pub eio3: bool,
     /// Whether a request must name its revision. If not, one without `EIO` in its URL counts as EIO=3, as in the
     /// reference; hand-written clients (such as the Swift client up to 15.2) leave it out. If so, or if `eio3` is
@@ -102,17 +103,25 @@ pub struct Config {
     pub websocket: bool,
     /// Whether polling sessions are offered an upgrade to WebSocket. If not, a WebSocket that is opened for one is
     /// closed at once. Default `true`, as the reference's `allowUpgrades`.
+    #[doc(alias = "allowUpgrades")]
     pub upgrades: bool,
     /// Connection state recovery. Default `None`: a client that reconnects gets new sockets, as in the reference.
+    ///
+    /// [`App::admit`](crate::App::admit) is not called for a socket that is recovered, and its id is a new one. An application that
+    /// keeps state by the id from admission has to move it in [`App::recover`](crate::App::recover). The
+    /// [router](crate::router) brings the data of the socket back.
+    #[doc(alias = "connectionStateRecovery")]
     pub recovery: Option<Recovery>,
     /// Milliseconds between two heartbeats; clients get it in the handshake. EIO=4: the server pings this long after
     /// the last pong. EIO=3: the client pings. Default 25,000, as the reference. The first ping of an EIO=4 session is
     /// up to half an interval early, at a time of its own, so that the pings of clients that connected together are
     /// spread. Pings of all sessions fall on 256 moments of an interval, so that the process wakes up seldom; a ping
     /// can be late by a 256th of the interval.
+    #[doc(alias = "pingInterval")]
     pub ping_interval: u64,
     /// Milliseconds that a peer may be silent when a heartbeat is due (EIO=4: after the ping was queued; EIO=3: after
     /// `ping_interval`). Then the session ends with "ping timeout". Default 20,000, as the reference.
+    #[doc(alias = "pingTimeout")]
     pub ping_timeout: u64,
     /// Milliseconds from the opening of a WebSocket for an upgrade to its `5` packet. Then the WebSocket is closed, and
     /// the session stays on polling. Default 10,000, as the reference.
@@ -120,6 +129,7 @@ pub struct Config {
     /// Milliseconds from the handshake until the client has joined a namespace (EIO=4; an EIO=3 client joins `/`
     /// without asking). Then the session ends. Also the time that the application has to decide on a connect request.
     /// Default 45,000, as the reference.
+    #[doc(alias = "connectTimeout")]
     pub connect_timeout: u64,
     /// Milliseconds from a packet that announces attachments to the first of them, and from each attachment to the
     /// next. Then the session ends. Default 45,000, as long as a peer may be silent. Other servers have no such limit.
@@ -131,6 +141,7 @@ pub struct Config {
     /// last of a closed session. Clients get it in the handshake as `maxPayload`. A larger POST gets a response 413,
     /// and the session goes on. A larger WebSocket message closes the session with 1009. Default 1,000,000, as the
     /// reference's `maxHttpBufferSize`.
+    #[doc(alias = "maxHttpBufferSize")]
     pub max_payload: usize,
     /// Packets in a POST body. More of them end the session as malformed. Default 65,536. The reference has no limit,
     /// and spent seconds on 330,000 (CVE-2020-36048); python-engineio accepts 16.

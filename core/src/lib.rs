@@ -1,18 +1,58 @@
 //! Engine.IO revisions 3 and 4 and Socket.IO protocols 4 and 5, server side, as state machines without I/O.
 //!
+//! An application, and two clients that test it:
+//!
+#![cfg_attr(feature = "testing", doc = "```")]
+#![cfg_attr(not(feature = "testing"), doc = "```ignore")]
+//! use sanket::router::Router;
+//!
+//! /// The state is how many lines were said. The data of a socket is its name.
+//! fn chat() -> Router<u64, String> {
+//!     let mut io = Router::default();
+//!     io.of("/")
+//!         .on("join", |cx, name: String| {
+//!             cx.broadcast().emit("joined", &name);
+//!             *cx.data = name;
+//!         })
+//!         .on("say", |cx, text: String| {
+//!             *cx.state += 1;
+//!             cx.broadcast().emit("said", (&*cx.data, text));
+//!             *cx.state // The acknowledgement.
+//!         })
+//!         .on_disconnect(|cx, _| cx.broadcast().emit("left", &*cx.data));
+//!     io
+//! }
+//!
+//! # fn main() {
+//! let bench = sanket::testing::Bench::new(chat());
+//! let (ann, bob) = (bench.connect("/", ()), bench.connect("/", ()));
+//! ann.emit("join", "Ann");
+//! assert_eq!(ann.emit_with_ack("say", "hello").expect(), serde_json::json!([1]));
+//! assert_eq!(bob.expect("joined"), serde_json::json!(["Ann"]));
+//! assert_eq!(bob.expect("said"), serde_json::json!(["Ann", "hello"]));
+//! # }
+//! ```
+//!
 //! Decoded input goes in, encoded output comes out. Sockets, threads and clocks belong to the driver. The crate is
 //! `no_std`, has no `unsafe`, and iterates over nothing whose order is random: the same inputs at the same times give
 //! the same outputs on every machine.
 //!
 //! # Where to read
 //!
-//! - This page has what an application needs. [`App`] comes first, then [`Effects`]: what an application can do.
-//! - [`chat`] is an example of an application.
-//! - [`driver`] has what connects applications to the world: sessions, the hub, and the loop that a driver runs. `sanket-host` is a
-//!   driver of many threads without I/O, and `sanket-async-std` a whole server; with those, nothing of it is needed.
+//! - Write an application: [`router`]. Its page has the rules that handlers keep to. The [`course`] has a page for each topic, with
+//!   examples, and a table for those who [come from Node](course::node).
+//! - Test it: [`testing`], a bench with clients and without a network (feature `testing`).
+//! - Serve it: `sanket-async-std` is a whole server. `sanket-host` is for those who write a driver for another runtime.
+//! - Below the router: the trait [`App`], and [`Effects`], what an application can do. [`chat`] is an example of it.
+//! - [`driver`] has what connects applications to the world: sessions, the hub, and the loop that a driver runs.
 //! - [`codec`] has the formats of both protocols alone. [`stats`] has the numbers for whoever watches a server.
 //!
-//! # An application
+//! # Features
+//!
+//! - `async`: handlers of the router that wait, and its handle. Still `no_std`: a driver runs the futures.
+//! - `testing`: the bench.
+//!
+//! # Without the router
 //!
 //! ```
 //! use sanket::{AckId, App, ConnectRequest, Effects, Emit, Event, Nsp, Reason, SocketId, Target};
@@ -67,12 +107,15 @@
 //!   missed is found by the rooms that it was in at the time. A recovered socket has a new [`SocketId`], because that
 //!   says where its client is; its public id, rooms and data are those of the socket before.
 
+#![cfg_attr(not(all(feature = "async", feature = "testing")), allow(rustdoc::broken_intra_doc_links))]
 #![no_std]
 
 extern crate alloc;
 
 pub mod chat;
 pub mod codec;
+#[cfg(all(doc, feature = "async", feature = "testing"))]
+pub mod course;
 pub mod driver;
 pub mod stats;
 

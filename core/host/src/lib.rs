@@ -1,5 +1,8 @@
 //! A Socket.IO server without I/O: everything between the bytes of a TCP connection and the protocol ([`sanket`]).
 //!
+//! This page is for those who write a driver. Whoever writes an application starts from [`sanket::router`], and serves it with
+//! `sanket-async-std` or one of the [examples](#a-driver) of this crate.
+//!
 //! - [`host`]: the server. Whoever drives it accepts, reads, writes and sleeps.
 //! - [`host::mount`]: the same server behind an HTTP server that is there already.
 //! - [`http`]: one connection, HTTP/1.1 and then perhaps a WebSocket. [`request`]: what a request asks for.

@@ -41,6 +41,7 @@ const FIRST_COUNTS: [&str; 18] = [
 ///
 /// Serializes as an object with the reference's names: `headers`, `address`, `xdomain`, `secure`, `issued`, `url`, `query`.
 #[derive(Clone, PartialEq, Eq)]
+#[doc(alias = "handshake")]
 pub struct Handshake {
     /// Names and values in turn, each followed by a line feed, which neither can contain. Names are in lower case, and
     /// different, except for `set-cookie`. One allocation, because every session has one of these.

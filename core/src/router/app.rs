@@ -100,6 +100,7 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
 
     /// Has `work` done again and again, the first time `period` after the server has begun: the `setInterval` of JavaScript. In
     /// milliseconds, and one at least.
+    #[doc(alias = "setInterval")]
     pub fn every(&mut self, period: Duration, work: impl FnMut(&mut Io<'_, S, D>) + Send + 'static) -> &mut Self {
         self.inside.timers.at_start.push(Timer::Every(period, Box::new(work)));
         self

@@ -30,6 +30,7 @@ use serde::Serialize;
 /// | `socket.volatile.emit(…)` | `cx.volatile().emit(…)` |
 /// | `socket.timeout(5000).emit("a", callback)` | `cx.timeout(Duration::from_secs(5)).emit_with_ack("a", (), then)` |
 /// | `socket.data.name` | `cx.data.name` |
+#[doc(alias = "Socket")]
 pub struct Cx<'a, S, D = ()> {
     /// The application's state.
     pub state: &'a mut S,

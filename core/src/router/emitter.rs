@@ -25,6 +25,7 @@ use serde::de::DeserializeOwned;
 ///
 /// What is sent is encoded once for all sockets. A value that cannot be JSON is an [`Error`] of the handler.
 #[must_use = "nothing is sent until `emit` is called"]
+#[doc(alias = "BroadcastOperator")]
 pub struct Emitter<'c, 'a, S, D> {
     reach: &'c RefCell<Reach<'a, S, D>>,
     nsp: Nsp,
@@ -177,6 +178,7 @@ impl<'c, 'a, S, D> Emitter<'c, 'a, S, D> {
     /// as those of an event.
     ///
     /// Such an event is not sent again after recovery.
+    #[doc(alias = "emitWithAck")]
     pub fn emit_with_ack<T: DeserializeOwned + Send + 'static>(
         self,
         name: impl AsRef<str>,
@@ -204,21 +206,25 @@ impl<'c, 'a, S, D> Emitter<'c, 'a, S, D> {
 
     /// The sockets, each once.
     #[must_use]
+    #[doc(alias = "fetchSockets")]
     pub fn fetch_sockets(self) -> Vec<SocketId> {
         self.each(|fx, target| fx.fetch_sockets(target))
     }
 
     /// Adds the sockets to a room. Returns how many could not join it: see [`JoinError`](crate::JoinError).
+    #[doc(alias = "socketsJoin")]
     pub fn sockets_join(self, room: impl AsRef<str>) -> usize {
         self.each(|fx, target| fx.sockets_join(target, room.as_ref()))
     }
 
     /// Removes the sockets from a room.
+    #[doc(alias = "socketsLeave")]
     pub fn sockets_leave(self, room: impl AsRef<str>) {
         self.each(|fx, target| fx.sockets_leave(target, room.as_ref()));
     }
 
     /// Disconnects the sockets from their namespace, or closes their clients' connections if `close` is set.
+    #[doc(alias = "disconnectSockets")]
     pub fn disconnect_sockets(self, close: bool) {
         self.each(|fx, target| fx.disconnect_sockets(target, close));
     }

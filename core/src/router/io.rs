@@ -18,6 +18,7 @@ use serde::Serialize;
 
 /// The server without a socket that it is about: the `io` of the reference. Timers, answers to questions and work from outside get
 /// one; [`Cx`](super::Cx) is the same for a socket.
+#[doc(alias = "Server")]
 pub struct Io<'a, S, D = ()> {
     /// The application's state.
     pub state: &'a mut S,

@@ -142,6 +142,7 @@ impl<S: 'static, D: 'static> Namespace<S, D> {
     ///
     /// Without it, [`Namespace::on_disconnect`] is called if the socket before was still connected, and then
     /// [`Namespace::on_connect`].
+    #[doc(alias = "connectionStateRecovery")]
     pub fn on_recover<R: Reply + 'static>(&mut self, handler: impl Handler<S, D, PreviousSocket, R>) -> &mut Self {
         self.handlers.recover = Some(boxed(handler));
         self
@@ -220,12 +221,14 @@ impl<S: 'static, D: 'static> Namespace<S, D> {
     }
 
     /// A socket is about to be disconnected. It is still in its rooms.
+    #[doc(alias = "disconnecting")]
     pub fn on_disconnecting<R: Reply + 'static>(&mut self, handler: impl Handler<S, D, Reason, R>) -> &mut Self {
         self.handlers.disconnecting = Some(boxed(handler));
         self
     }
 
     /// A socket is disconnected. It has left its rooms.
+    #[doc(alias = "disconnect")]
     pub fn on_disconnect<R: Reply + 'static>(&mut self, handler: impl Handler<S, D, Reason, R>) -> &mut Self {
         self.handlers.disconnect = Some(boxed(handler));
         self

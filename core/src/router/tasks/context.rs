@@ -216,6 +216,7 @@ impl<S: Send + 'static, D: Data> AsyncCx<S, D> {
     ///
     /// [`ErrorKind::NoAnswer`] if there is none in time or the client has gone; [`ErrorKind::Arguments`] if it is not a `T`;
     /// [`ErrorKind::Value`] if the arguments cannot be JSON.
+    #[doc(alias = "emitWithAck")]
     pub async fn emit_with_ack<T: DeserializeOwned + Send + 'static>(
         &self,
         name: impl AsRef<str> + Send + 'static,
