@@ -181,3 +181,23 @@ fn every_file_says_what_it_is_and_none_is_long() {
         });
     }
 }
+
+/// The application that a reader sees first is the same everywhere. Where it is documentation, it is compiled, too.
+#[test]
+fn the_front_pages_have_the_same_application() {
+    let text = |path: &str| {
+        let text = fs::read_to_string(root(path)).expect("a front page");
+        let lines = text.lines().map(|line| line.strip_prefix("//! ").or(line.strip_prefix("//!")).unwrap_or(line));
+        lines.fold(String::new(), |all, line| all + line + "\n")
+    };
+    let readme = text("README.md");
+    let begin = readme.find("use sanket::router::Router;").expect("an application");
+    let end = begin + readme[begin..].find("\nfn main()").expect("a program");
+    let (application, program) = readme[begin..].split_at(end - begin);
+    let program = program.split("```").next().expect("the program");
+    assert!(application.lines().count() > 15, "{application}");
+    for page in ["core/src/lib.rs", "core/src/router/mod.rs", "server-async-std/src/lib.rs"] {
+        assert!(text(page).contains(application), "{page} has another application than README.md");
+    }
+    assert!(text("server-async-std/src/lib.rs").contains(program), "another program than README.md");
+}
