@@ -21,7 +21,7 @@ fn events_are_heard_in_order_and_once() {
             tell(&bench, "/a", "odd", 2 * n + 1);
         }
         assert_eq!(client.heard("odd"), [json!([1]), json!([3]), json!([5])]);
-        assert_eq!(client.heard("odd"), [json!([0]); 0]);
+        assert!(client.heard("odd").is_empty());
         assert_eq!(client.heard_all(), [json!(["even", 0]), json!(["even", 2]), json!(["even", 4])]);
         assert!(client.heard_all().is_empty());
     }

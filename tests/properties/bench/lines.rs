@@ -25,9 +25,9 @@ fn whoever_comes_back_hears_what_was_missed_once_and_in_order() {
             tell(&bench, "/a", "n", 1);
             told(&bench);
             if hole {
-                ann.vanish()
+                ann.vanish();
             } else {
-                ann.cut()
+                ann.cut();
             }
             assert_eq!(ann.is_connected(), hole);
             tell(&bench, "/a", "n", 2);

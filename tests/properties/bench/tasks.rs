@@ -96,9 +96,11 @@ fn sleeps_end_in_the_order_of_time() {
     assert_eq!(*order.lock().expect("no panic"), [(100, 100), (100, 100), (200, 200), (300, 300)]);
 }
 
+type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Polls each of its futures only when that one was woken, as `FuturesUnordered` does.
 struct Each {
-    parts: Vec<(Option<Pin<Box<dyn Future<Output = ()> + Send>>>, Arc<Part>)>,
+    parts: Vec<(Option<Boxed>, Arc<Part>)>,
 }
 
 #[derive(Default)]
@@ -139,7 +141,7 @@ fn sleeps_behind_other_wakers_end_too() {
     let order = Arc::new(Mutex::new(Vec::new()));
     let parts = [50_u64, 10, 30].map(|millis| {
         let (clock, order) = (bench.clock(), order.clone());
-        let sleep: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
+        let sleep: Boxed = Box::pin(async move {
             clock.sleep(Duration::from_millis(millis)).await;
             order.lock().expect("no panic").push(clock.elapsed().as_millis());
         });
