@@ -92,8 +92,10 @@ pub(super) struct Link {
     pub(super) hole: bool,
     /// EIO=4: when the server has been silent for too long. EIO=3: when the next ping is due, or its pong is overdue.
     heartbeat: Option<Time>,
-    /// EIO=3: a ping waits for its pong.
+    /// EIO=3: a ping waits for its pong. EIO=4: a ping was not answered.
     pinged: bool,
+    /// EIO=3: the server has said that the client is in `/`.
+    in_root: bool,
 }
 
 impl Link {
@@ -110,6 +112,7 @@ impl Link {
             hole: false,
             heartbeat: None,
             pinged: false,
+            in_root: false,
         }
     }
 }
@@ -211,10 +214,17 @@ impl Peer {
         self.link.as_ref().is_some_and(|link| link.heartbeat.is_some())
     }
 
-    /// Sends CONNECT. A client of EIO=3 is in `/` without it.
+    /// Sends CONNECT. A client of EIO=3 is in `/` without it, and works its ids out by itself.
     fn ask(&mut self, nsp: &Nsp) {
         let revision = self.plan.revision;
+        let Some((sid, in_root)) = self.link.as_ref().map(|link| (link.sid, link.in_root)) else { return };
         let Some(place) = self.place(nsp) else { return };
+        if revision == Revision::V3 {
+            place.id = if nsp.is_root() { sid.to_string() } else { format!("{nsp}#{sid}") };
+            if nsp.is_root() && in_root {
+                place.state = State::Connected;
+            }
+        }
         let mut remembered = Map::new();
         if let Some(pid) = &place.pid {
             remembered.insert("pid".into(), pid.as_str().into());
@@ -261,10 +271,17 @@ impl Peer {
     /// Sends pings (EIO=4: answers them), or stops it.
     pub(super) fn set_heartbeat(&mut self, on: bool) {
         self.beats = on;
-        // One ping is overdue.
-        if on && let Some(at) = self.link.as_mut().and_then(|link| link.heartbeat.as_mut()) {
-            if *at == Time::NEVER {
-                *at = Time::default();
+        let Some(link) = self.link.as_mut().filter(|_| on) else { return };
+        // What was not sent meanwhile is overdue.
+        match self.plan.revision {
+            Revision::V3 => {
+                link.heartbeat.take_if(|at| *at == Time::NEVER);
+                link.heartbeat.get_or_insert_default();
+            }
+            Revision::V4 => {
+                if core::mem::take(&mut link.pinged) {
+                    self.write("3".into());
+                }
             }
         }
     }
@@ -274,11 +291,13 @@ impl Peer {
         let open = self.is_open();
         let Some(place) = self.place(nsp) else { return };
         if open && place.state == State::Connected {
-            place.state = State::Ended(BY_CLIENT);
             self.out.push(encode::disconnect(Protocol::SocketIo, nsp));
         }
         if let Some(place) = self.place(nsp) {
             place.state = State::Ended(BY_CLIENT);
+        }
+        if let Some(link) = self.link.as_mut().filter(|_| nsp.is_root()) {
+            link.in_root = false;
         }
         self.destroy();
     }
@@ -373,10 +392,7 @@ impl Peer {
                 link.heartbeat = Some(now.after(if revision == Revision::V4 { silence } else { interval }));
                 let names: Vec<Nsp> = self.places.iter().map(|place| place.nsp.clone()).collect();
                 for nsp in names {
-                    if let Some(place) = self.place(&nsp).filter(|place| place.state == State::Connecting) {
-                        if revision == Revision::V3 {
-                            place.id = if nsp.is_root() { sid.clone() } else { format!("{nsp}#{sid}") };
-                        }
+                    if self.place(&nsp).is_some_and(|place| place.state == State::Connecting) {
                         self.ask(&nsp);
                     }
                 }
@@ -385,6 +401,7 @@ impl Peer {
             (Some(b'2'), Revision::V4) => {
                 if let Some(link) = &mut self.link {
                     link.heartbeat = Some(now.after(silence));
+                    link.pinged = !self.beats;
                 }
                 if self.beats {
                     self.write("3".into());
@@ -425,6 +442,9 @@ impl Peer {
         };
         let nsp = Nsp::new(name);
         let revision = self.plan.revision;
+        if let Some(link) = self.link.as_mut().filter(|_| nsp.is_root()) {
+            link.in_root = kind != 1;
+        }
         let Some(place) = self.place(&nsp) else {
             // Clients of EIO=3 are in `/` whether they want to or not.
             assert!(
@@ -484,14 +504,15 @@ impl Place {
     }
 
     fn hear(&mut self, mut args: Args, ack: Option<u64>) {
-        if self.pid.is_some() && ack.is_none() {
-            if let Some(Value::String(last)) = args.last() {
-                let last = last.clone();
-                let is_offset = looks_like_an_offset(&last);
-                self.offset = Some(last);
-                if is_offset {
-                    args.drop_last();
-                }
+        if self.pid.is_some()
+            && ack.is_none()
+            && let Some(Value::String(last)) = args.last()
+        {
+            let last = last.clone();
+            let is_offset = looks_like_an_offset(&last);
+            self.offset = Some(last);
+            if is_offset {
+                args.drop_last();
             }
         }
         let name = match args.first() {
