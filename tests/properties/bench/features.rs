@@ -2,8 +2,10 @@
 
 use super::app::{Echo, tell, told};
 use bytes::Bytes;
+use sanket::chat::{Chat, ChatConfig};
+use sanket::driver::RequestError;
 use sanket::testing::{Args, Bench, Refusal, args};
-use sanket::{Chat, ChatConfig, Config, Reason, RequestError};
+use sanket::{Config, Reason};
 use serde_json::json;
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 
 use super::app::{Echo, told};
 use bytes::Bytes;
-use sanket::Transport;
+use sanket::driver::Transport;
 use sanket::testing::{Bench, Client, args};
 use serde_json::json;
 
