@@ -19,6 +19,13 @@
 //! [`Server::mount`] puts the server on any listener of tide's.
 //!
 //! A program that serves many clients should choose an allocator that gives memory back to the system; see [`sanket_host`].
+//!
+//! # Features
+//!
+//! - `client-files`, off by default: pages can load `/socket.io/socket.io.js` and the other files of `socket.io-client` from the
+//!   server. Takes Node.js and npm; see [`sanket_host`].
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod application;
 mod bind;
