@@ -11,7 +11,7 @@ use crate::room::{ConnectError, PreviousSocket};
 use crate::socket::{Event, Message};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use alloc::string::{String};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use serde::de::DeserializeOwned;

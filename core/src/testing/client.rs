@@ -1,7 +1,8 @@
 //! The handle of a client in a namespace.
 
 use super::args::{Args, IntoArgs, IntoAuth};
-use super::peer::{BY_CLIENT, BY_SERVER, Heard, Peer, Place, Refusal, State};
+use super::peer::Peer;
+use super::place::{BY_CLIENT, BY_SERVER, Heard, Place, Refusal, State};
 use super::stage::Stage;
 use crate::engine::{Reason, Transport};
 use crate::frame::Frame;

@@ -5,9 +5,7 @@ use crate::socket::Event;
 use bytes::Bytes;
 use core::fmt;
 use core::marker::PhantomData;
-use serde::de::{
-    DeserializeOwned, DeserializeSeed, Error as _, IgnoredAny, SeqAccess, Visitor,
-};
+use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserializer, forward_to_deserialize_any};
 use serde_json::Error;
 
