@@ -87,7 +87,7 @@ impl<A: App + 'static> Bench<A> {
         self.apply(|app, _| look(app))
     }
 
-    /// Does something from outside, as [`Hub::apply`](crate::Hub::apply).
+    /// Does something from outside, as [`Hub::apply`](crate::driver::Hub::apply).
     pub fn apply<R>(&self, work: impl FnOnce(&mut A, &mut Effects<'_>) -> R) -> R {
         let now = self.now();
         let result = self.server.borrow_mut().hub.apply(now, work);

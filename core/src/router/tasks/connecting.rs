@@ -41,7 +41,7 @@ where
     })
 }
 
-/// A client that asks to connect: what [`Namespace::authorize_async`] is called with.
+/// A client that asks to connect: what [`Namespace::authorize_async`](crate::router::Namespace::authorize_async) is called with.
 pub struct AsyncConnecting<S, D = ()> {
     handle: Handle<S, D>,
     socket: SocketId,
