@@ -2,4 +2,5 @@
 
 mod asynchronous;
 mod handlers;
+mod listeners;
 mod recovery;
