@@ -1,5 +1,4 @@
-//! The private messaging of the reference's examples: users with sessions that survive a reload of the page, and what they wrote to
-//! each other.
+//! The private messaging of the reference's examples: users, whose sessions survive a reload of the page, write to each other.
 //!
 //! `cargo run --release -p sanket-async-std --example private_messaging`, and the front end on <http://localhost:8080>.
 
@@ -42,13 +41,6 @@ struct Session {
     user: User,
 }
 
-#[derive(Deserialize)]
-struct Credentials {
-    #[serde(rename = "sessionID")]
-    session: Option<String>,
-    username: Option<String>,
-}
-
 #[derive(Serialize, Deserialize)]
 struct Message {
     content: Value,
@@ -72,13 +64,12 @@ fn app() -> Router<State, Session> {
     io
 }
 
-fn authorize(cx: &mut Connecting<'_, State>, credentials: Credentials) -> Result<Session, ConnectError> {
-    let known = credentials.session.and_then(|id| cx.state.sessions.get_key_value(&id));
-    if let Some((id, user)) = known {
+fn authorize(cx: &mut Connecting<'_, State>, auth: Value) -> Result<Session, ConnectError> {
+    if let Some((id, user)) = auth["sessionID"].as_str().and_then(|id| cx.state.sessions.get_key_value(id)) {
         return Ok(Session { id: id.clone(), user: User { connected: true, ..user.clone() } });
     }
-    let username = credentials.username.filter(|name| !name.is_empty());
-    let username = username.ok_or_else(|| ConnectError::new("invalid username"))?;
+    let username = auth["username"].as_str().filter(|name| !name.is_empty());
+    let username = username.ok_or_else(|| ConnectError::new("invalid username"))?.to_owned();
     if cx.state.sessions.len() >= MAX_SESSIONS {
         return Err(ConnectError::new("too many users"));
     }

@@ -1,6 +1,5 @@
-//! The to-do list of the reference's examples: create, read, update, delete and list, with acknowledgements. What is wrong with an
-//! entity is told all at once, in the words of the Joi library. `todo:update` stores an entity whose id is not known, as the
-//! reference does.
+//! The to-do list of the reference's examples. What is wrong with an entity is told all at once, in the words of the Joi library.
+//! `todo:update` stores an entity whose id is not known, as the reference does.
 //!
 //! `cargo run --release -p sanket-async-std --example todo`, and the front end on <http://localhost:4200>.
 
@@ -17,11 +16,7 @@ use uuid::{Uuid, Variant};
 
 /// Entities that are kept. One more is an unknown error. The reference keeps any number.
 const MAX_ENTITIES: usize = 10_000;
-/// UTF-16 code units of a title, as the front end counts them.
-const MAX_TITLE: usize = 256;
-
-/// In the order in which they were created.
-type Entities = IndexMap<String, Entity>;
+const MAX_TITLE: usize = 256; // UTF-16 code units, as the front end counts them.
 
 #[derive(Clone, Serialize)]
 struct Entity {
@@ -30,8 +25,8 @@ struct Entity {
     completed: bool,
 }
 
-fn app() -> Router<Entities> {
-    let mut io = Router::<Entities>::default();
+fn app() -> Router<IndexMap<String, Entity>> {
+    let mut io = Router::<IndexMap<String, Entity>>::default();
     io.of("/")
         .on("todo:list", |cx, ()| json!({ "data": cx.state.values().collect::<Vec<_>>() }))
         .on("todo:create", |cx, payload: Value| {
@@ -41,8 +36,8 @@ fn app() -> Router<Entities> {
             Ok(json!({ "data": entity.id }))
         })
         .on("todo:read", |cx, id: Value| {
-            let entity = id.as_str().and_then(|id| cx.state.get(id)).ok_or_else(|| Error::new("entity not found"))?;
-            Ok(json!({ "data": entity }))
+            let entity = id.as_str().and_then(|id| cx.state.get(id));
+            entity.map(|entity| json!({ "data": entity })).ok_or_else(|| Error::new("entity not found"))
         })
         .on("todo:update", |cx, payload: Value| {
             let entity = validate(&payload, false)?;
@@ -58,7 +53,7 @@ fn app() -> Router<Entities> {
     io
 }
 
-fn store(entities: &mut Entities, entity: &Entity) -> Result<(), Error> {
+fn store(entities: &mut IndexMap<String, Entity>, entity: &Entity) -> Result<(), Error> {
     if entities.len() >= MAX_ENTITIES && !entities.contains_key(&entity.id) {
         return Err(Error::new("an unknown error has occurred"));
     }
@@ -103,13 +98,12 @@ fn text(value: Option<&Value>) -> Result<&str, Fault> {
 
 fn uuid(text: &str) -> Result<String, Fault> {
     let is_v4 = |id: Uuid| id.get_version_num() == 4 && id.get_variant() == Variant::RFC4122;
-    let id = Uuid::try_parse(text).ok().filter(|id| is_v4(*id));
-    id.map(|_| text.into()).ok_or(("string.guid", "must be a valid GUID"))
+    Uuid::try_parse(text).is_ok_and(is_v4).then(|| text.into()).ok_or(("string.guid", "must be a valid GUID"))
 }
 
 fn title(text: &str) -> Result<String, Fault> {
-    let fits = text.encode_utf16().count() <= MAX_TITLE;
-    fits.then(|| text.into()).ok_or(("string.max", "length must be less than or equal to 256 characters long"))
+    let text = (text.encode_utf16().count() <= MAX_TITLE).then(|| text.into());
+    text.ok_or(("string.max", "length must be less than or equal to 256 characters long"))
 }
 
 /// Joi takes text for booleans, too.
