@@ -1,6 +1,8 @@
 //! With the feature `client-files`: installs `socket.io-client` with npm, and writes the table of its files that
 //! `src/client_files.rs` includes. Without the feature nothing is done, and neither Node.js nor npm is needed.
 //!
+//! Where docs.rs builds, which has no network, there are no files: `DOCS_RS` in the environment.
+//!
 //! Nothing is written outside `OUT_DIR`: the list of packages is copied there, and npm works there.
 
 use std::error::Error;
@@ -15,6 +17,8 @@ const SOURCES: [&str; 3] = ["package.json", "package-lock.json", "compress.mjs"]
 const FILES: [&str; 4] = ["socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js"];
 /// Names of content codings in `request::Encoding`, and the ends of the names of files in them; the smallest first.
 const ENCODINGS: [(&str, &str); 3] = [("Brotli", ".br"), ("Gzip", ".gz"), ("Deflate", ".zz")];
+/// Variables of the environment, each of which builds without the files.
+const SKIP: [&str; 2] = ["SANKET_SKIP_WEB", "DOCS_RS"];
 const REMEDY: &str = "the feature `client-files` needs Node.js and npm (https://nodejs.org); set SANKET_SKIP_WEB=1 to build \
      without the files";
 
@@ -23,7 +27,9 @@ fn main() {
     if env::var_os("CARGO_FEATURE_CLIENT_FILES").is_none() {
         return;
     }
-    println!("cargo::rerun-if-env-changed=SANKET_SKIP_WEB");
+    for variable in SKIP {
+        println!("cargo::rerun-if-env-changed={variable}");
+    }
     if let Err(error) = run() {
         // One directive is one line.
         for line in error.to_string().lines().chain([REMEDY]) {
@@ -35,7 +41,8 @@ fn main() {
 fn run() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let mut table = String::new();
-    if !env::var("SANKET_SKIP_WEB").is_ok_and(|value| !["", "0"].contains(&value.as_str())) {
+    let is_set = |variable| env::var(variable).is_ok_and(|value| !["", "0"].contains(&value.as_str()));
+    if !SKIP.into_iter().any(is_set) {
         let dir = out.join("client-files");
         install(&dir)?;
         list(&dir, &mut table)?;

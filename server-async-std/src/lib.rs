@@ -85,6 +85,13 @@
 //! The protocol is [`sanket`]; HTTP, WebSocket, and who waits for what are [`sanket_host`]; this crate accepts, reads, writes,
 //! sleeps and spawns. A program that serves many clients should choose an allocator that gives memory back to the system; see
 //! [`sanket_host`].
+//!
+//! # Features
+//!
+//! - `client-files`, off by default: pages can load `/socket.io/socket.io.js` and the other files of `socket.io-client` from the
+//!   server. Takes Node.js and npm; see [`sanket_host`].
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod application;
 mod bind;

@@ -104,6 +104,12 @@
 //! The examples of this crate are whole drivers, each of which can be copied: `tokio` and `smol` with a task for each connection,
 //! `threads` with nothing but std, `axum` behind another HTTP server. `sanket-async-std` drives many connections in each turn.
 //!
+//! # Features
+//!
+//! - `client-files`, off by default: the files of `socket.io-client` are built into the program, and served to pages that load
+//!   `/socket.io/socket.io.js`. Takes Node.js and npm, and the npm registry; `SANKET_SKIP_WEB=1` in the environment builds without
+//!   the files.
+//!
 //! # Why this is a crate of its own
 //!
 //! The protocol is `no_std` and stands on few crates; heads, compression and locks need std and more of them. As a feature of
@@ -170,6 +176,8 @@
 //! [`Turn::end_of_stream`]: host::Turn::end_of_stream
 //! [`Turn::receive`]: host::Turn::receive
 //! [`Turn::writable`]: host::Turn::writable
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "client-files")]
 pub mod client_files;

@@ -2,11 +2,12 @@
 
 use super::context::{Connecting, Cx};
 use super::error::{Error, ErrorKind, Failure};
-use super::inside::{Inside, Member, Reach, Timer, millis};
-use super::io::Io;
+use super::inside::{Data, Inside, Io, Member, Reach, Timer, millis};
 use super::namespace::{Admittance, Boxed, EventHandler, Handlers, Namespace};
 use super::pattern::{Form, Pattern};
 use super::reply::Outcome;
+#[cfg(feature = "async")]
+use super::tasks::{Handle, TaskLimits, Tasks};
 use crate::engine::Reason;
 use crate::id::SocketId;
 use crate::room::{Admission, App, BroadcastAckId, Effects, PreviousSocket};
@@ -18,17 +19,6 @@ use core::cell::RefCell;
 use core::fmt;
 use core::task::Waker;
 use core::time::Duration;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-/// The data of a socket: any value with a default that serializes, so that it comes back with a session that is restored.
-/// Implemented for all such types.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the data of a socket: derive `Default`, `serde::Serialize` and `serde::Deserialize` for it"
-)]
-pub trait Data: Default + Serialize + DeserializeOwned + Send + 'static {}
-
-impl<T: Default + Serialize + DeserializeOwned + Send + 'static> Data for T {}
 
 type OnError<S, D> = Box<dyn FnMut(&mut Io<'_, S, D>, &mut Failure<'_>) + Send>;
 
@@ -38,7 +28,9 @@ pub struct Router<S, D = ()> {
     state: S,
     /// The first is `/`, which every server has.
     namespaces: Vec<Namespace<S, D>>,
-    pub(crate) inside: Inside<S, D>,
+    pub(super) inside: Inside<S, D>,
+    #[cfg(feature = "async")]
+    pub(super) tasks: Tasks<S, D>,
     on_error: Option<OnError<S, D>>,
 }
 
@@ -53,7 +45,14 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
     #[must_use]
     pub fn new(state: S) -> Self {
         let root = Namespace::new(Pattern::Name(Nsp::ROOT));
-        Self { state, namespaces: [root].into(), inside: Inside::new(), on_error: None }
+        Self {
+            state,
+            namespaces: [root].into(),
+            inside: Inside::new(),
+            #[cfg(feature = "async")]
+            tasks: Tasks::new(),
+            on_error: None,
+        }
     }
 
     /// The state.
@@ -123,16 +122,16 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
 
     /// The limits of asynchronous handlers.
     #[cfg(feature = "async")]
-    pub fn task_limits(&mut self) -> &mut super::tasks::TaskLimits {
-        &mut self.inside.tasks.limits
+    pub fn task_limits(&mut self) -> &mut TaskLimits {
+        &mut self.tasks.limits
     }
 
     /// A way into the router, for tasks, other threads, and the rest of a program. It can be used before there is a server: what is
     /// asked is done when that has begun.
     #[cfg(feature = "async")]
     #[must_use]
-    pub fn handle(&self) -> super::tasks::Handle<S, D> {
-        self.inside.tasks.handle()
+    pub fn handle(&self) -> Handle<S, D> {
+        self.tasks.handle()
     }
 
     /// The handlers of a connected socket.
@@ -276,6 +275,8 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
     /// Handles an event, which waited for its turn or not.
     pub(crate) fn handle_event(&mut self, socket: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
         let name = event.name();
+        #[cfg(feature = "async")]
+        let (handle, mut work) = (self.tasks.handle(), None);
         let called = self.enter_member(socket, ack, fx, |handlers, cx| {
             if let Err(error) = handlers.before(cx, event) {
                 return Outcome(Err(error));
@@ -283,11 +284,23 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
             match handlers.handler(&name) {
                 Some(EventHandler::At(handler)) => handler(cx, event),
                 #[cfg(feature = "async")]
-                Some(EventHandler::Later(handler)) => handler.start(cx, event),
+                Some(EventHandler::Later(handler)) => {
+                    let begun = handler.begin(handle, (socket, cx.nsp.clone()), event, cx.wants_ack());
+                    Outcome(begun.map(|begun| {
+                        work = Some((begun, handler.ordered));
+                        None
+                    }))
+                }
                 None => Outcome(Ok(None)),
             }
         });
-        if let Some((outcome, left)) = called {
+        #[allow(unused_mut, reason = "without tasks, an acknowledgement is taken here by nobody")]
+        if let Some((mut outcome, mut left)) = called {
+            #[cfg(feature = "async")]
+            if let Some((work, ordered)) = work {
+                let of = (socket, name.clone().into_owned(), &mut left.ack);
+                outcome = Outcome(self.tasks.start(of, ordered, work, fx).map(|()| None));
+            }
             self.finish(Some(socket), &name, outcome, left, fx);
         }
     }
@@ -311,7 +324,7 @@ impl<S: Send + 'static, D: Data> App for Router<S, D> {
                 authorize(&mut Connecting { state: &mut self.state, request, socket, pattern, now })
             }
             #[cfg(feature = "async")]
-            Admittance::Later(authorize) => match self.inside.tasks.authorize(authorize, socket, request, fx) {
+            Admittance::Later(authorize) => match self.tasks.authorize(authorize, socket, request, fx) {
                 Ok(()) => return Admission::Later,
                 Err(error) => Err(error),
             },
@@ -327,7 +340,7 @@ impl<S: Send + 'static, D: Data> App for Router<S, D> {
 
     fn gave_up(&mut self, socket: SocketId, fx: &mut Effects<'_>) {
         #[cfg(feature = "async")]
-        self.inside.tasks.gave_up(socket);
+        self.tasks.gave_up(socket);
         let _ = (socket, fx);
     }
 
@@ -370,7 +383,7 @@ impl<S: Send + 'static, D: Data> App for Router<S, D> {
 
     fn event(&mut self, socket: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
         #[cfg(feature = "async")]
-        if self.inside.tasks.is_busy(socket) {
+        if self.tasks.is_busy(socket) {
             return self.later(socket, event, ack, fx);
         }
         self.handle_event(socket, event, ack, fx);
@@ -419,7 +432,7 @@ impl<S: Send + 'static, D: Data> App for Router<S, D> {
     fn attach(&mut self, waker: Waker) {
         let begins = !self.inside.timers.at_start.is_empty();
         #[cfg(feature = "async")]
-        let begins = begins | self.inside.tasks.attach(&waker);
+        let begins = begins | self.tasks.attach(&waker);
         if begins {
             waker.wake();
         }
@@ -459,7 +472,7 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
     fn disconnected(&mut self, whom: (SocketId, usize, Nsp), data: &mut D, reason: Reason, fx: &mut Effects<'_>) {
         let socket = whom.0;
         #[cfg(feature = "async")]
-        self.inside.tasks.cancel(socket);
+        self.tasks.cancel(socket);
         let (outcome, left) = self.enter(whom, data, None, fx, |handlers, cx| {
             handlers.disconnect.as_mut().map(|handler| handler(cx, reason))
         });

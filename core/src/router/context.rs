@@ -1,22 +1,24 @@
 //! What a handler is called with: the socket that it is about, and what can be done there.
 
+use super::arguments::read_value;
 use super::emitter::{Among, Emitter};
 use super::error::Error;
-use super::inside::Reach;
-use super::io::{Io, Sockets, acknowledge, after};
+use super::inside::{Io, Reach};
+use super::io::{Sockets, acknowledge, after};
 use super::pattern::Pattern;
 use crate::id::SocketId;
-use crate::room::Effects;
+use crate::room::{ConnectError, Effects};
 use crate::socket::{AckId, ConnectRequest, Nsp};
 use crate::time::Time;
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::cell::RefCell;
 use core::fmt;
 use core::time::Duration;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// A socket, in one of its handlers: the `socket` of the reference, and the application's state.
 ///
@@ -247,4 +249,11 @@ impl<S: fmt::Debug> fmt::Debug for Connecting<'_, S> {
             .field("state", state)
             .finish_non_exhaustive()
     }
+}
+
+/// The credentials of a connect request.
+pub(crate) fn credentials<A: DeserializeOwned>(request: &ConnectRequest) -> Result<A, ConnectError> {
+    let auth = if request.auth.is_empty() { "{}" } else { &*request.auth };
+    read_value(auth, &request.attachments)
+        .map_err(|error| ConnectError::new("invalid credentials").with_data(&error.to_string()))
 }

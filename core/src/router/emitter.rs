@@ -2,8 +2,7 @@
 
 use super::arguments::{Written, read, write};
 use super::error::{Error, ErrorKind};
-use super::inside::{Outgoing, Question, Reach, millis};
-use super::io::Io;
+use super::inside::{Io, Outgoing, Question, Reach, millis};
 use crate::id::SocketId;
 use crate::room::{BroadcastOptions, Effects, Emit, Target};
 use crate::socket::{Event, Nsp};

@@ -1,7 +1,6 @@
 //! What a router knows beside its handlers and its state: the data of sockets, questions that wait for answers, timers.
 
 use super::error::Error;
-use super::io::Io;
 use crate::by_socket::BySocket;
 use crate::id::SocketId;
 use crate::room::{BroadcastAckId, Effects};
@@ -11,10 +10,22 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cell::RefCell;
 use core::time::Duration;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// The time that answers are waited for, if a question says nothing else.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The data of a socket: any value with a default that serializes, so that it comes back with a session that is restored.
+/// Implemented for all such types.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the data of a socket: derive `Default`, `serde::Serialize` and `serde::Deserialize` for it"
+)]
+pub trait Data: Default + Serialize + DeserializeOwned + Send + 'static {}
+
+impl<T: Default + Serialize + DeserializeOwned + Send + 'static> Data for T {}
 
 /// Everything that handlers reach through their context.
 pub(crate) struct Inside<S, D> {
@@ -26,11 +37,9 @@ pub(crate) struct Inside<S, D> {
     pub(crate) answer_timeout: Duration,
     /// What was sent and has not been told to those who listen. Nothing if nobody does.
     pub(crate) outgoing: Option<Vec<Outgoing>>,
-    #[cfg(feature = "async")]
-    pub(crate) tasks: super::tasks::Tasks<S, D>,
 }
 
-impl<S: 'static, D: 'static> Inside<S, D> {
+impl<S, D> Inside<S, D> {
     pub(crate) fn new() -> Self {
         Self {
             members: BySocket::default(),
@@ -39,8 +48,6 @@ impl<S: 'static, D: 'static> Inside<S, D> {
             timers: Timers::default(),
             answer_timeout: ANSWER_TIMEOUT,
             outgoing: None,
-            #[cfg(feature = "async")]
-            tasks: super::tasks::Tasks::new(),
         }
     }
 }
@@ -78,6 +85,15 @@ impl<'a, S, D> Reach<'a, S, D> {
         self.inside.timers.add(time, work);
         self.fx.wake_at(time);
     }
+}
+
+/// The server without a socket that it is about: the `io` of the reference. Timers, answers to questions and work from outside get
+/// one; [`Cx`](super::Cx) is the same for a socket.
+#[doc(alias = "Server")]
+pub struct Io<'a, S, D = ()> {
+    /// The application's state.
+    pub state: &'a mut S,
+    pub(crate) reach: RefCell<Reach<'a, S, D>>,
 }
 
 /// A question to sockets, whose answers are collected.

@@ -3,7 +3,7 @@
 use super::arguments::write;
 use super::emitter::{Among, Emitter};
 use super::error::Error;
-use super::inside::{Once, Reach, Timer, millis};
+use super::inside::{Io, Once, Reach, Timer, millis};
 use crate::id::SocketId;
 use crate::room::Effects;
 use crate::socket::{AckId, Nsp};
@@ -15,15 +15,6 @@ use core::cell::RefCell;
 use core::fmt;
 use core::time::Duration;
 use serde::Serialize;
-
-/// The server without a socket that it is about: the `io` of the reference. Timers, answers to questions and work from outside get
-/// one; [`Cx`](super::Cx) is the same for a socket.
-#[doc(alias = "Server")]
-pub struct Io<'a, S, D = ()> {
-    /// The application's state.
-    pub state: &'a mut S,
-    pub(crate) reach: RefCell<Reach<'a, S, D>>,
-}
 
 impl<'a, S, D> Io<'a, S, D> {
     /// All sockets in a namespace.

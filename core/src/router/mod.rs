@@ -105,6 +105,8 @@
 
 #![cfg_attr(not(all(feature = "async", feature = "testing")), allow(rustdoc::broken_intra_doc_links))]
 
+#[cfg(feature = "async")]
+mod access;
 mod app;
 mod arguments;
 mod context;
@@ -112,19 +114,21 @@ mod emitter;
 mod error;
 mod inside;
 mod io;
+#[cfg(feature = "async")]
+mod mail;
 mod namespace;
 mod pattern;
 mod reply;
 #[cfg(feature = "async")]
 mod tasks;
 
-pub use app::{Data, Router};
+pub use app::Router;
 pub use arguments::Binary;
 pub use context::{Connecting, Cx};
 pub use emitter::{Among, Answers, Emitter};
 pub use error::{Error, ErrorKind, Failure};
-pub use inside::Outgoing;
-pub use io::{Io, Sockets};
+pub use inside::{Data, Io, Outgoing};
+pub use io::Sockets;
 pub use namespace::{Authorize, Handler, Hook, Namespace};
 pub use reply::{Outcome, Reply};
 #[cfg(feature = "async")]

@@ -1,18 +1,17 @@
 //! The handlers of a namespace.
 
-use super::arguments::{read, read_value};
-use super::context::{Connecting, Cx};
+use super::arguments::read;
+use super::context::{Connecting, Cx, credentials};
 use super::error::Error;
-use super::inside::Outgoing;
-use super::io::Io;
+use super::inside::{Io, Outgoing};
 use super::pattern::Pattern;
 use super::reply::{Outcome, Reply};
 use crate::engine::Reason;
 use crate::room::{ConnectError, PreviousSocket};
-use crate::socket::{ConnectRequest, Event, Message};
+use crate::socket::{Event, Message};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use alloc::string::{String, ToString as _};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use serde::de::DeserializeOwned;
@@ -267,13 +266,6 @@ fn typed<S: 'static, D: 'static, A: DeserializeOwned + 'static, R: Reply + 'stat
         }
         Err(error) => Outcome(Err(Error::arguments(&error))),
     })
-}
-
-/// The credentials of a connect request.
-pub(crate) fn credentials<A: DeserializeOwned>(request: &ConnectRequest) -> Result<A, ConnectError> {
-    let auth = if request.auth.is_empty() { "{}" } else { &*request.auth };
-    read_value(auth, &request.attachments)
-        .map_err(|error| ConnectError::new("invalid credentials").with_data(&error.to_string()))
 }
 
 impl<S, D> fmt::Debug for Namespace<S, D> {

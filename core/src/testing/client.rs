@@ -1,7 +1,8 @@
 //! The handle of a client in a namespace.
 
 use super::args::{Args, IntoArgs, IntoAuth};
-use super::peer::{BY_CLIENT, BY_SERVER, Heard, Peer, Place, Refusal, State};
+use super::peer::Peer;
+use super::place::{BY_CLIENT, BY_SERVER, Heard, Place, Refusal, State};
 use super::stage::Stage;
 use crate::engine::{Reason, Transport};
 use crate::frame::Frame;
@@ -160,7 +161,6 @@ impl Client {
 
     /// Takes the events of this name that have come since they were taken last: the arguments of each. Those that ask
     /// for an ack are taken too, and not answered.
-    #[must_use]
     #[track_caller]
     pub fn heard(&self, name: &str) -> Vec<Args> {
         self.take(|heard| heard.name == name).into_iter().map(|heard| heard.args).collect()
@@ -168,7 +168,6 @@ impl Client {
 
     /// Takes all events that have come since they were taken last, in order: the name of each, and its arguments after
     /// it.
-    #[must_use]
     #[track_caller]
     pub fn heard_all(&self) -> Vec<Args> {
         let whole = |Heard { name, mut args, .. }| {
@@ -301,7 +300,6 @@ impl Client {
 
     /// What the client has written (`>`) and read (`<`) since it was taken last: requests, bodies of polls and POSTs,
     /// WebSocket messages. At most the last 1,000 lines.
-    #[must_use]
     pub fn wire(&self) -> Vec<String> {
         self.peer(|peer| take(&mut peer.lines).into())
     }

@@ -2,6 +2,7 @@
 //! packets to be written come out.
 
 use super::args::{Args, written_auth};
+use super::place::{BY_CLIENT, BY_SERVER, Place, State, refusal};
 use super::wire::{self, Packet, SocketPacket};
 use crate::config::{Config, Protocol};
 use crate::engine::{Reason, Transport};
@@ -19,58 +20,6 @@ use serde_json::{Map, Value};
 
 /// Lines of a client's record of the wire. The oldest go first.
 const MAX_LINES: usize = 1_000;
-
-/// Why a namespace refused a client.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Refusal {
-    /// The client's `error.message`. In EIO=3 only an error without data has one; otherwise it is empty.
-    pub message: String,
-    /// The client's `error.data`.
-    pub data: Option<Value>,
-}
-
-/// How a client's place in a namespace is.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum State {
-    /// CONNECT is not answered.
-    Connecting,
-    Connected,
-    Refused(Refusal),
-    /// With the client's name for the reason.
-    Ended(&'static str),
-}
-
-/// The server disconnected the socket, or the client did: it is not reconnected.
-pub(super) const BY_SERVER: &str = "io server disconnect";
-pub(super) const BY_CLIENT: &str = "io client disconnect";
-
-/// A client's place in a namespace, and what it remembers from connection to connection.
-#[derive(Debug)]
-pub(super) struct Place {
-    pub(super) nsp: Nsp,
-    auth: String,
-    pub(super) state: State,
-    pub(super) id: String,
-    pid: Option<String>,
-    offset: Option<String>,
-    pub(super) recovered: bool,
-    /// What has been heard and not been taken.
-    pub(super) heard: Vec<Heard>,
-    next_ack: u64,
-    /// The acks that have come.
-    pub(super) acks: BTreeMap<u64, Args>,
-    /// Sent when CONNECT is answered.
-    waiting: Vec<Frame>,
-}
-
-/// An event of the server.
-#[derive(Clone, Debug)]
-pub(super) struct Heard {
-    pub(super) name: String,
-    pub(super) args: Args,
-    /// The ack that it asks for.
-    pub(super) ack: Option<u64>,
-}
 
 /// The connection, as the client believes.
 #[derive(Debug)]
@@ -92,8 +41,10 @@ pub(super) struct Link {
     pub(super) hole: bool,
     /// EIO=4: when the server has been silent for too long. EIO=3: when the next ping is due, or its pong is overdue.
     heartbeat: Option<Time>,
-    /// EIO=3: a ping waits for its pong.
+    /// EIO=3: a ping waits for its pong. EIO=4: a ping was not answered.
     pinged: bool,
+    /// EIO=3: the server has said that the client is in `/`.
+    in_root: bool,
 }
 
 impl Link {
@@ -110,6 +61,7 @@ impl Link {
             hole: false,
             heartbeat: None,
             pinged: false,
+            in_root: false,
         }
     }
 }
@@ -211,10 +163,17 @@ impl Peer {
         self.link.as_ref().is_some_and(|link| link.heartbeat.is_some())
     }
 
-    /// Sends CONNECT. A client of EIO=3 is in `/` without it.
+    /// Sends CONNECT. A client of EIO=3 is in `/` without it, and works its ids out by itself.
     fn ask(&mut self, nsp: &Nsp) {
         let revision = self.plan.revision;
+        let Some((sid, in_root)) = self.link.as_ref().map(|link| (link.sid, link.in_root)) else { return };
         let Some(place) = self.place(nsp) else { return };
+        if revision == Revision::V3 {
+            place.id = if nsp.is_root() { sid.to_string() } else { format!("{nsp}#{sid}") };
+            if nsp.is_root() && in_root {
+                place.state = State::Connected;
+            }
+        }
         let mut remembered = Map::new();
         if let Some(pid) = &place.pid {
             remembered.insert("pid".into(), pid.as_str().into());
@@ -261,10 +220,17 @@ impl Peer {
     /// Sends pings (EIO=4: answers them), or stops it.
     pub(super) fn set_heartbeat(&mut self, on: bool) {
         self.beats = on;
-        // One ping is overdue.
-        if on && let Some(at) = self.link.as_mut().and_then(|link| link.heartbeat.as_mut()) {
-            if *at == Time::NEVER {
-                *at = Time::default();
+        let Some(link) = self.link.as_mut().filter(|_| on) else { return };
+        // What was not sent meanwhile is overdue.
+        match self.plan.revision {
+            Revision::V3 => {
+                link.heartbeat.take_if(|at| *at == Time::NEVER);
+                link.heartbeat.get_or_insert_default();
+            }
+            Revision::V4 => {
+                if core::mem::take(&mut link.pinged) {
+                    self.write("3".into());
+                }
             }
         }
     }
@@ -274,11 +240,13 @@ impl Peer {
         let open = self.is_open();
         let Some(place) = self.place(nsp) else { return };
         if open && place.state == State::Connected {
-            place.state = State::Ended(BY_CLIENT);
             self.out.push(encode::disconnect(Protocol::SocketIo, nsp));
         }
         if let Some(place) = self.place(nsp) {
             place.state = State::Ended(BY_CLIENT);
+        }
+        if let Some(link) = self.link.as_mut().filter(|_| nsp.is_root()) {
+            link.in_root = false;
         }
         self.destroy();
     }
@@ -373,10 +341,7 @@ impl Peer {
                 link.heartbeat = Some(now.after(if revision == Revision::V4 { silence } else { interval }));
                 let names: Vec<Nsp> = self.places.iter().map(|place| place.nsp.clone()).collect();
                 for nsp in names {
-                    if let Some(place) = self.place(&nsp).filter(|place| place.state == State::Connecting) {
-                        if revision == Revision::V3 {
-                            place.id = if nsp.is_root() { sid.clone() } else { format!("{nsp}#{sid}") };
-                        }
+                    if self.place(&nsp).is_some_and(|place| place.state == State::Connecting) {
                         self.ask(&nsp);
                     }
                 }
@@ -385,6 +350,7 @@ impl Peer {
             (Some(b'2'), Revision::V4) => {
                 if let Some(link) = &mut self.link {
                     link.heartbeat = Some(now.after(silence));
+                    link.pinged = !self.beats;
                 }
                 if self.beats {
                     self.write("3".into());
@@ -425,6 +391,9 @@ impl Peer {
         };
         let nsp = Nsp::new(name);
         let revision = self.plan.revision;
+        if let Some(link) = self.link.as_mut().filter(|_| nsp.is_root()) {
+            link.in_root = kind != 1;
+        }
         let Some(place) = self.place(&nsp) else {
             // Clients of EIO=3 are in `/` whether they want to or not.
             assert!(
@@ -469,54 +438,5 @@ impl Peer {
                 }
             }
         }
-    }
-}
-
-impl Place {
-    fn connected(&mut self, answer: Value) {
-        assert!(self.state != State::Connected, "expected one answer to CONNECT, but there came another: {answer}");
-        let pid = answer["pid"].as_str().map(String::from);
-        self.recovered = pid.is_some() && pid == self.pid;
-        (self.state, self.pid) = (State::Connected, pid);
-        if let Some(sid) = answer["sid"].as_str() {
-            self.id = sid.into();
-        }
-    }
-
-    fn hear(&mut self, mut args: Args, ack: Option<u64>) {
-        if self.pid.is_some() && ack.is_none() {
-            if let Some(Value::String(last)) = args.last() {
-                let last = last.clone();
-                let is_offset = looks_like_an_offset(&last);
-                self.offset = Some(last);
-                if is_offset {
-                    args.drop_last();
-                }
-            }
-        }
-        let name = match args.first() {
-            Some(Value::String(name)) => name,
-            Some(other) => other.to_string(),
-            None => panic!("expected an event with a name, but there came an empty array"),
-        };
-        self.heard.push(Heard { name, args, ack });
-    }
-}
-
-/// A client takes any string for an offset, if it is last. The server's own look like `@5f.1a`.
-fn looks_like_an_offset(text: &str) -> bool {
-    let is_hex = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let parts = text.strip_prefix('@').and_then(|numbers| numbers.split_once('.'));
-    parts.is_some_and(|(epoch, number)| is_hex(epoch) && is_hex(number))
-}
-
-/// An object with message and data; in EIO=3 also the data alone, or the message alone.
-fn refusal(mut data: Value) -> Refusal {
-    if let (Some(message), Some(object)) = (data["message"].as_str().map(String::from), data.as_object_mut()) {
-        return Refusal { message, data: object.remove("data") };
-    }
-    match data {
-        Value::String(message) => Refusal { message, data: None },
-        data => Refusal { message: String::new(), data: Some(data) },
     }
 }

@@ -4,14 +4,14 @@
 //
 // SANKET_DRIVER is the runtime. Everything after SECONDS of quiet (60) is part of the name of a flood.
 import { setTimeout as later } from 'node:timers/promises'
-import { allowed, FLOODS, flood, resident } from '../support/memory.mjs'
+import { allowed, FLOODS, flood, resident, settled } from '../support/memory.mjs'
 import { Server } from '../support/server.mjs'
 
 const [seconds = 60, ...names] = process.argv.slice(2)
 const FLAGS = ['--ping-interval', '3000', '--ping-timeout', '6000', '--connect-timeout', '6000', '--close-timeout', '1000']
 const server = await Server.startSuite('rooms', FLAGS)
 const { pid } = server.child
-const before = resident(pid)
+const before = await settled(server)
 const mib = (kib) => (kib / 1024).toFixed(1).padStart(8)
 console.log(`before ${mib(before)} MiB, allowed ${mib(allowed(before))} MiB`)
 console.log('    peak    after   quiet MiB')

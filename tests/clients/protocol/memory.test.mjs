@@ -1,7 +1,7 @@
 // Memory comes back: after each flood, when everybody has gone, a server takes little more than before all of them.
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { allowed, FLOODS, flood, resident } from '../support/memory.mjs'
+import { allowed, FLOODS, flood, resident, settled } from '../support/memory.mjs'
 import { isReference, Server } from '../support/server.mjs'
 import { until } from '../support/wait.mjs'
 
@@ -13,7 +13,7 @@ test('memory comes back after floods', { skip, timeout: 170_000 }, async (t) => 
   const server = await Server.startSuite('rooms', FLAGS)
   t.after(() => server.child.kill('SIGKILL'))
   const { pid } = server.child
-  const bound = allowed(resident(pid))
+  const bound = allowed(await settled(server))
   for (const name of Object.keys(FLOODS)) {
     const most = await flood(server, name)
     await until(() => resident(pid) <= bound, QUIET_MS, () => `${resident(pid)} KiB to be ${Math.floor(bound)} after ${name}`)

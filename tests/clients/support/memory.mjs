@@ -20,6 +20,12 @@ const MUCH = 'x'.repeat(400_000)
 /** Resident memory in KiB. */
 export const resident = (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))[1])
 
+/** What a server takes that has served somebody: pages of its own program count, too, once they are used. */
+export async function settled (server) {
+  await flood(server, 'one that talks')
+  return resident(server.child.pid)
+}
+
 /** What memory may be a minute after a flood, for what it was before all of them: half as much again, and 10 MB. */
 export const allowed = (before) => Math.floor(before * 1.5) + 10_000_000 / 1_024
 
@@ -88,6 +94,11 @@ function pipelined (t, server, requests, n) {
 
 /** Each takes a `t` whose `after` says what is to be done when everybody leaves. */
 export const FLOODS = {
+  'one that talks': async (t, server) => {
+    const [raw] = await joined(t, server, 1)
+    await raw.call('/', 'set', MUCH)
+    await raw.call('/', 'get')
+  },
   'acks that nobody reads': async (t, server) => {
     const crowd = await joined(t, server, 20)
     await many(crowd.length, async (n) => crowd[n].call('/', 'set', MUCH))

@@ -37,9 +37,18 @@ export class Server {
   /** The same on the reference, whatever is under test. */
   static startReference (kind, flags = [], port = 0) { return Server.#spawn([...referenceSuite, kind], flags, port) }
 
-  static async #spawn (command, flags, port) {
-    const [file, ...first] = command
-    const child = spawn(file, [...first, '--port', String(port), ...flags], { stdio: ['ignore', 'ignore', 'pipe'] })
+  /** One of the examples that people know: SANKET_EXAMPLES is their directory. It ends with its first signal. */
+  static startExample (name) {
+    const file = `${process.env.SANKET_EXAMPLES ?? here('../../../target/release/examples')}/${name}`
+    return Server.#run(file, [], { ...process.env, LISTEN: '127.0.0.1:0' })
+  }
+
+  static #spawn ([file, ...first], flags, port) {
+    return Server.#run(file, [...first, '--port', String(port), ...flags], process.env)
+  }
+
+  static async #run (file, flags, env) {
+    const child = spawn(file, flags, { stdio: ['ignore', 'ignore', 'pipe'], env })
     running.add(child)
     const server = new Server(child)
     try {
@@ -69,6 +78,8 @@ export class Server {
   }
 
   get port () { return Number(new URL(this.url).port) }
+
+  kill () { this.child.kill('SIGKILL') }
 
   /** Asks the server to end, and is content only with a clean and timely end. */
   async stop () {

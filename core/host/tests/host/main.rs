@@ -6,4 +6,5 @@ mod draining;
 mod hosts;
 mod inside;
 mod panics;
+mod tasks;
 mod threads;

@@ -1,8 +1,11 @@
 //! Arguments of events and acknowledgements as values of an application: serde's data model on one side, JSON with attachments on
 //! the other.
 
+mod attached;
 mod binary;
 mod read;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use binary::Binary;

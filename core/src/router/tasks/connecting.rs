@@ -3,9 +3,9 @@
 use super::handle::Handle;
 use crate::id::SocketId;
 use crate::room::ConnectError;
-use crate::router::app::Data;
+use crate::router::context::credentials;
 use crate::router::error::Error;
-use crate::router::namespace::{Admittance, Namespace, credentials};
+use crate::router::inside::Data;
 use crate::socket::ConnectRequest;
 use alloc::boxed::Box;
 use core::fmt;
@@ -27,25 +27,21 @@ type Decision<D> = Pin<Box<dyn Future<Output = Result<D, ConnectError>> + Send>>
 pub(crate) type OnAuthorizeLater<S, D> =
     Box<dyn FnMut(Handle<S, D>, SocketId, &ConnectRequest) -> Result<Decision<D>, ConnectError> + Send>;
 
-impl<S: Send + 'static, D: Data> Namespace<S, D> {
-    /// As [`Namespace::authorize`], with a function that may wait: for a database, or for another server. The driver runs it as a
-    /// task. It is dropped when the client does not wait any more: it has left, or
-    /// [`Config::connect_timeout`](crate::Config::connect_timeout) is over.
-    pub fn authorize_async<A, F>(&mut self, mut authorize: impl AsyncAuthorize<S, D, A, F>) -> &mut Self
-    where
-        A: DeserializeOwned + 'static,
-        F: Future<Output = Result<D, ConnectError>> + Send + 'static,
-    {
-        self.handlers.admittance = Admittance::Later(Box::new(move |handle, socket, request| {
-            let auth = credentials(request)?;
-            let cx = AsyncConnecting { handle, socket, request: request.clone() };
-            Ok(Box::pin(authorize(cx, auth)))
-        }));
-        self
-    }
+/// A function that knows no types, from one that does.
+pub(crate) fn boxed<S: Send + 'static, D: Data, A: DeserializeOwned + 'static, F>(
+    mut authorize: impl AsyncAuthorize<S, D, A, F>,
+) -> OnAuthorizeLater<S, D>
+where
+    F: Future<Output = Result<D, ConnectError>> + Send + 'static,
+{
+    Box::new(move |handle, socket, request| {
+        let auth = credentials(request)?;
+        let cx = AsyncConnecting { handle, socket, request: request.clone() };
+        Ok(Box::pin(authorize(cx, auth)))
+    })
 }
 
-/// A client that asks to connect: what [`Namespace::authorize_async`] is called with.
+/// A client that asks to connect: what [`Namespace::authorize_async`](crate::router::Namespace::authorize_async) is called with.
 pub struct AsyncConnecting<S, D = ()> {
     handle: Handle<S, D>,
     socket: SocketId,

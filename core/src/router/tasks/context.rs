@@ -1,20 +1,15 @@
 //! Asynchronous handlers of events, and what they are called with.
 
 use super::handle::{Handle, gone};
-use super::table::start;
 use crate::id::SocketId;
-use crate::router::app::Data;
 use crate::router::arguments::{read, write};
 use crate::router::context::Cx;
 use crate::router::emitter::Emitter;
 use crate::router::error::{Error, ErrorKind};
-use crate::router::inside::Question;
-use crate::router::io::Io;
-use crate::router::namespace::{EventHandler, Namespace};
+use crate::router::inside::{Data, Io, Question};
 use crate::router::reply::{Outcome, Reply};
 use crate::socket::{Event, Nsp};
 use alloc::boxed::Box;
-use alloc::string::String;
 use core::fmt;
 use core::pin::Pin;
 use core::time::Duration;
@@ -32,7 +27,8 @@ pub trait AsyncHandler<S, D, A, F>: FnMut(AsyncCx<S, D>, A) -> F + Send + 'stati
 
 impl<S, D, A, F, H: FnMut(AsyncCx<S, D>, A) -> F + Send + 'static> AsyncHandler<S, D, A, F> for H {}
 
-type Work = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+/// The future of an event.
+pub(crate) type Work = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 type Begin<S, D> = Box<dyn FnMut(AsyncCx<S, D>, &Event, bool) -> Result<Work, Error> + Send>;
 
 /// An asynchronous handler whose types are forgotten.
@@ -42,7 +38,7 @@ pub(crate) struct OnEventLater<S, D> {
 }
 
 impl<S: Send + 'static, D: Data> OnEventLater<S, D> {
-    fn new<A, F>(ordered: bool, mut handler: impl AsyncHandler<S, D, A, F>) -> Self
+    pub(crate) fn new<A, F>(ordered: bool, mut handler: impl AsyncHandler<S, D, A, F>) -> Self
     where
         A: DeserializeOwned + 'static,
         F: Future<Output: Reply> + Send + 'static,
@@ -55,45 +51,15 @@ impl<S: Send + 'static, D: Data> OnEventLater<S, D> {
         Self { begin, ordered }
     }
 
-    /// Begins the task of an event.
-    pub(crate) fn start(&mut self, cx: &mut Cx<'_, S, D>, event: &Event) -> Outcome {
-        let handle = cx.reach.borrow().inside.tasks.handle();
-        let context = AsyncCx { handle, socket: cx.socket, nsp: cx.nsp.clone() };
-        let begun = (self.begin)(context, event, cx.wants_ack());
-        let started = begun.and_then(|work| start(&mut cx.reach.borrow_mut(), (cx.socket, event), self.ordered, work));
-        Outcome(started.map(|()| None))
-    }
-}
-
-impl<S: Send + 'static, D: Data> Namespace<S, D> {
-    /// As [`Namespace::on`], with a handler that may wait: for a database, another server, an answer of a client. The
-    /// driver runs it as a task. `cx` is a way to the socket and to the application.
-    ///
-    /// While it runs, later events of the same socket wait, so that they keep their order; [`TaskLimits`](super::TaskLimits) says how
-    /// many. It is dropped when the socket is disconnected.
-    pub fn on_async<A, F>(&mut self, name: impl Into<String>, handler: impl AsyncHandler<S, D, A, F>) -> &mut Self
-    where
-        A: DeserializeOwned + 'static,
-        F: Future<Output: Reply> + Send + 'static,
-    {
-        let handler = EventHandler::Later(OnEventLater::new(true, handler));
-        self.handlers.events.insert(name.into().into(), handler);
-        self
-    }
-
-    /// As [`Namespace::on_async`], but no other event waits for it, and it waits for none.
-    pub fn on_async_unordered<A, F>(
+    /// Makes the future of an event. `wanted`: the client asked for an acknowledgement.
+    pub(crate) fn begin(
         &mut self,
-        name: impl Into<String>,
-        handler: impl AsyncHandler<S, D, A, F>,
-    ) -> &mut Self
-    where
-        A: DeserializeOwned + 'static,
-        F: Future<Output: Reply> + Send + 'static,
-    {
-        let handler = EventHandler::Later(OnEventLater::new(false, handler));
-        self.handlers.events.insert(name.into().into(), handler);
-        self
+        handle: Handle<S, D>,
+        (socket, nsp): (SocketId, Nsp),
+        event: &Event,
+        wanted: bool,
+    ) -> Result<Work, Error> {
+        (self.begin)(AsyncCx { handle, socket, nsp }, event, wanted)
     }
 }
 
@@ -146,11 +112,12 @@ impl<S: Send + 'static, D: Data> AsyncCx<S, D> {
         work: impl FnOnce(&mut Cx<'_, S, D>) -> R + Send + 'static,
     ) -> Result<R, Error> {
         let socket = self.socket;
+        let mut work = Some(work);
         self.handle
-            .ask(move |router, fx| {
-                let (result, left) = router.enter_member(socket, None, fx, |_, cx| work(cx))?;
-                router.finish(Some(socket), "task", Outcome(Ok(None)), left, fx);
-                Some(result)
+            .ask(move |router| {
+                let mut result = None;
+                router.socket(socket, &mut |cx| result = work.take().map(|work| work(cx)));
+                result
             })
             .await
     }
@@ -162,10 +129,13 @@ impl<S: Send + 'static, D: Data> AsyncCx<S, D> {
     /// As [`Handle::post`].
     pub fn post(&self, work: impl FnOnce(&mut Cx<'_, S, D>) + Send + 'static) -> Result<(), Error> {
         let socket = self.socket;
-        self.handle.command(Box::new(move |router, fx| {
-            if let Some(((), left)) = router.enter_member(socket, None, fx, |_, cx| work(cx)) {
-                router.finish(Some(socket), "task", Outcome(Ok(None)), left, fx);
-            }
+        let mut work = Some(work);
+        self.handle.command(Box::new(move |router| {
+            router.socket(socket, &mut |cx| {
+                if let Some(work) = work.take() {
+                    work(cx);
+                }
+            });
         }))
     }
 

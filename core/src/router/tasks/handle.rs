@@ -1,10 +1,10 @@
 //! A router in the hands of tasks, other threads, and the rest of a program.
 
 use super::mailbox::{Command, Mailbox, NotTaken};
-use crate::room::{Effects, Task};
-use crate::router::app::{Data, Router};
+use crate::room::Task;
+use crate::router::access::Access;
 use crate::router::error::{Error, ErrorKind};
-use crate::router::io::Io;
+use crate::router::inside::{Data, Io};
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use core::fmt;
@@ -47,7 +47,14 @@ impl<S: Send + 'static, D: Data> Handle<S, D> {
     ///
     /// [`ErrorKind::Gone`] if there is no router any more, [`ErrorKind::Busy`] if too much waits.
     pub fn post(&self, work: impl FnOnce(&mut Io<'_, S, D>) + Send + 'static) -> Result<(), Error> {
-        self.command(Box::new(|router, fx| router.io("handle", fx, work)))
+        let mut work = Some(work);
+        self.command(Box::new(move |router| {
+            router.io(&mut |io| {
+                if let Some(work) = work.take() {
+                    work(io);
+                }
+            });
+        }))
     }
 
     /// Has `work` done, and waits for its result.
@@ -59,7 +66,13 @@ impl<S: Send + 'static, D: Data> Handle<S, D> {
         &self,
         work: impl FnOnce(&mut Io<'_, S, D>) -> R + Send + 'static,
     ) -> Result<R, Error> {
-        self.ask(|router, fx| Some(router.io("handle", fx, work))).await
+        let mut work = Some(work);
+        self.ask(move |router| {
+            let mut result = None;
+            router.io(&mut |io| result = work.take().map(|work| work(io)));
+            result
+        })
+        .await
     }
 
     /// Lets `work` have the application's state, and waits for its result.
@@ -92,7 +105,7 @@ impl<S: Send + 'static, D: Data> Handle<S, D> {
     /// As [`Handle::post`].
     pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
         let task: Task = Box::pin(future);
-        self.command(Box::new(|_, fx| fx.spawn(task)))
+        self.command(Box::new(|router| router.spawn(task)))
     }
 
     pub(super) fn command(&self, command: Command<S, D>) -> Result<(), Error> {
@@ -106,11 +119,11 @@ impl<S: Send + 'static, D: Data> Handle<S, D> {
     /// Has `work` done with the router, and waits for its result, if it has one.
     pub(super) async fn ask<R: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Router<S, D>, &mut Effects<'_>) -> Option<R> + Send + 'static,
+        work: impl FnOnce(&mut dyn Access<S, D>) -> Option<R> + Send + 'static,
     ) -> Result<R, Error> {
         let (sender, receiver) = oneshot::channel();
-        let mut command: Command<S, D> = Box::new(move |router, fx| {
-            if let Some(result) = work(router, fx) {
+        let mut command: Command<S, D> = Box::new(move |router| {
+            if let Some(result) = work(router) {
                 // Whoever asked may have gone.
                 let _ = sender.send(result);
             }

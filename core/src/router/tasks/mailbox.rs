@@ -1,8 +1,8 @@
 //! The way into a router from tasks and other threads.
 
 use crate::id::SocketId;
-use crate::room::{ConnectError, Effects};
-use crate::router::app::Router;
+use crate::room::ConnectError;
+use crate::router::access::Access;
 use crate::router::reply::Outcome;
 use alloc::boxed::Box;
 use concurrent_queue::ConcurrentQueue;
@@ -13,7 +13,7 @@ use futures_util::task::AtomicWaker;
 const MAX_COMMANDS: usize = 4_096;
 
 /// Something to be done with the router.
-pub(crate) type Command<S, D> = Box<dyn FnOnce(&mut Router<S, D>, &mut Effects<'_>) + Send>;
+pub(crate) type Command<S, D> = Box<dyn FnOnce(&mut dyn Access<S, D>) + Send>;
 
 /// The end of a task.
 pub(crate) struct Ended<D> {

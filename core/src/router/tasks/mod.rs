@@ -13,9 +13,11 @@ mod mailbox;
 mod table;
 
 pub(crate) use connecting::OnAuthorizeLater;
+pub(crate) use connecting::boxed;
 pub use connecting::{AsyncAuthorize, AsyncConnecting};
 pub(crate) use context::OnEventLater;
 pub use context::{AsyncCx, AsyncHandler};
 pub use handle::Handle;
+pub(crate) use mailbox::{Ended, Ending};
 pub use table::TaskLimits;
-pub(crate) use table::Tasks;
+pub(crate) use table::{Tasks, busy};

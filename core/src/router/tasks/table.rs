@@ -4,11 +4,9 @@ use super::connecting::OnAuthorizeLater;
 use super::handle::Handle;
 use super::mailbox::{Ended, Ending, Mailbox};
 use crate::id::SocketId;
-use crate::room::{Admission, ConnectError, Effects};
-use crate::router::app::{Data, Left, Router};
+use crate::room::{ConnectError, Effects};
 use crate::router::error::{Error, ErrorKind};
-use crate::router::inside::Reach;
-use crate::router::namespace::EventHandler;
+use crate::router::inside::Data;
 use crate::router::reply::Outcome;
 use crate::socket::{AckId, ConnectRequest, Event};
 use alloc::boxed::Box;
@@ -45,31 +43,31 @@ impl Default for TaskLimits {
 pub(crate) struct Tasks<S, D> {
     pub(crate) mailbox: Arc<Mailbox<S, D>>,
     pub(crate) limits: TaskLimits,
-    waker: Option<Waker>,
-    sockets: BTreeMap<SocketId, OfSocket>,
+    pub(crate) waker: Option<Waker>,
+    pub(crate) sockets: BTreeMap<SocketId, OfSocket>,
     /// Clients whose connect requests are being decided on.
-    connecting: BTreeMap<SocketId, Running>,
+    pub(crate) connecting: BTreeMap<SocketId, Running>,
     /// Tasks that have not ended. Those that were cancelled end soon.
-    running: usize,
+    pub(crate) running: usize,
     last: u64,
 }
 
 /// The tasks of a socket.
 #[derive(Default)]
-struct OfSocket {
-    ordered: Option<Running>,
-    unordered: Vec<Running>,
+pub(crate) struct OfSocket {
+    pub(crate) ordered: Option<Running>,
+    pub(crate) unordered: Vec<Running>,
     /// What was sent meanwhile, and keeps its order.
-    waiting: VecDeque<(Event, Option<AckId>)>,
-    waiting_bytes: usize,
+    pub(crate) waiting: VecDeque<(Event, Option<AckId>)>,
+    pub(crate) waiting_bytes: usize,
 }
 
 /// A task. Dropping this cancels it.
-struct Running {
-    task: u64,
+pub(crate) struct Running {
+    pub(crate) task: u64,
     /// The event's name.
-    event: String,
-    ack: Option<AckId>,
+    pub(crate) event: String,
+    pub(crate) ack: Option<AckId>,
     abort: AbortHandle,
 }
 
@@ -156,6 +154,28 @@ impl<S: Send + 'static, D: Data> Tasks<S, D> {
         Running { task, event, ack, abort }
     }
 
+    /// Begins the task of an event.
+    pub(crate) fn start(
+        &mut self,
+        (socket, event, ack): (SocketId, String, &mut Option<AckId>),
+        ordered: bool,
+        future: impl Future<Output = Outcome> + Send + 'static,
+        fx: &mut Effects<'_>,
+    ) -> Result<(), Error> {
+        let unordered = self.sockets.get(&socket).map_or(0, |of| of.unordered.len());
+        if self.running >= self.limits.max_tasks || (!ordered && unordered >= self.limits.max_unordered) {
+            return Err(busy());
+        }
+        let running = self.spawn(socket, event, ack.take(), async { Ending::Event(future.await) }, fx);
+        let of = self.sockets.entry(socket).or_default();
+        if ordered {
+            of.ordered = Some(running);
+        } else {
+            of.unordered.push(running);
+        }
+        Ok(())
+    }
+
     /// Begins to decide on a connect request.
     pub(crate) fn authorize(
         &mut self,
@@ -174,139 +194,8 @@ impl<S: Send + 'static, D: Data> Tasks<S, D> {
     }
 }
 
-/// Begins the task of an event.
-pub(crate) fn start<S: Send + 'static, D: Data>(
-    reach: &mut Reach<'_, S, D>,
-    (socket, event): (SocketId, &Event),
-    ordered: bool,
-    future: impl Future<Output = Outcome> + Send + 'static,
-) -> Result<(), Error> {
-    let Reach { fx, inside, ack, .. } = reach;
-    let tasks = &mut inside.tasks;
-    let unordered = tasks.sockets.get(&socket).map_or(0, |of| of.unordered.len());
-    if tasks.running >= tasks.limits.max_tasks || (!ordered && unordered >= tasks.limits.max_unordered) {
-        return Err(busy());
-    }
-    let name = event.name().into_owned();
-    let running = tasks.spawn(socket, name, ack.take(), async { Ending::Event(future.await) }, fx);
-    let of = tasks.sockets.entry(socket).or_default();
-    if ordered {
-        of.ordered = Some(running);
-    } else {
-        of.unordered.push(running);
-    }
-    Ok(())
-}
-
-fn busy() -> Error {
+pub(crate) fn busy() -> Error {
     Error::of(ErrorKind::Busy, "too many tasks, or events that wait for one")
-}
-
-impl<S: Send + 'static, D: Data> Router<S, D> {
-    /// An event of a socket that has tasks.
-    pub(crate) fn later(&mut self, socket: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
-        let limits = self.inside.tasks.limits;
-        let is_unordered = matches!(
-            self.handlers_of(socket).and_then(|handlers| handlers.handler(&event.name())),
-            Some(EventHandler::Later(handler)) if !handler.ordered
-        );
-        match self.inside.tasks.sockets.get_mut(&socket) {
-            Some(of) if of.ordered.is_some() && !is_unordered => {
-                let bytes = event.cost();
-                if of.waiting.len() >= limits.max_waiting || of.waiting_bytes + bytes > limits.max_waiting_bytes {
-                    let outcome = Outcome(Err(busy()));
-                    return self.finish(Some(socket), &event.name(), outcome, Left { failure: None, ack }, fx);
-                }
-                of.waiting_bytes += bytes;
-                of.waiting.push_back((event.clone(), ack));
-            }
-            _ => self.handle_event(socket, event, ack, fx),
-        }
-    }
-
-    /// Does what tasks and others want, and sees to tasks that have ended.
-    pub(crate) fn run_mail(&mut self, fx: &mut Effects<'_>) {
-        let mailbox = self.inside.tasks.mailbox.clone();
-        if let Some(waker) = &self.inside.tasks.waker {
-            mailbox.listen(waker);
-        }
-        // As many as there are now: what comes meanwhile wakes the router again.
-        for _ in 0..mailbox.commands.len() {
-            if let Ok(command) = mailbox.commands.pop() {
-                command(self, fx);
-            }
-        }
-        for _ in 0..mailbox.ended.len() {
-            if let Ok(ended) = mailbox.ended.pop() {
-                self.ended(ended, fx);
-            }
-        }
-        if (!mailbox.commands.is_empty() || !mailbox.ended.is_empty())
-            && let Some(waker) = &self.inside.tasks.waker
-        {
-            waker.wake_by_ref();
-        }
-    }
-
-    fn ended(&mut self, ended: Ended<D>, fx: &mut Effects<'_>) {
-        let Ended { socket, task, result } = ended;
-        let tasks = &mut self.inside.tasks;
-        tasks.running -= 1;
-        match result {
-            Ending::Authorized(decision) => {
-                if tasks.connecting.get(&socket).is_none_or(|running| running.task != task) {
-                    return;
-                }
-                tasks.connecting.remove(&socket);
-                let admission = match decision {
-                    Ok(data) => {
-                        self.inside.admitted.insert(socket, data);
-                        Admission::Accept
-                    }
-                    Err(error) => Admission::Refuse(error),
-                };
-                fx.decide(socket, admission);
-            }
-            Ending::Event(outcome) => self.event_ended(socket, task, outcome, fx),
-            Ending::Dropped => {
-                if tasks.connecting.get(&socket).is_some_and(|running| running.task == task) {
-                    tasks.connecting.remove(&socket);
-                    fx.decide(socket, Admission::Refuse(ConnectError::new("internal error")));
-                }
-                let error = Error::of(ErrorKind::Dropped, "the task was dropped before its end");
-                self.event_ended(socket, task, Outcome(Err(error)), fx);
-            }
-        }
-    }
-
-    /// The task of an event has ended: acknowledges the event, and handles what has waited.
-    fn event_ended(&mut self, socket: SocketId, task: u64, outcome: Outcome, fx: &mut Effects<'_>) {
-        let Some(of) = self.inside.tasks.sockets.get_mut(&socket) else { return };
-        let running = match of.unordered.iter().position(|running| running.task == task) {
-            Some(index) => Some(of.unordered.swap_remove(index)),
-            None => of.ordered.take_if(|running| running.task == task),
-        };
-        let Some(mut running) = running else { return };
-        let left = Left { failure: None, ack: running.ack.take() };
-        let event = core::mem::take(&mut running.event);
-        self.finish(Some(socket), &event, outcome, left, fx);
-        while let Some(of) = self.inside.tasks.sockets.get_mut(&socket)
-            && of.ordered.is_none()
-        {
-            match of.waiting.pop_front() {
-                Some((event, ack)) => {
-                    of.waiting_bytes -= event.cost();
-                    self.handle_event(socket, &event, ack, fx);
-                }
-                None => {
-                    if of.unordered.is_empty() {
-                        self.inside.tasks.sockets.remove(&socket);
-                    }
-                    return;
-                }
-            }
-        }
-    }
 }
 
 /// Whoever holds a handle learns that there is no router any more.
