@@ -1,6 +1,6 @@
 //! Whoever listens to more than one event, and what happens without a client.
 
-use sanket::router::{Error, ErrorKind, Router};
+use sanket::router::{Emitter, Error, ErrorKind, Router};
 use sanket::testing::{Bench, Client};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -141,8 +141,8 @@ fn emits_have_options() {
     io.of("/")
         .on("join", |cx, room: String| cx.join(room))
         .on("send", |cx, (rooms, except): (Vec<String>, Vec<String>)| {
-            let all = rooms.iter().fold(cx.io(), |all, room| all.to(room));
-            except.iter().fold(all, |all, room| all.except(room)).compress(false).emit("sent", ());
+            let all = rooms.iter().fold(cx.io(), Emitter::to);
+            except.iter().fold(all, Emitter::except).compress(false).emit("sent", ());
         })
         .on("others", |cx, room: String| cx.except(&room).emit("sent", ()))
         .on("move", |cx, (from, to): (String, String)| {
