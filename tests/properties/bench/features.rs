@@ -35,7 +35,7 @@ fn namespaces_are_apart() {
     let bench = bench();
     for client in [bench.client(), bench.client().polling(), bench.client().eio3()] {
         let a = client.connect("/a", ());
-        let b = a.join("/b", "");
+        let b = a.join("/b", ());
         assert_ne!(a.id(), b.id());
         tell(&bench, "/b", "told", 1);
         assert!(a.heard_all().is_empty());
