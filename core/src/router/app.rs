@@ -2,7 +2,7 @@
 
 use super::context::{Connecting, Cx};
 use super::error::{Error, ErrorKind, Failure};
-use super::inside::{Data, Inside, Io, Member, Reach, Timer, millis};
+use super::inside::{Data, Inside, Io, Member, Origin, Reach, Timer, millis};
 use super::namespace::{Admittance, Boxed, EventHandler, Handlers, Namespace};
 use super::pattern::{Form, Pattern};
 use super::reply::Outcome;
@@ -113,8 +113,8 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
     }
 
     /// Every error of a handler ends here: one that it returns, arguments that are not what it wants, values that cannot be JSON.
-    /// [`Failure::reply`] changes what the client's acknowledgement is. Without it, errors are logged: what a client has caused as a
-    /// debug message, and the rest as an error.
+    /// [`Failure::reply`] changes what the client's acknowledgement is. Without a handler, errors are logged; one that wants them logged,
+    /// too, calls [`Failure::log`].
     pub fn on_error(&mut self, handler: impl FnMut(&mut Io<'_, S, D>, &mut Failure<'_>) + Send + 'static) -> &mut Self {
         self.on_error = Some(Box::new(handler));
         self
@@ -151,15 +151,15 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
     /// Lets `work` have the handlers and the context of a socket, connected or not.
     fn enter<R>(
         &mut self,
-        (socket, place, nsp): (SocketId, usize, Nsp),
-        data: &mut D,
+        (socket, place): (SocketId, usize),
+        (origin, data): (&Origin, &mut D),
         ack: Option<AckId>,
         fx: &mut Effects<'_>,
         work: impl FnOnce(&mut Handlers<S, D>, &mut Cx<'_, S, D>) -> R,
     ) -> (R, Left) {
         let Namespace { pattern, handlers } = &mut self.namespaces[place];
         let reach = RefCell::new(Reach::new(fx.reborrow(), &mut self.inside, ack));
-        let mut cx = Cx { state: &mut self.state, data, socket, nsp, pattern, reach };
+        let mut cx = Cx { state: &mut self.state, data, socket, pattern, origin, reach };
         let result = work(handlers, &mut cx);
         let Reach { failure, ack, .. } = cx.reach.into_inner();
         (result, Left { failure, ack })
@@ -174,10 +174,10 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
         work: impl FnOnce(&mut Handlers<S, D>, &mut Cx<'_, S, D>) -> R,
     ) -> Option<(R, Left)> {
         let member = self.inside.members.get_mut(socket)?;
-        let (mut data, place, nsp) = (member.data.take()?, member.place, member.nsp.clone());
-        let result = self.enter((socket, place, nsp), &mut data, ack, fx, work);
+        let (place, mut held) = (member.place, member.held.take()?);
+        let result = self.enter((socket, place), (&held.0, &mut held.1), ack, fx, work);
         if let Some(member) = self.inside.members.get_mut(socket) {
-            member.data = Some(data);
+            member.held = Some(held);
         }
         Some(result)
     }
@@ -263,12 +263,12 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
     }
 
     /// A socket is connected.
-    fn insert(&mut self, socket: SocketId, nsp: &Nsp, data: D) {
-        if let Some(place) = self.place(nsp) {
+    fn insert(&mut self, socket: SocketId, request: &ConnectRequest, data: D) {
+        if let Some(place) = self.place(&request.nsp) {
             if self.inside.outgoing.is_none() && !self.namespaces[place].handlers.outgoing.is_empty() {
                 self.inside.outgoing = Some(Vec::new());
             }
-            self.inside.members.insert(socket, Member { place, nsp: nsp.clone(), data: Some(data) });
+            self.inside.members.insert(socket, Member { place, held: Some((Origin::of(request), data)) });
         }
     }
 
@@ -285,7 +285,7 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
                 Some(EventHandler::At(handler)) => handler(cx, event),
                 #[cfg(feature = "async")]
                 Some(EventHandler::Later(handler)) => {
-                    let begun = handler.begin(handle, (socket, cx.nsp.clone()), event, cx.wants_ack());
+                    let begun = handler.begin(handle, (socket, cx.nsp().clone()), event, cx.wants_ack());
                     Outcome(begun.map(|begun| {
                         work = Some((begun, handler.ordered));
                         None
@@ -346,7 +346,7 @@ impl<S: Send + 'static, D: Data> App for Router<S, D> {
 
     fn connect(&mut self, socket: SocketId, request: &ConnectRequest, fx: &mut Effects<'_>) {
         let data = self.inside.admitted.remove(&socket).unwrap_or_default();
-        self.insert(socket, &request.nsp, data);
+        self.insert(socket, request, data);
         self.call(socket, "connect", fx, (), |handlers| &mut handlers.connect);
     }
 
@@ -354,10 +354,11 @@ impl<S: Send + 'static, D: Data> App for Router<S, D> {
         let place = self.place(&request.nsp);
         let hears = place.is_some_and(|place| self.namespaces[place].handlers.recover.is_some());
         let data = match self.inside.members.remove(previous.socket) {
-            Some(Member { place, nsp, data }) => {
-                let mut data = data.unwrap_or_default();
+            Some(Member { place, held }) => {
+                let (origin, mut data) = held.unwrap_or_default();
                 if !hears {
-                    self.disconnected((previous.socket, place, nsp), &mut data, Reason::TransportClose, fx);
+                    let whom = (previous.socket, place);
+                    self.disconnected(whom, (&origin, &mut data), Reason::TransportClose, fx);
                 }
                 Ok(data)
             }
@@ -366,7 +367,7 @@ impl<S: Send + 'static, D: Data> App for Router<S, D> {
         };
         match data {
             Ok(data) => {
-                self.insert(socket, &request.nsp, data);
+                self.insert(socket, request, data);
                 if hears {
                     self.call(socket, "recover", fx, previous, |handlers| &mut handlers.recover);
                 } else {
@@ -411,7 +412,7 @@ impl<S: Send + 'static, D: Data> App for Router<S, D> {
         if size_of::<D>() > 0
             && reason.is_recoverable()
             && fx.can_recover()
-            && let Some(Member { data: Some(data), .. }) = self.inside.members.get(socket)
+            && let Some(Member { held: Some((_, data)), .. }) = self.inside.members.get(socket)
         {
             match serde_json::to_string(data) {
                 Ok(json) => fx.set_data_json(socket, json),
@@ -424,8 +425,9 @@ impl<S: Send + 'static, D: Data> App for Router<S, D> {
     }
 
     fn disconnect(&mut self, socket: SocketId, reason: Reason, fx: &mut Effects<'_>) {
-        if let Some(Member { place, nsp, data }) = self.inside.members.remove(socket) {
-            self.disconnected((socket, place, nsp), &mut data.unwrap_or_default(), reason, fx);
+        if let Some(Member { place, held }) = self.inside.members.remove(socket) {
+            let (origin, mut data) = held.unwrap_or_default();
+            self.disconnected((socket, place), (&origin, &mut data), reason, fx);
         }
     }
 
@@ -469,11 +471,11 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
     }
 
     /// A socket has gone.
-    fn disconnected(&mut self, whom: (SocketId, usize, Nsp), data: &mut D, reason: Reason, fx: &mut Effects<'_>) {
+    fn disconnected(&mut self, whom: (SocketId, usize), held: (&Origin, &mut D), reason: Reason, fx: &mut Effects<'_>) {
         let socket = whom.0;
         #[cfg(feature = "async")]
         self.tasks.cancel(socket);
-        let (outcome, left) = self.enter(whom, data, None, fx, |handlers, cx| {
+        let (outcome, left) = self.enter(whom, held, None, fx, |handlers, cx| {
             handlers.disconnect.as_mut().map(|handler| handler(cx, reason))
         });
         if let Some(outcome) = outcome {

@@ -3,12 +3,13 @@
 use super::arguments::read_value;
 use super::emitter::{Among, Emitter};
 use super::error::Error;
-use super::inside::{Io, Reach};
+use super::inside::{Io, Origin, Reach};
 use super::io::{Sockets, acknowledge, after};
 use super::pattern::Pattern;
+use crate::engine::Handshake;
 use crate::id::SocketId;
 use crate::room::{ConnectError, Effects};
-use crate::socket::{AckId, ConnectRequest, Nsp};
+use crate::socket::{AckId, ConnectRequest, Event, Nsp};
 use crate::time::Time;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString as _};
@@ -39,8 +40,8 @@ pub struct Cx<'a, S, D = ()> {
     /// The data of the socket.
     pub data: &'a mut D,
     pub(crate) socket: SocketId,
-    pub(crate) nsp: Nsp,
     pub(crate) pattern: &'a Pattern,
+    pub(crate) origin: &'a Origin,
     pub(crate) reach: RefCell<Reach<'a, S, D>>,
 }
 
@@ -68,7 +69,7 @@ impl<'a, S, D> Cx<'a, S, D> {
 
     /// All sockets in the namespace.
     pub fn io(&self) -> Emitter<'_, 'a, S, D> {
-        Emitter::new(&self.reach, self.nsp.clone())
+        Emitter::new(&self.reach, self.origin.nsp.clone())
     }
 
     /// All sockets in a namespace.
@@ -78,7 +79,7 @@ impl<'a, S, D> Cx<'a, S, D> {
 
     /// This socket, for what [`Emitter`] has options for.
     pub fn this(&self) -> Emitter<'_, 'a, S, D> {
-        Emitter::only(&self.reach, self.nsp.clone(), self.socket)
+        Emitter::only(&self.reach, self.origin.nsp.clone(), self.socket)
     }
 
     /// This socket, for an event that it does not get if it cannot take it at once.
@@ -107,13 +108,13 @@ impl<'a, S, D> Cx<'a, S, D> {
     /// The namespace.
     #[must_use]
     pub fn nsp(&self) -> &Nsp {
-        &self.nsp
+        &self.origin.nsp
     }
 
     /// A parameter of the namespace's name: the `org` of `/org/{org}`. Empty if there is none of this name.
     #[must_use]
     pub fn param(&self, name: &str) -> &str {
-        self.pattern.param(&self.nsp, name).unwrap_or_default()
+        self.pattern.param(&self.origin.nsp, name).unwrap_or_default()
     }
 
     /// Adds the socket to a room. Returns whether it was not in it before.
@@ -134,6 +135,27 @@ impl<'a, S, D> Cx<'a, S, D> {
     #[must_use]
     pub fn rooms(&self) -> Vec<String> {
         self.sockets().rooms(self.socket)
+    }
+
+    /// The HTTP request that opened the client's connection, if the driver has kept it.
+    #[must_use]
+    pub fn handshake(&self) -> Option<&Handshake> {
+        self.origin.handshake.as_deref()
+    }
+
+    /// The credentials that the client connected with: what [`Namespace::authorize`](super::Namespace::authorize) reads.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Arguments`](super::ErrorKind::Arguments) if they are not an `A`.
+    pub fn auth<A: DeserializeOwned>(&self) -> Result<A, Error> {
+        read_auth(&self.origin.auth, &self.origin.attachments).map_err(|error| Error::arguments(&error))
+    }
+
+    /// The same as JSON, as [`Emitter::emit_json`] takes it. Empty if there are none.
+    #[must_use]
+    pub fn auth_json(&self) -> (&str, &[Bytes]) {
+        (&self.origin.auth, &self.origin.attachments)
     }
 
     /// Whether the socket's session was restored: [`Effects::was_recovered`].
@@ -168,6 +190,11 @@ impl<'a, S, D> Cx<'a, S, D> {
         }
     }
 
+    /// Acknowledges the event now with the arguments that the client sent, as it sent them.
+    pub fn ack_event(&self, event: &Event) {
+        self.ack_json(event.args_json(), event.attachments());
+    }
+
     /// Takes the right to acknowledge the event, for [`Io::ack`] later. What the handler returns is dropped then.
     #[must_use]
     pub fn take_ack(&self) -> Option<AckId> {
@@ -199,10 +226,10 @@ impl<'a, S, D> Cx<'a, S, D> {
 
 impl<S: fmt::Debug, D: fmt::Debug> fmt::Debug for Cx<'_, S, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { state, data, socket, nsp, .. } = self;
+        let Self { state, data, socket, origin, .. } = self;
         f.debug_struct("Cx")
             .field("socket", socket)
-            .field("nsp", nsp)
+            .field("nsp", &origin.nsp)
             .field("data", data)
             .field("state", state)
             .finish_non_exhaustive()
@@ -251,9 +278,12 @@ impl<S: fmt::Debug> fmt::Debug for Connecting<'_, S> {
     }
 }
 
+fn read_auth<A: DeserializeOwned>(auth: &str, attachments: &[Bytes]) -> Result<A, serde_json::Error> {
+    read_value(if auth.is_empty() { "{}" } else { auth }, attachments)
+}
+
 /// The credentials of a connect request.
 pub(crate) fn credentials<A: DeserializeOwned>(request: &ConnectRequest) -> Result<A, ConnectError> {
-    let auth = if request.auth.is_empty() { "{}" } else { &*request.auth };
-    read_value(auth, &request.attachments)
+    read_auth(&request.auth, &request.attachments)
         .map_err(|error| ConnectError::new("invalid credentials").with_data(&error.to_string()))
 }

@@ -161,7 +161,7 @@ impl<'c, 'a, S, D> Emitter<'c, 'a, S, D> {
     /// tuple, as it does for serde. [`Binary`](super::Binary) may be anywhere.
     pub fn emit(self, name: impl AsRef<str>, arguments: impl Serialize) {
         match write(&arguments) {
-            Ok(written) => self.send_written(name.as_ref(), &written),
+            Ok(written) => self.send(name.as_ref(), &written.json, &written.attachments),
             Err(error) => self.reach.borrow_mut().fail(Error::value(&error)),
         }
     }
@@ -170,6 +170,34 @@ impl<'c, 'a, S, D> Emitter<'c, 'a, S, D> {
     /// checked. For passing on what a client sent, as it sent it.
     pub fn emit_json(self, name: impl AsRef<str>, args: &str, attachments: &[Bytes]) {
         self.send(name.as_ref(), args, attachments);
+    }
+
+    /// Sends an event with the arguments that a client sent, as it sent them.
+    pub fn forward(self, name: impl AsRef<str>, event: &Event) {
+        self.send(name.as_ref(), event.args_json(), event.attachments());
+    }
+
+    /// Sends an event that is to be acknowledged, with the arguments that a client sent, and calls `then` with the answers as they are:
+    /// see [`Emitter::emit_with_ack`].
+    pub fn forward_with_ack(
+        self,
+        name: impl AsRef<str>,
+        event: &Event,
+        then: impl FnOnce(&mut Io<'_, S, D>, Answers<Event>) + Send + 'static,
+    ) {
+        self.emit_json_with_ack(name, event.args_json(), event.attachments(), then);
+    }
+
+    /// The same, with JSON as [`Emitter::emit_json`] takes it.
+    pub fn emit_json_with_ack(
+        self,
+        name: impl AsRef<str>,
+        args: &str,
+        attachments: &[Bytes],
+        then: impl FnOnce(&mut Io<'_, S, D>, Answers<Event>) + Send + 'static,
+    ) {
+        let read = |answer: &Event| Ok(answer.clone());
+        self.ask(name.as_ref(), args, attachments, Box::new(Asked { answers: Vec::new(), read, then }));
     }
 
     /// Sends an event that is to be acknowledged, and calls `then` with the answers as soon as there will be no more: all have
@@ -183,12 +211,12 @@ impl<'c, 'a, S, D> Emitter<'c, 'a, S, D> {
         name: impl AsRef<str>,
         arguments: impl Serialize,
         then: impl FnOnce(&mut Io<'_, S, D>, Answers<T>) + Send + 'static,
-    ) where
-        S: 'static,
-        D: 'static,
-    {
+    ) {
+        let read = |answer: &Event| read(answer).map_err(|error| Error::arguments(&error));
         match write(&arguments) {
-            Ok(written) => self.ask(name.as_ref(), &written, Box::new(Asked { answers: Vec::new(), then })),
+            Ok(Written { json, attachments }) => {
+                self.ask(name.as_ref(), &json, &attachments, Box::new(Asked { answers: Vec::new(), read, then }));
+            }
             Err(error) => self.reach.borrow_mut().fail(Error::value(&error)),
         }
     }
@@ -228,22 +256,18 @@ impl<'c, 'a, S, D> Emitter<'c, 'a, S, D> {
         self.each(|fx, target| fx.disconnect_sockets(target, close));
     }
 
-    pub(crate) fn send_written(self, name: &str, written: &Written) {
-        self.send(name, &written.json, &written.attachments);
-    }
-
     fn send(self, name: &str, args: &str, attachments: &[Bytes]) {
         let event = self.event(name, args, attachments);
         self.each(|fx, target| fx.send(target, &event));
         self.tell(name, args);
     }
 
-    pub(crate) fn ask(self, name: &str, written: &Written, question: Box<dyn Question<S, D>>) {
-        let event = self.event(name, &written.json, &written.attachments);
+    pub(crate) fn ask(self, name: &str, args: &str, attachments: &[Bytes], question: Box<dyn Question<S, D>>) {
+        let event = self.event(name, args, attachments);
         let timeout = self.timeout.unwrap_or(self.reach.borrow().inside.answer_timeout);
         let id = self.each(|fx, target| fx.emit_with_ack(target, &event, millis(timeout)));
         self.reach.borrow_mut().inside.questions.insert(id, question);
-        self.tell(name, &written.json);
+        self.tell(name, args);
     }
 
     fn event<'e>(&self, name: &'e str, args: &'e str, attachments: &'e [Bytes]) -> Emit<'e> {
@@ -323,22 +347,25 @@ impl<T> Answers<T> {
 }
 
 /// A question whose answers a closure gets.
-struct Asked<T, F> {
+struct Asked<T, R, F> {
     answers: Vec<(SocketId, Result<T, Error>)>,
+    read: R,
     then: F,
 }
 
-impl<S, D, T, F> Question<S, D> for Asked<T, F>
+impl<S, D, T, R, F> Question<S, D> for Asked<T, R, F>
 where
-    T: DeserializeOwned + Send,
+    T: Send,
+    R: FnMut(&Event) -> Result<T, Error> + Send,
     F: FnOnce(&mut Io<'_, S, D>, Answers<T>) + Send,
 {
     fn answer(&mut self, socket: SocketId, answer: &Event) {
-        self.answers.push((socket, read(answer).map_err(|error| Error::arguments(&error))));
+        let answer = (self.read)(answer);
+        self.answers.push((socket, answer));
     }
 
     fn done(self: Box<Self>, io: &mut Io<'_, S, D>, missing: &[SocketId]) {
-        let Self { answers, then } = *self;
+        let Self { answers, then, .. } = *self;
         then(io, Answers { answers, missing: missing.to_vec() });
     }
 }

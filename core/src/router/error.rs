@@ -2,7 +2,7 @@
 
 use super::arguments::{Written, write};
 use crate::id::SocketId;
-use crate::room::JoinError;
+use crate::room::{ConnectError, JoinError};
 use alloc::format;
 use alloc::string::{String, ToString as _};
 use core::fmt;
@@ -100,7 +100,10 @@ impl Error {
 
     /// Whether it is the application's fault, and not a client's.
     pub(crate) fn is_internal(&self) -> bool {
-        matches!(self.kind, ErrorKind::Internal | ErrorKind::Value | ErrorKind::Dropped | ErrorKind::Data)
+        matches!(
+            self.kind,
+            ErrorKind::Internal | ErrorKind::Value | ErrorKind::Dropped | ErrorKind::Gone | ErrorKind::Data
+        )
     }
 
     pub(crate) fn join(error: JoinError) -> Self {
@@ -141,6 +144,13 @@ impl fmt::Debug for Error {
     }
 }
 
+/// What a client is told that is not let in: the message of an error that is for clients, and `internal error` of another.
+impl From<Error> for ConnectError {
+    fn from(error: Error) -> Self {
+        if error.is_internal() { Self::new("internal error") } else { Self::new(&error.message) }
+    }
+}
+
 /// An error, and where it happened. What [`Router::on_error`](super::Router::on_error) is told.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -161,8 +171,9 @@ impl Failure<'_> {
         }
     }
 
-    /// Logs it: what a client has caused as a debug message, because clients would fill the log, and the rest as an error.
-    pub(crate) fn log(&self) {
+    /// Logs it, as is done where nobody listens: what a client has caused as a debug message, because clients would fill the log, and
+    /// the rest as an error.
+    pub fn log(&self) {
         let Self { socket, event, error } = self;
         let level = if error.is_internal() { log::Level::Error } else { log::Level::Debug };
         match socket {

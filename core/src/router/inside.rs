@@ -2,14 +2,17 @@
 
 use super::error::Error;
 use crate::by_socket::BySocket;
+use crate::engine::Handshake;
 use crate::id::SocketId;
 use crate::room::{BroadcastAckId, Effects};
-use crate::socket::{AckId, Event, Nsp};
+use crate::socket::{AckId, ConnectRequest, Event, Nsp};
 use crate::time::Time;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use bytes::Bytes;
 use core::cell::RefCell;
 use core::time::Duration;
 use serde::Serialize;
@@ -52,13 +55,30 @@ impl<S, D> Inside<S, D> {
     }
 }
 
+/// What a socket came with.
+#[derive(Debug, Default)]
+pub(crate) struct Origin {
+    pub(crate) nsp: Nsp,
+    pub(crate) auth: Box<str>,
+    /// The attachments of the placeholders in `auth`.
+    pub(crate) attachments: Vec<Bytes>,
+    pub(crate) handshake: Option<Arc<Handshake>>,
+}
+
+impl Origin {
+    pub(crate) fn of(request: &ConnectRequest) -> Box<Self> {
+        let ConnectRequest { nsp, auth, attachments, handshake, .. } = request;
+        let (nsp, auth) = (nsp.clone(), auth.clone());
+        Self { nsp, auth, attachments: attachments.clone(), handshake: handshake.clone() }.into()
+    }
+}
+
 /// A connected socket.
 pub(crate) struct Member<D> {
     /// Whose handlers are for it.
     pub(crate) place: usize,
-    pub(crate) nsp: Nsp,
     /// Nothing while a handler has it.
-    pub(crate) data: Option<D>,
+    pub(crate) held: Option<(Box<Origin>, D)>,
 }
 
 /// What handlers can reach: the hub's effects, and the router's tables.

@@ -124,10 +124,10 @@ impl<S, D> Sockets<'_, '_, S, D> {
     /// data itself.
     pub fn data<R>(&self, socket: SocketId, work: impl FnOnce(&mut D) -> R) -> Option<R> {
         // Not borrowed while it works: it may use the context.
-        let mut data = self.reach.borrow_mut().inside.members.get_mut(socket)?.data.take()?;
-        let result = work(&mut data);
+        let mut held = self.reach.borrow_mut().inside.members.get_mut(socket)?.held.take()?;
+        let result = work(&mut held.1);
         if let Some(member) = self.reach.borrow_mut().inside.members.get_mut(socket) {
-            member.data = Some(data);
+            member.held = Some(held);
         }
         Some(result)
     }

@@ -124,6 +124,8 @@ mod tasks;
 
 pub use app::Router;
 pub use arguments::Binary;
+#[cfg(feature = "testing")]
+pub(crate) use arguments::{read_value, write};
 pub use context::{Connecting, Cx};
 pub use emitter::{Among, Answers, Emitter};
 pub use error::{Error, ErrorKind, Failure};

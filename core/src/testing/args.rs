@@ -1,13 +1,18 @@
 //! Arguments of events and acks, as a test gives and sees them, and what it gives as credentials.
 
 use crate::frame::Revision;
+use crate::router::{read_value, write};
 use crate::socket::to_json;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt;
 use core::ops::Index;
-use serde_json::{Map, Value, json};
+use serde::de::DeserializeOwned;
+use serde::ser::SerializeTuple as _;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 
 /// The arguments of an event or of an ack, with their attachments.
 ///
@@ -20,8 +25,7 @@ pub struct Args {
 }
 
 impl Args {
-    /// Arguments with attachments in places that a tuple cannot tell: inside of arrays and objects. The placeholders
-    /// are not checked.
+    /// Arguments and attachments apart. The placeholders are not checked.
     #[must_use]
     pub fn new(values: Vec<Value>, attachments: Vec<Bytes>) -> Self {
         Self { values, attachments }
@@ -37,6 +41,15 @@ impl Args {
     #[must_use]
     pub fn attachments(&self) -> &[Bytes] {
         &self.attachments
+    }
+
+    /// The first argument as a `T`.
+    ///
+    /// # Errors
+    ///
+    /// If it is none.
+    pub fn first_as<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        read_value(&to_json(&self[0]), &self.attachments)
     }
 
     /// JSON values with commas between them.
@@ -62,6 +75,41 @@ impl Args {
     }
 }
 
+/// They are arguments as they stand, and not one argument.
+impl Serialize for Args {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut tuple = serializer.serialize_tuple(self.values.len())?;
+        for value in &self.values {
+            tuple.serialize_element(&Attached { value, attachments: &self.attachments })?;
+        }
+        tuple.end()
+    }
+}
+
+/// A value with attachments in the place of its placeholders.
+struct Attached<'a> {
+    value: &'a Value,
+    attachments: &'a [Bytes],
+}
+
+impl Serialize for Attached<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let within = |value| Attached { value, attachments: self.attachments };
+        match self.value {
+            Value::Array(values) => serializer.collect_seq(values.iter().map(within)),
+            Value::Object(fields) => {
+                let num = fields.get("num").filter(|_| fields.get("_placeholder") == Some(&Value::Bool(true)));
+                let num = num.and_then(Value::as_u64).and_then(|num| usize::try_from(num).ok());
+                match num.and_then(|num| self.attachments.get(num)) {
+                    Some(bytes) => serializer.serialize_bytes(bytes),
+                    None => serializer.collect_map(fields.iter().map(|(name, value)| (name, within(value)))),
+                }
+            }
+            value => value.serialize(serializer),
+        }
+    }
+}
+
 impl PartialEq<Value> for Args {
     fn eq(&self, other: &Value) -> bool {
         self.attachments.is_empty() && other.as_array().is_some_and(|values| *values == self.values)
@@ -84,118 +132,27 @@ impl fmt::Debug for Args {
     }
 }
 
-/// One argument: a boolean, a number, text, a [`Value`], an `Option` of one of them, or [`Bytes`], which become an
-/// attachment. `json!(value)` makes a [`Value`] of whatever serializes.
-pub trait Arg {
-    /// Adds it to the others.
-    fn add_to(self, values: &mut Vec<Value>, attachments: &mut Vec<Bytes>);
-}
-
-impl Arg for Bytes {
-    fn add_to(self, values: &mut Vec<Value>, attachments: &mut Vec<Bytes>) {
-        values.push(json!({ "_placeholder": true, "num": attachments.len() }));
-        attachments.push(self);
-    }
-}
-
-impl<T: Arg> Arg for Option<T> {
-    fn add_to(self, values: &mut Vec<Value>, attachments: &mut Vec<Bytes>) {
-        match self {
-            Some(value) => value.add_to(values, attachments),
-            None => values.push(Value::Null),
-        }
-    }
-}
-
-macro_rules! plain_arguments {
-    ($($type:ty),*) => {
-        $(impl Arg for $type {
-            fn add_to(self, values: &mut Vec<Value>, _: &mut Vec<Bytes>) {
-                values.push(self.into());
-            }
-        })*
-    };
-}
-
-plain_arguments!(bool, i8, i16, i32, i64, isize, u8, u16, u32, u64, usize, f32, f64, &str, String, Value);
-
-/// What is given as the arguments of an event or ack: `()` is none, an [`Arg`] is one, a tuple is several, and [`Args`]
-/// are themselves.
-pub trait IntoArgs {
-    /// The arguments.
-    fn into_args(self) -> Args;
-}
-
-impl IntoArgs for () {
-    fn into_args(self) -> Args {
-        Args::default()
-    }
-}
-
-impl IntoArgs for Args {
-    fn into_args(self) -> Args {
-        self
-    }
-}
-
-impl<T: Arg> IntoArgs for T {
-    fn into_args(self) -> Args {
-        let mut args = Args::default();
-        self.add_to(&mut args.values, &mut args.attachments);
-        args
-    }
-}
-
-macro_rules! tuples {
-    ($(($($name:ident),+))*) => {
-        $(impl<$($name: Arg),+> IntoArgs for ($($name,)+) {
-            fn into_args(self) -> Args {
-                #[expect(non_snake_case, reason = "one name for the type and its value")]
-                let ($($name,)+) = self;
-                let mut args = Args::default();
-                $($name.add_to(&mut args.values, &mut args.attachments);)+
-                args
-            }
-        })*
-    };
-}
-
-tuples! { (A) (A, B) (A, B, C) (A, B, C, D) (A, B, C, D, E) (A, B, C, D, E, F) }
-
-/// Arguments, to compare with what was heard: `args(("cat.png", bytes))`.
+/// Arguments, to compare with what was heard: `args(("cat.png", Binary(bytes)))`. `()` is none, a tuple is several, and any other
+/// value that serializes is one, as for [`Emitter::emit`](crate::router::Emitter::emit).
+///
+/// # Panics
+///
+/// If they cannot be JSON.
 #[must_use]
-pub fn args(args: impl IntoArgs) -> Args {
-    args.into_args()
+#[track_caller]
+pub fn args(args: impl Serialize) -> Args {
+    let written = write(&args).unwrap_or_else(|error| panic!("these arguments cannot be JSON: {error}"));
+    let values = serde_json::from_str(&format!("[{}]", written.json)).unwrap_or_default();
+    Args::new(values, written.attachments)
 }
 
-/// The credentials that a client connects to a namespace with.
-pub trait IntoAuth {
-    /// The data of the CONNECT packet; empty if there is none.
-    fn into_auth(self) -> String;
-}
-
-impl IntoAuth for () {
-    fn into_auth(self) -> String {
-        String::new()
-    }
-}
-
-impl IntoAuth for Value {
-    fn into_auth(self) -> String {
-        to_json(&self)
-    }
-}
-
-impl IntoAuth for Option<Value> {
-    fn into_auth(self) -> String {
-        self.map(IntoAuth::into_auth).unwrap_or_default()
-    }
-}
-
-/// Text is sent as it is, whether or not it is JSON.
-impl IntoAuth for &str {
-    fn into_auth(self) -> String {
-        self.into()
+/// The credentials that a client connects to a namespace with: `()` and `None` are none.
+#[track_caller]
+pub(super) fn auth(auth: impl Serialize) -> String {
+    match serde_json::to_string(&auth) {
+        Ok(json) if json == "null" => String::new(),
+        Ok(json) => json,
+        Err(error) => panic!("these credentials cannot be JSON: {error}"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The bench: a server, its clients, and the time.
 
-use super::args::IntoAuth;
+use super::args;
 use super::client::Client;
 use super::peer::Plan;
 use super::stage::Stage;
@@ -20,6 +20,7 @@ use core::cell::RefCell;
 use core::fmt;
 use core::future::Future;
 use core::time::Duration;
+use serde::Serialize;
 
 /// A server with an application, and clients of it, without a network and in virtual time. See the
 /// [module's documentation](super).
@@ -62,7 +63,7 @@ impl<A: App + 'static> Bench<A> {
     ///
     /// If the server takes no connection.
     #[track_caller]
-    pub fn connect(&self, nsp: &str, auth: impl IntoAuth) -> Client {
+    pub fn connect(&self, nsp: &str, auth: impl Serialize) -> Client {
         self.client().connect(nsp, auth)
     }
 
@@ -204,7 +205,7 @@ impl Connector {
     ///
     /// If the server takes no connection.
     #[track_caller]
-    pub fn connect(self, nsp: &str, auth: impl IntoAuth) -> Client {
+    pub fn connect(self, nsp: &str, auth: impl Serialize) -> Client {
         match self.try_connect(nsp, auth) {
             Ok(client) => client,
             Err(error) => panic!("expected the server to take a connection to {nsp}, but it answers: {error}"),
@@ -216,10 +217,10 @@ impl Connector {
     /// # Errors
     ///
     /// What the server refuses the connection with. A namespace's refusal is no error.
-    pub fn try_connect(self, nsp: &str, auth: impl IntoAuth) -> Result<Client, RequestError> {
+    pub fn try_connect(self, nsp: &str, auth: impl Serialize) -> Result<Client, RequestError> {
         let Self { stage, plan } = self;
         let nsp = Nsp::new(nsp);
-        let who = stage.borrow_mut().add(plan, &nsp, auth.into_auth());
+        let who = stage.borrow_mut().add(plan, &nsp, args::auth(auth));
         stage.borrow_mut().open(who)?;
         Ok(Client { stage, who, nsp })
     }

@@ -1,6 +1,6 @@
 //! The handle of a client in a namespace.
 
-use super::args::{Args, IntoArgs, IntoAuth};
+use super::args::{self, Args};
 use super::peer::Peer;
 use super::place::{BY_CLIENT, BY_SERVER, Heard, Place, Refusal, State};
 use super::stage::Stage;
@@ -14,6 +14,7 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::fmt;
 use core::mem::take;
+use serde::Serialize;
 
 /// A client in a namespace of a [`Bench`](super::Bench). Clones are the same client.
 ///
@@ -52,7 +53,7 @@ impl Client {
 
     /// Connects to one more namespace over the same connection.
     #[track_caller]
-    pub fn join(&self, nsp: &str, auth: impl IntoAuth) -> Self {
+    pub fn join(&self, nsp: &str, auth: impl Serialize) -> Self {
         let joined = Self { nsp: Nsp::new(nsp), ..self.clone() };
         if let Some(state) = self.peer(|peer| peer.place(&joined.nsp).map(|place| place.state.clone())) {
             assert!(
@@ -61,7 +62,7 @@ impl Client {
             );
         }
         assert!(self.peer(|peer| peer.link.is_some()), "expected {self:?} to have a connection, but it has none");
-        self.act(|peer| peer.join(&joined.nsp, auth.into_auth()));
+        self.act(|peer| peer.join(&joined.nsp, args::auth(auth)));
         joined
     }
 
@@ -134,8 +135,8 @@ impl Client {
     ///
     /// If the namespace has refused the client, or one of the two has left the other.
     #[track_caller]
-    pub fn emit(&self, name: &str, args: impl IntoArgs) {
-        self.send(name, &args.into_args(), false);
+    pub fn emit(&self, name: &str, arguments: impl Serialize) {
+        self.send(name, &args::args(arguments), false);
     }
 
     /// Emits an event that asks for an ack.
@@ -144,8 +145,8 @@ impl Client {
     ///
     /// As [`Client::emit`].
     #[track_caller]
-    pub fn emit_with_ack(&self, name: &str, args: impl IntoArgs) -> Answer {
-        let id = self.send(name, &args.into_args(), true);
+    pub fn emit_with_ack(&self, name: &str, arguments: impl Serialize) -> Answer {
+        let id = self.send(name, &args::args(arguments), true);
         Answer { client: self.clone(), name: name.into(), id: id.unwrap_or_default() }
     }
 
@@ -362,9 +363,9 @@ pub struct Question {
 
 impl Question {
     /// Sends the ack. A client that is not connected any more sends nothing.
-    pub fn answer(self, args: impl IntoArgs) {
+    pub fn answer(self, arguments: impl Serialize) {
         if self.client.is_connected() {
-            self.client.act(|peer| peer.ack(&self.client.nsp, self.id, &args.into_args()));
+            self.client.act(|peer| peer.ack(&self.client.nsp, self.id, &args::args(arguments)));
         }
     }
 }

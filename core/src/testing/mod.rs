@@ -139,22 +139,23 @@
 //!
 //! # Binary
 //!
-//! [`Bytes`](bytes::Bytes) become attachments. An attachment that was heard is in [`Args::attachments`], and a
+//! [`Binary`](crate::router::Binary) becomes an attachment. An attachment that was heard is in [`Args::attachments`], and a
 //! placeholder stands in its place.
 //!
 //! ```
 #![doc = include_str!("talk.txt")]
 //! use bytes::Bytes;
+//! use sanket::router::Binary;
 //! use sanket::testing::{Bench, args};
 //!
 //! # fn main() {
 //! let bench = Bench::new(Talk::default());
 //! let ann = bench.connect("/", ());
-//! let cat = Bytes::from_static(b"\x89PNG");
+//! let cat = Binary(Bytes::from_static(b"\x89PNG"));
 //! ann.emit("say", ("cat.png", cat.clone()));
 //! let said = ann.expect("said");
 //! assert_eq!(said, args(("cat.png", cat.clone())));
-//! assert_eq!(said.attachments(), [cat]);
+//! assert_eq!(said.attachments(), [cat.0]);
 //! # }
 //! ```
 //!
@@ -186,7 +187,7 @@ mod stage;
 mod tasks;
 mod wire;
 
-pub use args::{Arg, Args, IntoArgs, IntoAuth, args};
+pub use args::{Args, args};
 pub use bench::{Bench, Connector};
 pub use client::{Answer, Client, Question};
 pub use place::Refusal;

@@ -4,6 +4,7 @@ use super::app::{Echo, tell, told};
 use bytes::Bytes;
 use sanket::chat::{Chat, ChatConfig};
 use sanket::driver::RequestError;
+use sanket::router::Binary;
 use sanket::testing::{Args, Bench, Refusal, args};
 use sanket::{Config, Reason};
 use serde_json::json;
@@ -17,7 +18,7 @@ fn bench() -> Bench<Echo> {
 fn events_are_heard_in_order_and_once() {
     let bench = bench();
     for client in [bench.client(), bench.client().polling(), bench.client().eio3(), bench.client().eio3().polling()] {
-        let client = client.connect("/a", None);
+        let client = client.connect("/a", ());
         for n in 0..3 {
             tell(&bench, "/a", "even", 2 * n);
             tell(&bench, "/a", "odd", 2 * n + 1);
@@ -33,8 +34,8 @@ fn events_are_heard_in_order_and_once() {
 fn namespaces_are_apart() {
     let bench = bench();
     for client in [bench.client(), bench.client().polling(), bench.client().eio3()] {
-        let a = client.connect("/a", "");
-        let b = a.join("/b", "");
+        let a = client.connect("/a", ());
+        let b = a.join("/b", ());
         assert_ne!(a.id(), b.id());
         tell(&bench, "/b", "told", 1);
         assert!(a.heard_all().is_empty());
@@ -107,9 +108,9 @@ fn acks_of_the_server_are_answered_or_not() {
         let mut questions = ann.asked("ask");
         assert_eq!(questions.len(), 2);
         let question = questions.remove(0);
-        assert_eq!(question.args, args((1, Bytes::from_static(b"?"))));
+        assert_eq!(question.args, args((1, Binary(Bytes::from_static(b"?")))));
         told(&bench);
-        question.answer(("yes", Bytes::from_static(b"!")));
+        question.answer(("yes", Binary(Bytes::from_static(b"!"))));
         assert_eq!(told(&bench), [r#"ack ["yes",{"_placeholder":true,"num":0}] [b"!"]"#, "0 missing"]);
         drop(questions);
         bench.advance(Duration::from_millis(4_999));

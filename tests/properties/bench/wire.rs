@@ -3,6 +3,7 @@
 use super::app::{Echo, told};
 use bytes::Bytes;
 use sanket::driver::Transport;
+use sanket::router::Binary;
 use sanket::testing::{Bench, Client, args};
 use serde_json::json;
 
@@ -10,8 +11,8 @@ fn bench() -> Bench<Echo> {
     Bench::new(Echo::default())
 }
 
-fn data() -> Bytes {
-    Bytes::from_static(&[1, 2, 255])
+fn data() -> Binary {
+    Binary(Bytes::from_static(&[1, 2, 255]))
 }
 
 /// The lines, with `SID` in place of ids of 22 characters.
@@ -80,7 +81,7 @@ fn eio4_by_websocket() {
 #[test]
 fn eio4_by_polling() {
     let bench = bench();
-    let ann = bench.client().polling().query("a=b").connect("/chat", r#"{"token":1}"#);
+    let ann = bench.client().polling().query("a=b").connect("/chat", json!({ "token": 1 }));
     let (open, taken) = (format!("< 200 {OPEN_POLLING}"), "< 200 ok");
     assert_eq!(
         wire(&ann),

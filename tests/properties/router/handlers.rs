@@ -1,7 +1,7 @@
 //! Handlers, and what they return.
 
 use sanket::router::{Binary, Cx, Error, Router};
-use sanket::testing::Bench;
+use sanket::testing::{Bench, args};
 use sanket::{ConnectError, Reason};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -145,4 +145,23 @@ fn who_is_not_authorized_is_refused() {
     assert!(data.unwrap().as_str().unwrap().starts_with("invalid type: integer `1`"));
     assert_eq!(bench.connect("/other", ()).refusal().unwrap().message, "Invalid namespace");
     assert!(bench.connect("/", ()).is_connected());
+}
+
+#[derive(Serialize)]
+struct File<'a> {
+    name: &'a str,
+    parts: &'a [Binary],
+}
+
+#[test]
+fn bytes_go_both_ways() {
+    let bench = Bench::new(app());
+    let ann = bench.connect("/chat", json!({ "name": "Ann" }));
+    let [one, two] = ["one", "two"].map(Binary::from);
+    let ack = ann.emit_with_ack("upload", File { name: "a", parts: &[one.clone(), two.clone()] }).expect();
+    assert_eq!(ack, args((2, &two)));
+    assert_eq!(ann.expect("uploaded"), args(("a", [[&two, &one]])));
+    // A text is no bytes.
+    let wrong = ann.emit_with_ack("upload", json!({ "name": "a", "parts": ["one"] })).expect();
+    assert_eq!(wrong[0]["error"], "invalid arguments");
 }

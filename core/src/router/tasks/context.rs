@@ -212,7 +212,7 @@ impl<S: Send + 'static, D: Data> AsyncCx<S, D> {
         self.with(move |cx| {
             let this: Emitter<'_, '_, S, D> = cx.this();
             let this = timeout.into_iter().fold(this, Emitter::timeout);
-            this.ask(name.as_ref(), &written, Box::new(Awaited { sender: Some(sender) }));
+            this.ask(name.as_ref(), &written.json, &written.attachments, Box::new(Awaited { sender: Some(sender) }));
         })
         .await?;
         receiver.await.map_err(|_| gone())?
