@@ -44,13 +44,19 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
     /// A router with `/` and no handlers.
     #[must_use]
     pub fn new(state: S) -> Self {
-        let root = Namespace::new(Pattern::Name(Nsp::ROOT));
+        #[cfg(feature = "async")]
+        let tasks = Tasks::new();
+        let root = Namespace::new(
+            Pattern::Name(Nsp::ROOT),
+            #[cfg(feature = "async")]
+            tasks.handle(),
+        );
         Self {
             state,
             namespaces: [root].into(),
             inside: Inside::new(),
             #[cfg(feature = "async")]
-            tasks: Tasks::new(),
+            tasks,
             on_error: None,
         }
     }
@@ -91,7 +97,11 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
 
     fn namespace(&mut self, known: Option<usize>, pattern: Pattern) -> &mut Namespace<S, D> {
         let place = known.unwrap_or_else(|| {
-            self.namespaces.push(Namespace::new(pattern));
+            self.namespaces.push(Namespace::new(
+                pattern,
+                #[cfg(feature = "async")]
+                self.tasks.handle(),
+            ));
             self.namespaces.len() - 1
         });
         &mut self.namespaces[place]
@@ -157,7 +167,7 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
         fx: &mut Effects<'_>,
         work: impl FnOnce(&mut Handlers<S, D>, &mut Cx<'_, S, D>) -> R,
     ) -> (R, Left) {
-        let Namespace { pattern, handlers } = &mut self.namespaces[place];
+        let Namespace { pattern, handlers, .. } = &mut self.namespaces[place];
         let reach = RefCell::new(Reach::new(fx.reborrow(), &mut self.inside, ack));
         let mut cx = Cx { state: &mut self.state, data, socket, pattern, origin, reach };
         let result = work(handlers, &mut cx);
@@ -276,7 +286,7 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
     pub(crate) fn handle_event(&mut self, socket: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
         let name = event.name();
         #[cfg(feature = "async")]
-        let (handle, mut work) = (self.tasks.handle(), None);
+        let mut work = None;
         let called = self.enter_member(socket, ack, fx, |handlers, cx| {
             if let Err(error) = handlers.before(cx, event) {
                 return Outcome(Err(error));
@@ -285,7 +295,7 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
                 Some(EventHandler::At(handler)) => handler(cx, event),
                 #[cfg(feature = "async")]
                 Some(EventHandler::Later(handler)) => {
-                    let begun = handler.begin(handle, (socket, cx.nsp().clone()), event, cx.wants_ack());
+                    let begun = handler.begin((socket, cx.nsp().clone()), event, cx.wants_ack());
                     Outcome(begun.map(|begun| {
                         work = Some((begun, handler.ordered));
                         None
@@ -316,7 +326,7 @@ pub(crate) struct Left {
 impl<S: Send + 'static, D: Data> App for Router<S, D> {
     fn admit(&mut self, socket: SocketId, request: &ConnectRequest, fx: &mut Effects<'_>) -> Admission {
         let Some(place) = self.place(&request.nsp) else { return Admission::NoSuchNamespace };
-        let Namespace { pattern, handlers } = &mut self.namespaces[place];
+        let Namespace { pattern, handlers, .. } = &mut self.namespaces[place];
         let decision = match &mut handlers.admittance {
             Admittance::Open => Ok(D::default()),
             Admittance::At(authorize) => {

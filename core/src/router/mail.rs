@@ -25,7 +25,7 @@ impl<S: Send + 'static, D: Data> Namespace<S, D> {
         A: DeserializeOwned + 'static,
         F: Future<Output: Reply> + Send + 'static,
     {
-        let handler = EventHandler::Later(OnEventLater::new(true, handler));
+        let handler = EventHandler::Later(OnEventLater::new(self.handle.clone(), true, handler));
         self.handlers.events.insert(name.into().into(), handler);
         self
     }
@@ -40,7 +40,7 @@ impl<S: Send + 'static, D: Data> Namespace<S, D> {
         A: DeserializeOwned + 'static,
         F: Future<Output: Reply> + Send + 'static,
     {
-        let handler = EventHandler::Later(OnEventLater::new(false, handler));
+        let handler = EventHandler::Later(OnEventLater::new(self.handle.clone(), false, handler));
         self.handlers.events.insert(name.into().into(), handler);
         self
     }

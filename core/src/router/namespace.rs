@@ -77,6 +77,9 @@ pub(crate) enum EventHandler<S, D> {
 pub struct Namespace<S, D> {
     pub(crate) pattern: Pattern,
     pub(crate) handlers: Handlers<S, D>,
+    /// For handlers that wait.
+    #[cfg(feature = "async")]
+    pub(crate) handle: super::tasks::Handle<S, D>,
 }
 
 /// The handlers alone: they are called with the pattern.
@@ -101,7 +104,7 @@ fn boxed<S: 'static, D: 'static, A: 'static, R: Reply + 'static>(
 }
 
 impl<S: 'static, D: 'static> Namespace<S, D> {
-    pub(crate) fn new(pattern: Pattern) -> Self {
+    pub(crate) fn new(pattern: Pattern, #[cfg(feature = "async")] handle: super::tasks::Handle<S, D>) -> Self {
         let handlers = Handlers {
             admittance: Admittance::Open,
             connect: None,
@@ -114,7 +117,12 @@ impl<S: 'static, D: 'static> Namespace<S, D> {
             any: Vec::new(),
             outgoing: Vec::new(),
         };
-        Self { pattern, handlers }
+        Self {
+            pattern,
+            handlers,
+            #[cfg(feature = "async")]
+            handle,
+        }
     }
 
     /// Decides on clients that ask to connect. `auth` is read from the client's credentials, the `auth` of `io(url, { auth })`; in

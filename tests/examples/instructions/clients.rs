@@ -37,8 +37,8 @@ impl App for Parrot {
 
 /// A server, the time, and the number of the next request.
 #[derive(Debug)]
-pub(crate) struct Site {
-    pub(crate) server: Server<Parrot>,
+pub(crate) struct Site<A = Parrot> {
+    pub(crate) server: Server<A>,
     pub(crate) config: Config,
     pub(crate) now: Time,
     next: u64,
@@ -55,8 +55,7 @@ pub(crate) struct Client {
 
 impl Site {
     pub(crate) fn new(config: Config) -> Self {
-        let server = Server::new(Parrot, config.clone());
-        Self { server, config, now: Time::from_millis(1_700_000_000_000), next: 0, sent: Vec::new() }
+        Self::of(Parrot, config)
     }
 
     /// One with clients that are in `/`, over WebSocket.
@@ -65,6 +64,14 @@ impl Site {
         let mut site = Self::new(config);
         let clients = (0..clients).map(|_| site.join()).collect();
         (site, clients)
+    }
+}
+
+impl<A: App> Site<A> {
+    /// One with another application.
+    pub(crate) fn of(app: A, config: Config) -> Self {
+        let server = Server::new(app, config.clone());
+        Self { server, config, now: Time::from_millis(1_700_000_000_000), next: 0, sent: Vec::new() }
     }
 
     pub(crate) fn request(&mut self) -> RequestId {

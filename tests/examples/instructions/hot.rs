@@ -1,7 +1,7 @@
 //! The most frequent operations of the core. Each is repeated so often that its beginning does not count.
 
 use super::clients::{Client, Site};
-use super::{Count, measure};
+use super::{Count, applications, measure};
 use bytes::Bytes;
 use sanket::codec::{BodyKind, decode_payload};
 use sanket::driver::{
@@ -26,12 +26,13 @@ pub(crate) fn work() {
     encoding();
     msgpack();
     talking();
+    applications::work();
     coming_and_going();
     CROWDS.into_iter().for_each(heartbeats);
 }
 
 /// The same work `TIMES` times.
-fn again(name: &str, mut work: impl FnMut()) {
+pub(super) fn again(name: &str, mut work: impl FnMut()) {
     // What is done for the first time only is not what is asked for.
     work();
     measure(GROUP, name, || {

@@ -10,6 +10,7 @@
 //! The program starts itself under valgrind, which counts what happens inside of [`measured`] and writes the sum
 //! whenever that returns. The names of the cases come in the same order over standard output.
 
+mod applications;
 mod clients;
 mod figures;
 mod hot;

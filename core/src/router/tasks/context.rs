@@ -34,11 +34,12 @@ type Begin<S, D> = Box<dyn FnMut(AsyncCx<S, D>, &Event, bool) -> Result<Work, Er
 /// An asynchronous handler whose types are forgotten.
 pub(crate) struct OnEventLater<S, D> {
     begin: Begin<S, D>,
+    handle: Handle<S, D>,
     pub(crate) ordered: bool,
 }
 
 impl<S: Send + 'static, D: Data> OnEventLater<S, D> {
-    pub(crate) fn new<A, F>(ordered: bool, mut handler: impl AsyncHandler<S, D, A, F>) -> Self
+    pub(crate) fn new<A, F>(handle: Handle<S, D>, ordered: bool, mut handler: impl AsyncHandler<S, D, A, F>) -> Self
     where
         A: DeserializeOwned + 'static,
         F: Future<Output: Reply> + Send + 'static,
@@ -48,18 +49,12 @@ impl<S: Send + 'static, D: Data> OnEventLater<S, D> {
             let future = handler(cx, arguments);
             Ok(Box::pin(async move { future.await.into_outcome(wanted) }))
         });
-        Self { begin, ordered }
+        Self { begin, handle, ordered }
     }
 
     /// Makes the future of an event. `wanted`: the client asked for an acknowledgement.
-    pub(crate) fn begin(
-        &mut self,
-        handle: Handle<S, D>,
-        (socket, nsp): (SocketId, Nsp),
-        event: &Event,
-        wanted: bool,
-    ) -> Result<Work, Error> {
-        (self.begin)(AsyncCx { handle, socket, nsp }, event, wanted)
+    pub(crate) fn begin(&mut self, (socket, nsp): (SocketId, Nsp), event: &Event, wanted: bool) -> Result<Work, Error> {
+        (self.begin)(AsyncCx { handle: self.handle.clone(), socket, nsp }, event, wanted)
     }
 }
 
