@@ -160,7 +160,7 @@ fn bytes_go_both_ways() {
     let [one, two] = ["one", "two"].map(Binary::from);
     let ack = ann.emit_with_ack("upload", File { name: "a", parts: &[one.clone(), two.clone()] }).expect();
     assert_eq!(ack, args((2, &two)));
-    assert_eq!(ann.expect("uploaded"), args(("a", [[&two, &one]])));
+    assert_eq!(ann.expect("uploaded"), args(("a", [&two, &one])));
     // A text is no bytes.
     let wrong = ann.emit_with_ack("upload", json!({ "name": "a", "parts": ["one"] })).expect();
     assert_eq!(wrong[0]["error"], "invalid arguments");
