@@ -40,7 +40,8 @@
 //! | topic | |
 //! |---|---|
 //! | namespaces, and forms of names | [`Router::of`], [`Router::of_matching`], [`Cx::param`] |
-//! | who may connect | [`Namespace::authorize`], [`Connecting`], [`ConnectError`](crate::ConnectError) |
+//! | who may connect | [`Namespace::authorize`], [`Connecting`], [`ConnectError`](crate::ConnectError), [`Cx::auth`], [`Cx::handshake`] |
+//! | passing on what a client sent | [`Emitter::forward`], [`Emitter::forward_with_ack`], [`Cx::ack_event`] |
 //! | connected and disconnected | [`Namespace::on_connect`], [`Namespace::on_disconnecting`], [`Namespace::on_disconnect`] |
 //! | events | [`Namespace::on`], [`Namespace::on_event`], [`Namespace::on_other`] |
 //! | before handlers | [`Namespace::middleware`], [`Namespace::on_any`] |
