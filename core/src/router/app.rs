@@ -218,6 +218,7 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
     }
 
     /// A handler has returned: acknowledges, reports what went wrong, and tells what was sent.
+    #[inline]
     pub(crate) fn finish(
         &mut self,
         socket: Option<SocketId>,
@@ -227,6 +228,8 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
         fx: &mut Effects<'_>,
     ) {
         let written = match (outcome.0, left.failure) {
+            // Nearly always.
+            (Ok(None), None) if self.inside.outgoing.is_none() => return,
             (Ok(written), None) => written,
             (Err(error), _) | (Ok(_), Some(error)) => Some(self.report(socket, event, error, fx).into_reply()),
         };
