@@ -1,23 +1,20 @@
 //! The router as an application: finds the handler, calls it, and sees to what it returns.
 
-use super::context::{Connecting, Cx};
-use super::error::{Error, ErrorKind, Failure};
-use super::inside::{Data, Inside, Io, Member, Origin, Reach, Timer, millis};
-use super::namespace::{Admittance, Boxed, EventHandler, Handlers, Namespace};
+use super::context::Cx;
+use super::error::{Error, Failure};
+use super::inside::{Data, Inside, Io, Member, Origin, Reach, Timer};
+use super::namespace::{Boxed, EventHandler, Handlers, Namespace};
 use super::pattern::{Form, Pattern};
 use super::reply::Outcome;
 #[cfg(feature = "async")]
 use super::tasks::{Handle, TaskLimits, Tasks};
-use crate::engine::Reason;
 use crate::id::SocketId;
-use crate::room::{Admission, App, BroadcastAckId, Effects, PreviousSocket};
-use crate::socket::{AckId, ConnectRequest, Event, Message, Nsp};
-use crate::time::Time;
+use crate::room::Effects;
+use crate::socket::{AckId, ConnectRequest, Event, Nsp};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::fmt;
-use core::task::Waker;
 use core::time::Duration;
 
 type OnError<S, D> = Box<dyn FnMut(&mut Io<'_, S, D>, &mut Failure<'_>) + Send>;
@@ -25,13 +22,13 @@ type OnError<S, D> = Box<dyn FnMut(&mut Io<'_, S, D>, &mut Failure<'_>) + Send>;
 /// An application made of handlers, by the names of namespaces and events. `S` is its state, of which there is one, and `D` the data
 /// of a socket. The [module](super) says how it is used.
 pub struct Router<S, D = ()> {
-    state: S,
+    pub(super) state: S,
     /// The first is `/`, which every server has.
-    namespaces: Vec<Namespace<S, D>>,
+    pub(super) namespaces: Vec<Namespace<S, D>>,
     pub(super) inside: Inside<S, D>,
     #[cfg(feature = "async")]
     pub(super) tasks: Tasks<S, D>,
-    on_error: Option<OnError<S, D>>,
+    pub(super) on_error: Option<OnError<S, D>>,
 }
 
 impl<S: Default + Send + 'static, D: Data> Default for Router<S, D> {
@@ -152,14 +149,14 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
     }
 
     /// Whose handlers are for a namespace.
-    fn place(&self, nsp: &Nsp) -> Option<usize> {
+    pub(super) fn place(&self, nsp: &Nsp) -> Option<usize> {
         let is_name = |namespace: &Namespace<S, D>| matches!(&namespace.pattern, Pattern::Name(name) if name == nsp);
         let by_name = self.namespaces.iter().position(is_name);
         by_name.or_else(|| self.namespaces.iter().position(|namespace| namespace.pattern.matches(nsp)))
     }
 
     /// Lets `work` have the handlers and the context of a socket, connected or not.
-    fn enter<R>(
+    pub(super) fn enter<R>(
         &mut self,
         (socket, place): (SocketId, usize),
         (origin, data): (&Origin, &mut D),
@@ -193,7 +190,7 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
     }
 
     /// Calls a handler of a connected socket, if there is one.
-    fn call<A>(
+    pub(super) fn call<A>(
         &mut self,
         socket: SocketId,
         event: &str,
@@ -242,7 +239,13 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
     }
 
     /// Reports an error. Returns it, with the acknowledgement that it has now.
-    fn report(&mut self, socket: Option<SocketId>, event: &str, error: Error, fx: &mut Effects<'_>) -> Error {
+    pub(super) fn report(
+        &mut self,
+        socket: Option<SocketId>,
+        event: &str,
+        error: Error,
+        fx: &mut Effects<'_>,
+    ) -> Error {
         let mut failure = Failure { socket, event, error };
         match self.on_error.take() {
             None => failure.log(),
@@ -260,7 +263,7 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
     }
 
     /// Tells those who listen what was sent. What they send themselves is not told.
-    fn tell_outgoing(&mut self, fx: &mut Effects<'_>) {
+    pub(super) fn tell_outgoing(&mut self, fx: &mut Effects<'_>) {
         for outgoing in self.inside.outgoing.take().unwrap_or_default() {
             let Some(place) = self.place(&outgoing.nsp) else { continue };
             let reach = RefCell::new(Reach::new(fx.reborrow(), &mut self.inside, None));
@@ -276,7 +279,7 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
     }
 
     /// A socket is connected.
-    fn insert(&mut self, socket: SocketId, request: &ConnectRequest, data: D) {
+    pub(super) fn insert(&mut self, socket: SocketId, request: &ConnectRequest, data: D) {
         if let Some(place) = self.place(&request.nsp) {
             if self.inside.outgoing.is_none() && !self.namespaces[place].handlers.outgoing.is_empty() {
                 self.inside.outgoing = Some(Vec::new());
@@ -324,177 +327,6 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
 pub(crate) struct Left {
     pub(crate) failure: Option<Error>,
     pub(crate) ack: Option<AckId>,
-}
-
-impl<S: Send + 'static, D: Data> App for Router<S, D> {
-    fn admit(&mut self, socket: SocketId, request: &ConnectRequest, fx: &mut Effects<'_>) -> Admission {
-        let Some(place) = self.place(&request.nsp) else { return Admission::NoSuchNamespace };
-        let Namespace { pattern, handlers, .. } = &mut self.namespaces[place];
-        let decision = match &mut handlers.admittance {
-            Admittance::Open => Ok(D::default()),
-            Admittance::At(authorize) => {
-                let now = fx.now();
-                authorize(&mut Connecting { state: &mut self.state, request, socket, pattern, now })
-            }
-            #[cfg(feature = "async")]
-            Admittance::Later(authorize) => match self.tasks.authorize(authorize, socket, request, fx) {
-                Ok(()) => return Admission::Later,
-                Err(error) => Err(error),
-            },
-        };
-        match decision {
-            Ok(data) => {
-                self.inside.admitted.insert(socket, data);
-                Admission::Accept
-            }
-            Err(error) => Admission::Refuse(error),
-        }
-    }
-
-    fn gave_up(&mut self, socket: SocketId, fx: &mut Effects<'_>) {
-        #[cfg(feature = "async")]
-        self.tasks.gave_up(socket);
-        let _ = (socket, fx);
-    }
-
-    fn connect(&mut self, socket: SocketId, request: &ConnectRequest, fx: &mut Effects<'_>) {
-        let data = self.inside.admitted.remove(&socket).unwrap_or_default();
-        self.insert(socket, request, data);
-        self.call(socket, "connect", fx, (), |handlers| &mut handlers.connect);
-    }
-
-    fn recover(&mut self, socket: SocketId, previous: PreviousSocket, request: &ConnectRequest, fx: &mut Effects<'_>) {
-        let place = self.place(&request.nsp);
-        let hears = place.is_some_and(|place| self.namespaces[place].handlers.recover.is_some());
-        let data = match self.inside.members.remove(previous.socket) {
-            Some(Member { place, held }) => {
-                let (origin, mut data) = held.unwrap_or_default();
-                if !hears {
-                    let whom = (previous.socket, place);
-                    self.disconnected(whom, (&origin, &mut data), Reason::TransportClose, fx);
-                }
-                Ok(data)
-            }
-            None if size_of::<D>() == 0 => Ok(D::default()),
-            None => serde_json::from_str(fx.data(socket).unwrap_or("null")),
-        };
-        match data {
-            Ok(data) => {
-                self.insert(socket, request, data);
-                if hears {
-                    self.call(socket, "recover", fx, previous, |handlers| &mut handlers.recover);
-                } else {
-                    self.call(socket, "connect", fx, (), |handlers| &mut handlers.connect);
-                }
-            }
-            Err(error) => {
-                let error = Error::of(ErrorKind::Data, error);
-                self.finish(Some(socket), "recover", Outcome(Err(error)), Left::default(), fx);
-                fx.disconnect(socket, false);
-            }
-        }
-    }
-
-    fn event(&mut self, socket: SocketId, event: &Event, ack: Option<AckId>, fx: &mut Effects<'_>) {
-        #[cfg(feature = "async")]
-        if self.tasks.is_busy(socket) {
-            return self.later(socket, event, ack, fx);
-        }
-        self.handle_event(socket, event, ack, fx);
-    }
-
-    fn message(&mut self, socket: SocketId, message: &Message, fx: &mut Effects<'_>) {
-        self.call(socket, "message", fx, message.clone(), |handlers| &mut handlers.message);
-    }
-
-    fn ack(&mut self, id: BroadcastAckId, socket: SocketId, ack: &Event, _: &mut Effects<'_>) {
-        if let Some(question) = self.inside.questions.get_mut(&id) {
-            question.answer(socket, ack);
-        }
-    }
-
-    fn acks_done(&mut self, id: BroadcastAckId, missing: &[SocketId], fx: &mut Effects<'_>) {
-        if let Some(question) = self.inside.questions.remove(&id) {
-            self.io("answers", fx, |io| question.done(io, missing));
-        }
-    }
-
-    fn disconnecting(&mut self, socket: SocketId, reason: Reason, fx: &mut Effects<'_>) {
-        self.call(socket, "disconnecting", fx, reason, |handlers| &mut handlers.disconnecting);
-        // It comes back with the session if that is restored.
-        if size_of::<D>() > 0
-            && reason.is_recoverable()
-            && fx.can_recover()
-            && let Some(Member { held: Some((_, data)), .. }) = self.inside.members.get(socket)
-        {
-            match serde_json::to_string(data) {
-                Ok(json) => fx.set_data_json(socket, json),
-                Err(error) => {
-                    let error = Error::of(ErrorKind::Data, error);
-                    self.finish(Some(socket), "disconnecting", Outcome(Err(error)), Left::default(), fx);
-                }
-            }
-        }
-    }
-
-    fn disconnect(&mut self, socket: SocketId, reason: Reason, fx: &mut Effects<'_>) {
-        if let Some(Member { place, held }) = self.inside.members.remove(socket) {
-            let (origin, mut data) = held.unwrap_or_default();
-            self.disconnected((socket, place), (&origin, &mut data), reason, fx);
-        }
-    }
-
-    fn attach(&mut self, waker: Waker) {
-        let begins = !self.inside.timers.at_start.is_empty();
-        #[cfg(feature = "async")]
-        let begins = begins | self.tasks.attach(&waker);
-        if begins {
-            waker.wake();
-        }
-    }
-
-    fn wake(&mut self, fx: &mut Effects<'_>) {
-        let now = fx.now();
-        for timer in core::mem::take(&mut self.inside.timers.at_start) {
-            self.schedule(timer, now, fx);
-        }
-        while let Some(timer) = self.inside.timers.take(now) {
-            match timer {
-                Timer::Once(work) => self.io("timer", fx, work),
-                Timer::Every(period, mut work) => {
-                    self.io("timer", fx, &mut work);
-                    self.schedule(Timer::Every(period, work), now, fx);
-                }
-            }
-        }
-        #[cfg(feature = "async")]
-        self.run_mail(fx);
-        if let Some(at) = self.inside.timers.next() {
-            fx.wake_at(at);
-        }
-    }
-}
-
-impl<S: Send + 'static, D: Data> Router<S, D> {
-    fn schedule(&mut self, timer: Timer<S, D>, now: Time, fx: &mut Effects<'_>) {
-        if let Timer::Every(period, _) = &timer {
-            let at = now.after(millis(*period));
-            Reach::new(fx.reborrow(), &mut self.inside, None).at(at, timer);
-        }
-    }
-
-    /// A socket has gone.
-    fn disconnected(&mut self, whom: (SocketId, usize), held: (&Origin, &mut D), reason: Reason, fx: &mut Effects<'_>) {
-        let socket = whom.0;
-        #[cfg(feature = "async")]
-        self.tasks.cancel(socket);
-        let (outcome, left) = self.enter(whom, held, None, fx, |handlers, cx| {
-            handlers.disconnect.as_mut().map(|handler| handler(cx, reason))
-        });
-        if let Some(outcome) = outcome {
-            self.finish(Some(socket), "disconnect", outcome, left, fx);
-        }
-    }
 }
 
 impl<S: fmt::Debug, D> fmt::Debug for Router<S, D> {

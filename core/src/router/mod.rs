@@ -110,6 +110,7 @@
 mod access;
 mod app;
 mod arguments;
+mod calls;
 mod context;
 mod emitter;
 mod error;
