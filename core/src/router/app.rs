@@ -310,13 +310,9 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
                 None => Outcome(Ok(None)),
             }
         });
-        #[allow(unused_mut, reason = "without tasks, an acknowledgement is taken here by nobody")]
-        if let Some((mut outcome, mut left)) = called {
-            #[cfg(feature = "async")]
-            if let Some((work, ordered)) = work {
-                let of = (socket, name.clone().into_owned(), &mut left.ack);
-                outcome = Outcome(self.tasks.start(of, ordered, work, fx).map(|()| None));
-            }
+        #[cfg(feature = "async")]
+        let called = called.map(|called| self.begin((socket, &name), work, called, fx));
+        if let Some((outcome, left)) = called {
             self.finish(Some(socket), &name, outcome, left, fx);
         }
     }

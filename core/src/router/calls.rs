@@ -51,6 +51,8 @@ impl<S: Send + 'static, D: Data> App for Router<S, D> {
     }
 
     fn recover(&mut self, socket: SocketId, previous: PreviousSocket, request: &ConnectRequest, fx: &mut Effects<'_>) {
+        #[cfg(feature = "async")]
+        self.tasks.cancel(previous.socket);
         let place = self.place(&request.nsp);
         let hears = place.is_some_and(|place| self.namespaces[place].handlers.recover.is_some());
         let data = match self.inside.members.remove(previous.socket) {

@@ -30,6 +30,8 @@ pub struct Emitter<'c, 'a, S, D> {
     nsp: Nsp,
     /// The only one, whatever its rooms.
     only: Option<SocketId>,
+    /// One that was chosen, and is disconnected: it gets nothing, and nobody gets it instead.
+    gone: Option<SocketId>,
     rooms: Names<'c>,
     except_rooms: Names<'c>,
     except: Vec<SocketId>,
@@ -95,6 +97,7 @@ impl<'c, 'a, S, D> Emitter<'c, 'a, S, D> {
             reach,
             nsp,
             only: None,
+            gone: None,
             rooms: Names::default(),
             except_rooms: Names::default(),
             except: Vec::new(),
@@ -115,10 +118,10 @@ impl<'c, 'a, S, D> Emitter<'c, 'a, S, D> {
         match whom.into() {
             Among::Room(room) => self.rooms.add(room),
             // Every socket is in a room of its own.
-            Among::Socket(socket) => {
-                let id = self.reach.borrow().fx.id(socket);
-                self.rooms.add(id.unwrap_or_default().into());
-            }
+            Among::Socket(socket) => match self.reach.borrow().fx.id(socket) {
+                Some(id) => self.rooms.add(id.into()),
+                None => self.gone = Some(socket),
+            },
         }
         self
     }
@@ -297,7 +300,7 @@ impl<'c, 'a, S, D> Emitter<'c, 'a, S, D> {
     fn each<R>(&self, work: impl FnOnce(&mut Effects<'_>, Target<'_>) -> R) -> R {
         let fx = &mut self.reach.borrow_mut().fx;
         let nsp = &self.nsp;
-        if let Some(socket) = self.only {
+        if let Some(socket) = self.only.or(self.gone.filter(|_| self.rooms.first.is_none())) {
             return work(fx, Target::Socket(socket));
         }
         let is_whole = self.except_rooms.first.is_none() && self.except.is_empty();

@@ -7,7 +7,7 @@ use super::error::{Error, ErrorKind};
 use super::inside::{Data, Io};
 use super::namespace::{Admittance, EventHandler, Namespace};
 use super::reply::{Outcome, Reply};
-use super::tasks::{AsyncAuthorize, AsyncHandler, Ended, Ending, OnEventLater, boxed, busy};
+use super::tasks::{AsyncAuthorize, AsyncHandler, Ended, Ending, OnEventLater, Work, boxed, busy};
 use crate::id::SocketId;
 use crate::room::{Admission, ConnectError, Effects, Task};
 use crate::socket::{AckId, Event};
@@ -102,19 +102,35 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
         }
     }
 
+    /// Begins the task that a handler has made, if it has.
+    pub(super) fn begin(
+        &mut self,
+        (socket, event): (SocketId, &str),
+        work: Option<(Work, bool)>,
+        called: (Outcome, Left),
+        fx: &mut Effects<'_>,
+    ) -> (Outcome, Left) {
+        let (outcome, mut left) = called;
+        let Some((work, ordered)) = work else { return (outcome, left) };
+        let started = self.tasks.start((socket, event.into(), &mut left.ack), ordered, work, fx);
+        (Outcome(started.map(|()| None)), left)
+    }
+
     /// Does what tasks and others want, and sees to tasks that have ended.
     pub(crate) fn run_mail(&mut self, fx: &mut Effects<'_>) {
         let mailbox = self.tasks.mailbox.clone();
         if let Some(waker) = &self.tasks.waker {
             mailbox.listen(waker);
         }
-        // As many as there are now: what comes meanwhile wakes the router again.
+        // As many as there are now: what comes meanwhile wakes the router again. Ends are counted first, and seen to last: what a task
+        // has asked for before its end goes before the acknowledgement.
+        let ended = mailbox.ended.len();
         for _ in 0..mailbox.commands.len() {
             if let Ok(command) = mailbox.commands.pop() {
                 command(&mut Commanded { router: self, fx });
             }
         }
-        for _ in 0..mailbox.ended.len() {
+        for _ in 0..ended {
             if let Ok(ended) = mailbox.ended.pop() {
                 self.ended(ended, fx);
             }

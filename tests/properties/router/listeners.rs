@@ -136,6 +136,29 @@ fn timers_begin_with_the_server() {
 }
 
 #[test]
+fn what_is_for_a_socket_that_has_gone_is_for_nobody() {
+    let mut io = App::default();
+    io.of("/").on("join", |cx, room: String| cx.join(room)).on("later", |cx, ()| {
+        let me = cx.socket();
+        cx.after(Duration::from_secs(1), move |io| {
+            io.to(me).emit("secret", 1);
+            io.to(me).to("b").emit("open", 1);
+        });
+    });
+    let bench = Bench::new(io);
+    let [ann, bob, eve] = ["a", "b", ""].map(|room| {
+        let client = connect(&bench, "/");
+        client.emit("join", room);
+        client
+    });
+    ann.emit("later", ());
+    ann.leave();
+    bench.advance(Duration::from_secs(2));
+    assert_eq!(bob.heard_all(), [json!(["open", 1])]);
+    assert!(eve.heard_all().is_empty(), "a room without a name is not everybody");
+}
+
+#[test]
 fn emits_have_options() {
     let mut io = App::default();
     io.of("/")

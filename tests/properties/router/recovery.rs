@@ -81,3 +81,19 @@ fn an_application_that_asks_to_hear_of_it_hears_nothing_else() {
     let log = bench.app(|app| std::mem::take(app.state_mut()));
     assert_eq!(log, [" connected, new", "Ann is back, true", "Ann left: transport error", "Ann is back, false"]);
 }
+
+#[test]
+fn tasks_go_with_the_connection_that_was_taken_over() {
+    let mut app = app();
+    app.of("/").on_recover(|_, _| {}).on_async("wait", |_, ()| std::future::pending::<()>());
+    let bench = bench(app);
+    let ann = bench.connect("/", ());
+    ann.emit("wait", ());
+    ann.emit("name", "Ann");
+    assert_eq!(bench.tasks(), 1);
+    ann.vanish();
+    ann.reconnect();
+    assert!(ann.recovered());
+    assert_eq!(bench.tasks(), 0);
+    assert_eq!(ann.emit_with_ack("name", "Anna").expect(), json!([1]), "the other event waited for the task");
+}
