@@ -311,7 +311,10 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
             }
         });
         #[cfg(feature = "async")]
-        let called = called.map(|called| self.begin((socket, &name), work, called, fx));
+        let called = match work {
+            Some(work) => called.map(|(_, left)| self.begin((socket, &name), work, left, fx)),
+            None => called,
+        };
         if let Some((outcome, left)) = called {
             self.finish(Some(socket), &name, outcome, left, fx);
         }

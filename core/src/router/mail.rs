@@ -102,16 +102,14 @@ impl<S: Send + 'static, D: Data> Router<S, D> {
         }
     }
 
-    /// Begins the task that a handler has made, if it has.
+    /// Begins the task that a handler has made.
     pub(super) fn begin(
         &mut self,
         (socket, event): (SocketId, &str),
-        work: Option<(Work, bool)>,
-        called: (Outcome, Left),
+        (work, ordered): (Work, bool),
+        mut left: Left,
         fx: &mut Effects<'_>,
     ) -> (Outcome, Left) {
-        let (outcome, mut left) = called;
-        let Some((work, ordered)) = work else { return (outcome, left) };
         let started = self.tasks.start((socket, event.into(), &mut left.ack), ordered, work, fx);
         (Outcome(started.map(|()| None)), left)
     }
